@@ -1,0 +1,26 @@
+//! Where requests come from: processes, schedules of them, and trace files. All stream.
+
+pub mod map;
+
+use crate::error::InputError;
+use crate::units::Time;
+
+/// The number of arrivals that a source hands over at a time.
+pub const BLOCK: usize = 4096;
+
+/// A stream of arrival times.
+///
+/// Arrivals are handed over in blocks, so that the call costs nothing beside the work, and a trace
+/// never has to fit into memory.
+pub trait Arrivals: Send {
+    /// Appends the next arrivals, at most [`BLOCK`], in non-decreasing order; appends nothing at the end.
+    ///
+    /// Errors: a trace file that cannot be read, with the line.
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError>;
+}
+
+impl Arrivals for Box<dyn Arrivals> {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        (**self).fill(block)
+    }
+}

@@ -1,0 +1,9 @@
+//! batchsim: a discrete-event simulator and capacity planner for machine-learning inference on
+//! serverless functions with adaptive batching.
+
+pub mod arrivals;
+pub mod document;
+pub mod error;
+pub mod numeric;
+pub mod profile;
+pub mod units;
