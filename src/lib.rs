@@ -3,7 +3,12 @@
 
 pub mod arrivals;
 pub mod document;
+pub mod engine;
 pub mod error;
 pub mod numeric;
+pub mod outcome;
+pub mod platform;
+pub mod policy;
+pub mod price;
 pub mod profile;
 pub mod units;

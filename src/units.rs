@@ -16,7 +16,7 @@ pub struct Time(pub u64);
 pub struct Span(pub u64);
 
 /// A memory size in MB (1 MB = 1,024 KB, as the platforms count).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct MemoryMb(pub u32);
 
 impl Time {

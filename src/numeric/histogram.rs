@@ -1,1 +1,202 @@
+//! A histogram of nanoseconds with logarithmic buckets: any quantile within 0.05 %.
+//!
+//! Values below 2,048 ns have a bucket each; above, each power of two is cut into 2,048 buckets of equal
+//! width, so a bucket is at most 1/2048 = 0.049 % of its value wide. Inside a bucket the quantile is
+//! interpolated.
 
+/// Buckets a power of two, as a power of two.
+const SUB_BITS: u32 = 11;
+const SUB: usize = 1 << SUB_BITS;
+/// Enough for every `u64`.
+const BUCKETS: usize = (64 - SUB_BITS as usize + 1) * SUB;
+
+/// The bucket of a value.
+#[inline(always)]
+pub fn bucket(nanos: u64) -> usize {
+    let shift = (nanos | SUB as u64).ilog2() - SUB_BITS;
+    ((shift as usize) << SUB_BITS) + (nanos >> shift) as usize
+}
+
+/// The least value of a bucket and its width.
+fn bounds(bucket: usize) -> (u64, u64) {
+    if bucket < 2 * SUB {
+        return (bucket as u64, 1);
+    }
+    let shift = bucket / SUB - 1;
+    (((bucket - shift * SUB) as u64) << shift, 1 << shift)
+}
+
+/// Dense counts for the hot path: one addition a value.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    counts: Vec<u32>,
+    low: usize,
+    high: usize,
+}
+
+/// Counts of the touched buckets only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Histogram {
+    first: usize,
+    counts: Vec<u64>,
+    total: u64,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Recording { counts: vec![0; BUCKETS], low: usize::MAX, high: 0 }
+    }
+}
+
+impl Recording {
+    /// Counts one value. The caller also calls [`Recording::touch`] for a range that holds it.
+    #[inline(always)]
+    pub fn count(&mut self, nanos: u64) {
+        // In bounds for every u64; the mask-free check is cheaper than a panic path.
+        if let Some(count) = self.counts.get_mut(bucket(nanos)) {
+            *count += 1;
+        }
+    }
+
+    /// Says that the values just counted lie within `least..=most`.
+    #[inline(always)]
+    pub fn touch(&mut self, least: u64, most: u64) {
+        self.low = self.low.min(bucket(least));
+        self.high = self.high.max(bucket(most));
+    }
+
+    /// Takes the counts out and leaves nothing behind.
+    pub fn drain(&mut self) -> Histogram {
+        if self.low > self.high {
+            return Histogram::default();
+        }
+        let range = &mut self.counts[self.low..=self.high];
+        let counts: Vec<u64> = range.iter().map(|count| u64::from(*count)).collect();
+        range.fill(0);
+        let drained = Histogram { first: self.low, total: counts.iter().sum(), counts };
+        (self.low, self.high) = (usize::MAX, 0);
+        drained
+    }
+}
+
+impl Histogram {
+    /// The number of values.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Adds the counts of `other`.
+    pub fn merge(&mut self, other: &Histogram) {
+        if other.counts.is_empty() {
+            return;
+        }
+        if self.counts.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        let first = self.first.min(other.first);
+        let end = (self.first + self.counts.len()).max(other.first + other.counts.len());
+        if first < self.first {
+            self.counts.splice(0..0, std::iter::repeat_n(0, self.first - first));
+        }
+        self.first = first;
+        self.counts.resize(end - first, 0);
+        for (mine, theirs) in self.counts[other.first - first..].iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+        self.total += other.total;
+    }
+
+    /// The smallest value [ns] that at least the share `q` of the values do not exceed, interpolated within
+    /// its bucket; `None` if there are no values.
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        if self.total == 0 {
+            return None;
+        }
+        let rank = (q.clamp(0.0, 1.0) * self.total as f64).max(1.0);
+        let mut below = 0;
+        for (i, count) in self.counts.iter().enumerate() {
+            if *count > 0 && (below + count) as f64 >= rank {
+                let (least, width) = bounds(self.first + i);
+                let share = (rank - below as f64) / *count as f64;
+                return Some(least as f64 + share * (width - 1) as f64);
+            }
+            below += count;
+        }
+        unreachable!("the counts sum to the total")
+    }
+
+    /// The number of values up to `nanos`, interpolated within its bucket.
+    pub fn count_up_to(&self, nanos: f64) -> f64 {
+        let at = bucket(nanos.max(0.0) as u64);
+        if at < self.first {
+            return 0.0;
+        }
+        let whole = (at - self.first).min(self.counts.len());
+        let below: u64 = self.counts[..whole].iter().sum();
+        let (least, width) = bounds(at);
+        let share = ((nanos - least as f64 + 1.0) / width as f64).clamp(0.0, 1.0);
+        below as f64 + share * self.counts.get(at - self.first).map_or(0.0, |count| *count as f64)
+    }
+
+    /// The cumulative distribution at the upper end of each bucket that holds values: (ns, share).
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, f64)> {
+        let mut below = 0;
+        self.counts.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(i, count)| {
+            below += count;
+            let (least, width) = bounds(self.first + i);
+            ((least + width - 1) as f64, below as f64 / self.total as f64)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values: &[u64]) -> Histogram {
+        let mut recording = Recording::default();
+        for value in values {
+            recording.count(*value);
+            recording.touch(*value, *value);
+        }
+        recording.drain()
+    }
+
+    proptest! {
+        #[test]
+        fn buckets_are_contiguous_and_narrow(value in 0..u64::MAX) {
+            let (least, width) = bounds(bucket(value));
+            prop_assert!(least <= value && value - least < width);
+            prop_assert!(width == 1 || width as f64 <= least as f64 / 2048.0 + 1.0);
+            prop_assert!(bucket(value) < BUCKETS);
+        }
+
+        #[test]
+        fn quantiles_are_within_half_a_thousandth(mut values in prop::collection::vec(1u64..1_000_000_000_000, 1..300), q in 0.0f64..1.0) {
+            let histogram = of(&values);
+            values.sort_unstable();
+            let rank = ((q * values.len() as f64).ceil() as usize).max(1);
+            let exact = values[rank - 1] as f64;
+            let got = histogram.quantile(q).unwrap();
+            prop_assert!((got / exact - 1.0).abs() <= 0.0005, "{got} {exact}");
+        }
+
+        #[test]
+        fn merging_is_recording_together(a in prop::collection::vec(0u64..1 << 40, 0..50), b in prop::collection::vec(0u64..1 << 40, 0..50)) {
+            let mut merged = of(&a);
+            merged.merge(&of(&b));
+            prop_assert_eq!(merged, of(&[a, b].concat()));
+        }
+    }
+
+    #[test]
+    fn counts_up_to_a_value_match_the_quantile() {
+        let histogram = of(&[100, 200, 200, 300]);
+        assert_eq!(histogram.count_up_to(200.0), 3.0);
+        assert_eq!(histogram.count_up_to(99.0), 0.0);
+        assert_eq!(histogram.count_up_to(1e18), 4.0);
+        assert_eq!(histogram.quantile(0.75), Some(200.0));
+    }
+}

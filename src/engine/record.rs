@@ -1,0 +1,65 @@
+//! What the engine tells of each batch, and who listens.
+
+use crate::platform::Capacity;
+use crate::units::{MemoryMb, Span, Time};
+
+/// Why a batch left the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// It held as many requests as the policy lets it.
+    Full,
+    /// Its first request had waited for the timeout.
+    Timeout,
+}
+
+/// A batch that starts to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// When it left the buffer.
+    pub left: Time,
+    /// Why it left.
+    pub cause: Cause,
+    /// When its invocation was admitted: later than `left` if it was throttled first.
+    pub started: Time,
+    /// Initialisation of a new environment; zero in a warm one.
+    pub init: Span,
+    /// Whose capacity it uses.
+    pub capacity: Capacity,
+    /// Service time.
+    pub service: Span,
+    /// Memory size of the function.
+    pub memory: MemoryMb,
+    /// Environments busy just after it started.
+    pub concurrency: u64,
+    /// Tries, the successful one included.
+    pub attempts: u32,
+}
+
+impl Batch {
+    /// When its requests are answered.
+    pub fn finish(&self) -> Time {
+        self.started + self.init + self.service
+    }
+}
+
+/// Someone who is shown every batch, in the order of their starts.
+pub trait Observer {
+    /// A batch starts; `arrivals` holds its requests' arrival times, in order, at least one.
+    fn started(&mut self, batch: &Batch, arrivals: &[Time]);
+
+    /// A batch was throttled for the last time: its requests fail.
+    fn rejected(&mut self, now: Time, attempts: u32, arrivals: &[Time]);
+}
+
+/// Two observers side by side.
+impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
+    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        self.0.started(batch, arrivals);
+        self.1.started(batch, arrivals);
+    }
+
+    fn rejected(&mut self, now: Time, attempts: u32, arrivals: &[Time]) {
+        self.0.rejected(now, attempts, arrivals);
+        self.1.rejected(now, attempts, arrivals);
+    }
+}

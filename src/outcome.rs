@@ -1,0 +1,198 @@
+//! The one result that the engine and the analytic models both return, with the names of the JSON files.
+
+use serde::Serialize;
+
+use crate::price::BillUsd;
+
+/// A latency distribution in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Latency {
+    /// Mean.
+    pub mean: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 95th percentile.
+    pub p95: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// The largest, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+/// 95 % confidence intervals, `[low, high]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LatencyIntervals {
+    /// Of the mean.
+    pub mean: [f64; 2],
+    /// Of the median.
+    pub p50: [f64; 2],
+    /// Of the 90th percentile.
+    pub p90: [f64; 2],
+    /// Of the 95th percentile.
+    pub p95: [f64; 2],
+    /// Of the 99th percentile.
+    pub p99: [f64; 2],
+}
+
+/// What a simulation found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Simulated {
+    /// Latency of the requests that were served.
+    pub latency_s: Latency,
+    /// Absent where the run is too short for an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ci95_s: Option<LatencyIntervals>,
+    /// The whole bill.
+    pub cost_usd: f64,
+    /// The bill by million requests.
+    pub cost_usd_per_million: f64,
+    /// Absent where the run is too short for an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd_per_million_ci95: Option<[f64; 2]>,
+    /// The bill by component.
+    pub cost_components_usd: BillUsd,
+    /// Requests per batch.
+    pub mean_batch: f64,
+    /// Absent where the run is too short for an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_batch_ci95: Option<[f64; 2]>,
+    /// Share of batches of 1, 2, ... requests.
+    pub batch_size: Vec<f64>,
+    /// Batches that left full.
+    pub full_batches: u64,
+    /// Batches that left at their timeout.
+    pub timeout_batches: u64,
+    /// The longest wait of a batch's first request.
+    pub longest_wait_s: f64,
+    /// Invocations of new environments.
+    pub cold_starts: u64,
+    /// Refused tries.
+    pub throttled: u64,
+    /// Requests that failed because every try was refused.
+    pub rejected: u64,
+    /// The most environments busy at once.
+    pub peak_concurrency: u64,
+    /// Mean number of environments busy.
+    pub mean_concurrency: f64,
+    /// Requests over the SLO; those that failed count too.
+    pub slo_violations: u64,
+    /// The same as a share of all requests.
+    pub slo_violation_share: f64,
+}
+
+/// What an analytic model says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Predicted {
+    /// `exact` or `published`.
+    pub model: &'static str,
+    /// Latency; no maximum.
+    pub latency_s: Latency,
+    /// Expected cost by million requests.
+    pub cost_usd_per_million: f64,
+    /// Requests per batch.
+    pub mean_batch: f64,
+    /// Share of batches of 1, 2, ... requests.
+    pub batch_size: Vec<f64>,
+    /// Share of requests over the SLO, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_violation_share: Option<f64>,
+}
+
+/// How far the prediction is from the simulation: predicted / simulated - 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RelativeError {
+    /// Of the mean latency.
+    pub mean: f64,
+    /// Of the 50th percentile.
+    pub p50: f64,
+    /// Of the 95th percentile.
+    pub p95: f64,
+    /// Of the 99th percentile.
+    pub p99: f64,
+    /// Of the cost per request.
+    pub cost: f64,
+    /// Of the mean batch.
+    pub mean_batch: f64,
+}
+
+impl RelativeError {
+    /// Compares the two.
+    pub fn of(predicted: &Predicted, simulated: &Simulated) -> RelativeError {
+        let error = |predicted: f64, simulated: f64| predicted / simulated - 1.0;
+        let (a, b) = (&predicted.latency_s, &simulated.latency_s);
+        RelativeError {
+            mean: error(a.mean, b.mean),
+            p50: error(a.p50, b.p50),
+            p95: error(a.p95, b.p95),
+            p99: error(a.p99, b.p99),
+            cost: error(predicted.cost_usd_per_million, simulated.cost_usd_per_million),
+            mean_batch: error(predicted.mean_batch, simulated.mean_batch),
+        }
+    }
+}
+
+/// One hour of a simulation: a row of hours.csv.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HourRow {
+    /// 1-based hour.
+    pub hour: u64,
+    /// Requests served.
+    pub requests: u64,
+    /// Requests served per second.
+    pub rate_per_s: f64,
+    /// Median latency.
+    pub p50_s: f64,
+    /// 95th percentile.
+    pub p95_s: f64,
+    /// 99th percentile.
+    pub p99_s: f64,
+    /// Bill of the hour, provisioned concurrency left out.
+    pub cost_usd: f64,
+    /// Requests per batch.
+    pub mean_batch: f64,
+    /// Requests over the SLO.
+    pub slo_violations: u64,
+    /// Invocations of new environments.
+    pub cold_starts: u64,
+    /// The most environments busy at once.
+    pub peak_concurrency: u64,
+}
+
+/// One of some hundred equal slices of time, for the charts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SliceRow {
+    /// The slice's start.
+    pub start_s: f64,
+    /// Requests served per second.
+    pub rate_per_s: f64,
+    /// 95th percentile of the latency; absent where nothing was served.
+    pub p95_s: Option<f64>,
+    /// Mean number of environments busy with batches that started here.
+    pub mean_concurrency: f64,
+    /// The most environments busy at once.
+    pub peak_concurrency: u64,
+    /// Invocations of new environments.
+    pub cold_starts: u64,
+}
+
+/// A simulation with the detail that charts and tables need.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulation {
+    /// Requests served, over all replications.
+    pub requests: u64,
+    /// Batches served, over all replications.
+    pub batches: u64,
+    /// Independent replications.
+    pub replications: u32,
+    /// The figures.
+    pub simulated: Simulated,
+    /// The first replication by hour.
+    pub hours: Vec<HourRow>,
+    /// The first replication over time.
+    pub slices: Vec<SliceRow>,
+    /// The latency's distribution: (seconds, share of requests up to it).
+    pub cdf: Vec<(f64, f64)>,
+}

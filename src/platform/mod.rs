@@ -1,0 +1,56 @@
+//! What serves the requests: pools of function environments, and later instances.
+//!
+//! A platform knows no batching: it is asked to start an invocation of a known length.
+
+pub mod lambda;
+pub mod token_bucket;
+pub mod warm;
+
+use crate::units::{Span, Time};
+
+/// The answer to an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It runs now; a new environment first initialises for `init`.
+    Started {
+        /// Initialisation before the service; zero in a warm environment.
+        init: Span,
+        /// Whose capacity it uses.
+        capacity: Capacity,
+    },
+    /// Refused for lack of capacity (HTTP status 429).
+    Throttled,
+}
+
+/// Whose capacity an invocation uses, for its price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// An environment that is paid while it serves.
+    OnDemand,
+    /// Provisioned concurrency.
+    Provisioned,
+}
+
+/// Concurrency seen so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Environments that serve or initialise just now.
+    pub busy: u64,
+    /// The integral of `busy` over time [ns], up to the last event.
+    pub area: u128,
+}
+
+/// A platform that runs invocations.
+pub trait Platform {
+    /// Asks for an invocation that serves for `service`. Calls come in the order of time.
+    fn invoke(&mut self, now: Time, service: Span) -> Admission;
+
+    /// The function changes (another memory size): every environment is replaced.
+    fn renew(&mut self);
+
+    /// The load after the last invocation.
+    fn load(&self) -> Load;
+
+    /// Lets everything that runs finish.
+    fn finish(&mut self);
+}

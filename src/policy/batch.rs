@@ -1,0 +1,47 @@
+//! The batching buffer (B, T), and no batching at all.
+
+use super::{Buffer, Dispatch, Policy};
+use crate::units::Span;
+
+/// A batch leaves when it holds `batch` requests, or `timeout` after its first request.
+///
+/// A request that comes exactly at the deadline joins. `batch = 1` is no batching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// The largest batch, at least 1.
+    pub batch: u32,
+    /// The longest wait of a batch's first request.
+    pub timeout: Span,
+}
+
+impl Batch {
+    /// Every request leaves at once.
+    pub const UNBATCHED: Batch = Batch { batch: 1, timeout: Span::ZERO };
+}
+
+impl Policy for Batch {
+    #[inline(always)]
+    fn joined(&mut self, buffer: Buffer) -> Dispatch {
+        match buffer.waiting >= self.batch {
+            true => Dispatch::Now,
+            false => Dispatch::At(buffer.opened + self.timeout),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Time;
+
+    #[test]
+    fn leaves_when_full_or_at_the_deadline_of_the_first() {
+        let mut policy = Batch { batch: 3, timeout: Span(100) };
+        let buffer = |waiting, now| Buffer { waiting, opened: Time(50), now: Time(now) };
+        assert_eq!(policy.joined(buffer(1, 50)), Dispatch::At(Time(150)));
+        assert_eq!(policy.joined(buffer(2, 120)), Dispatch::At(Time(150)));
+        assert_eq!(policy.joined(buffer(3, 130)), Dispatch::Now);
+        let mut unbatched = Batch::UNBATCHED;
+        assert_eq!(unbatched.joined(buffer(1, 50)), Dispatch::Now);
+    }
+}

@@ -1,0 +1,47 @@
+//! When a request leaves for the platform: at once, or in a batch.
+//!
+//! A policy sees requests and the clock. It knows no prices and no environments; the engine connects it
+//! to a platform. A new policy is a new file here, a variant in `scenario::PolicySpec`, and one arm where
+//! the engine is started.
+
+pub mod batch;
+
+use crate::profile::ServiceTimes;
+use crate::units::Time;
+
+/// What becomes of the buffer after a request has joined it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dispatch {
+    /// The batch leaves now.
+    Now,
+    /// The batch leaves at this time unless a later request makes it leave earlier.
+    At(Time),
+}
+
+/// The buffer just after a request has joined it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// Requests in it, at least one.
+    pub waiting: u32,
+    /// When its first request came.
+    pub opened: Time,
+    /// The clock: when the last request came.
+    pub now: Time,
+}
+
+/// A batching policy.
+pub trait Policy: Send {
+    /// Decides after a request has joined.
+    fn joined(&mut self, buffer: Buffer) -> Dispatch;
+
+    /// When the policy wants to look at its settings next; never for fixed settings.
+    fn next_review(&self) -> Time {
+        Time::NEVER
+    }
+
+    /// Looks at its settings. Returns the service times of the new memory size if that changes: then all
+    /// environments are new.
+    fn review(&mut self, _now: Time) -> Option<ServiceTimes> {
+        None
+    }
+}
