@@ -11,4 +11,6 @@ pub mod platform;
 pub mod policy;
 pub mod price;
 pub mod profile;
+pub mod scenario;
+pub mod sweep;
 pub mod units;

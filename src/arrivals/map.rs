@@ -237,7 +237,8 @@ impl Phase {
             rates.map(|(phase, rate)| (*rate, phase, arrival)).collect::<Vec<_>>()
         };
         let ways = [others(map.d0(), false), others(map.d1(), true)].concat();
-        let leave: f64 = ways.iter().map(|(rate, ..)| rate).sum();
+        // Not `sum`: of nothing that is -0.0, and the sojourn would be minus infinity.
+        let leave: f64 = ways.iter().fold(0.0, |sum, (rate, ..)| sum + rate);
         let mut sum = 0.0;
         let exits = ways.into_iter().map(|(rate, phase, arrival)| {
             sum += rate / leave;

@@ -1,6 +1,9 @@
 //! Where requests come from: processes, schedules of them, and trace files. All stream.
 
 pub mod map;
+pub mod schedule;
+pub mod trace;
+pub mod transform;
 
 use crate::error::InputError;
 use crate::units::Time;

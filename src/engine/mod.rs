@@ -8,6 +8,7 @@
 pub mod record;
 pub mod recorder;
 pub mod service;
+pub mod simulate;
 pub mod summary;
 
 use std::cmp::Reverse;

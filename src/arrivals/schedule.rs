@@ -1,0 +1,218 @@
+//! Processes from their description, and schedules of them over time.
+
+use std::path::Path;
+
+use super::Arrivals;
+use super::map::{Map, MapArrivals, MapError};
+use crate::document::{Document, Section, Value};
+use crate::error::InputError;
+use crate::numeric::matrix::Matrix;
+use crate::numeric::streams::Streams;
+use crate::units::{Span, Time};
+
+/// One process after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// In the order of time, at least one.
+    pub segments: Vec<Segment>,
+}
+
+/// A process for some time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// How long it lasts; above zero.
+    pub duration: Span,
+    /// What arrives meanwhile.
+    pub process: Map,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Poisson,
+    Mmpp,
+    Map,
+}
+
+impl Schedule {
+    /// Reads a schedule file: `[[segment]]` entries with `duration` and a process each.
+    pub fn read(path: &Path) -> Result<Schedule, InputError> {
+        Schedule::from_document(&Document::read(path)?)
+    }
+
+    fn from_document(document: &Document) -> Result<Schedule, InputError> {
+        let root = document.root();
+        // For people.
+        root.optional("source");
+        let list = root.required("segment")?;
+        let segments = list.list()?.iter().map(segment).collect::<Result<Vec<_>, _>>()?;
+        root.finish()?;
+        if segments.is_empty() { Err(list.error("is empty")) } else { Ok(Schedule { segments }) }
+    }
+
+    /// How long it lasts.
+    pub fn total(&self) -> Span {
+        self.segments.iter().fold(Span::ZERO, |sum, segment| sum + segment.duration)
+    }
+}
+
+fn segment(value: &Value<'_>) -> Result<Segment, InputError> {
+    let section = value.section()?;
+    let length = section.required("duration")?;
+    let duration = length.span()?;
+    if duration == Span::ZERO {
+        return Err(length.error("must be above 0"));
+    }
+    section.required("kind")?.choice(&[("poisson", ()), ("mmpp", ()), ("map", ())])?;
+    let process = process_from_section(&section)?;
+    section.finish()?;
+    Ok(Segment { duration, process })
+}
+
+/// Reads a process: `kind` = poisson (`rate`), mmpp (`rates`, `sojourns`) or map (`d0`, `d1`), in 1/s and s.
+/// `finish` is left to the caller.
+pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
+    let kinds = [("poisson", Kind::Poisson), ("mmpp", Kind::Mmpp), ("map", Kind::Map)];
+    match section.required("kind")?.choice(&kinds)? {
+        Kind::Poisson => Ok(Map::poisson(section.required("rate")?.positive()?)),
+        Kind::Mmpp => {
+            let sojourns_value = section.required("sojourns")?;
+            let rates = nonnegative(&section.required("rates")?)?;
+            let sojourns = nonnegative(&sojourns_value)?;
+            if rates.len() != sojourns.len() || sojourns.contains(&0.0) {
+                let wanted = format!("expected {} mean sojourns above 0 s, one for each rate", rates.len());
+                return Err(sojourns_value.error(wanted));
+            }
+            Map::mmpp(&rates, &sojourns).map_err(|e| process_error(&sojourns_value, &e))
+        }
+        Kind::Map => {
+            let (d0, d1) = (section.required("d0")?, section.required("d1")?);
+            let matrix = |value: &Value<'_>| {
+                Matrix::from_rows(&value.rows()?).ok_or_else(|| value.error("must be a square matrix"))
+            };
+            let (m0, m1) = (matrix(&d0)?, matrix(&d1)?);
+            Map::new(m0, m1).map_err(|e| match e {
+                MapError::Shape | MapError::Sign { matrix: "d1", .. } => process_error(&d1, &e),
+                MapError::Sign { .. } | MapError::RowSum { .. } | MapError::Reducible => {
+                    process_error(&d0, &e)
+                }
+            })
+        }
+    }
+}
+
+fn process_error(at: &Value<'_>, error: &MapError) -> InputError {
+    let help = match error {
+        MapError::Shape => "d0 and d1 have one row and one column a phase",
+        MapError::Sign { .. } => "rates are not negative; the diagonal of d0 balances its row",
+        MapError::RowSum { .. } => "the diagonal of d0 is minus the sum of the other rates of its row",
+        MapError::Reducible => "every phase must be reached from every other, and arrivals must come",
+    };
+    at.error(error.to_string()).help(help)
+}
+
+fn nonnegative(value: &Value<'_>) -> Result<Vec<f64>, InputError> {
+    value.list()?.iter().map(Value::nonnegative).collect()
+}
+
+/// Draws the arrivals of a schedule, again and again until the end.
+///
+/// Each segment draws from a part of the streams of its own, so that a change of one leaves the others.
+#[derive(Debug)]
+pub struct ScheduleArrivals {
+    schedule: Schedule,
+    streams: Streams,
+    end: Time,
+    /// The segments begun so far, repetitions counted.
+    begun: usize,
+    segment_end: Time,
+    current: Option<MapArrivals>,
+}
+
+impl ScheduleArrivals {
+    /// The arrivals in `[0, end)`.
+    pub fn new(schedule: &Schedule, streams: Streams, end: Time) -> Self {
+        let schedule = schedule.clone();
+        Self { schedule, streams, end, begun: 0, segment_end: Time::ZERO, current: None }
+    }
+}
+
+impl Arrivals for ScheduleArrivals {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        let before = block.len();
+        loop {
+            if let Some(current) = &mut self.current {
+                current.fill(block)?;
+            }
+            if block.len() > before || self.segment_end >= self.end {
+                return Ok(());
+            }
+            let segment = &self.schedule.segments[self.begun % self.schedule.segments.len()];
+            let start = self.segment_end;
+            self.segment_end = start + segment.duration;
+            let stream = self.streams.part(self.begun as u64).stream("arrivals");
+            let end = self.segment_end.min(self.end);
+            self.current = Some(MapArrivals::new(&segment.process, start, end, stream));
+            self.begun += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Schedule, InputError> {
+        Schedule::from_document(&Document::parse("s.toml", text).unwrap())
+    }
+
+    fn draw(schedule: &Schedule, seconds: u64) -> Vec<Time> {
+        let end = Time::ZERO + Span::from_secs(seconds);
+        let mut source = ScheduleArrivals::new(schedule, Streams::new(1), end);
+        let mut all = Vec::new();
+        loop {
+            let before = all.len();
+            source.fill(&mut all).unwrap();
+            if all.len() == before {
+                return all;
+            }
+        }
+    }
+
+    const TWO: &str = "[[segment]]\nduration = \"100s\"\nkind = \"poisson\"\nrate = 50\n\
+        [[segment]]\nduration = \"100s\"\nkind = \"mmpp\"\nrates = [0, 20]\nsojourns = [1.0, 1.0]\n";
+
+    #[test]
+    fn segments_follow_each_other_and_repeat() {
+        let schedule = read(TWO).unwrap();
+        assert_eq!(schedule.total(), Span::from_secs(200));
+        let all = draw(&schedule, 300);
+        assert!(all.windows(2).all(|w| w[0] <= w[1]));
+        let within = |from: u64, to: u64| {
+            let (from, to) = (Span::from_secs(from), Span::from_secs(to));
+            all.iter().filter(|t| **t >= Time::ZERO + from && **t < Time::ZERO + to).count() as f64
+        };
+        // Poisson(5000): five standard deviations are 354. MMPP: mean 1000, IDC near 11.
+        assert!((within(0, 100) - 5000.0).abs() < 354.0);
+        assert!((within(200, 300) - 5000.0).abs() < 354.0);
+        assert!((within(100, 200) - 1000.0).abs() < 530.0);
+        assert_eq!(within(300, 1000), 0.0);
+    }
+
+    #[test]
+    fn a_changed_segment_leaves_the_others_as_they_were() {
+        let changed = read(&TWO.replace("rate = 50", "rate = 10")).unwrap();
+        let later = |schedule: &Schedule| -> Vec<Time> {
+            let all = draw(schedule, 200);
+            all.into_iter().filter(|t| *t >= Time::ZERO + Span::from_secs(100)).collect()
+        };
+        assert_eq!(later(&read(TWO).unwrap()), later(&changed));
+    }
+
+    #[test]
+    fn a_wrong_rate_is_pointed_at() {
+        let error = read(&TWO.replace("[0, 20]", "[0, -20]")).unwrap_err();
+        assert_eq!(error.excerpt.unwrap().line, 8);
+        let error = read(&TWO.replace("sojourns = [1.0, 1.0]", "sojourns = [1.0]")).unwrap_err();
+        assert!(error.message.contains("expected 2 mean sojourns"), "{}", error.message);
+    }
+}

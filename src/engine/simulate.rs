@@ -1,0 +1,112 @@
+//! One scenario, simulated: the platform it asks for, its replications, its figures.
+
+use rayon::prelude::*;
+
+use super::record::Observer;
+use super::recorder::{Record, Recorder};
+use super::service::ServiceDraws;
+use super::summary::{Context, summarise};
+use super::{Replay, Retry, replay};
+use crate::arrivals::Arrivals;
+use crate::error::InputError;
+use crate::numeric::streams::Streams;
+use crate::outcome::Simulation;
+use crate::platform::lambda::{LambdaPool, PoolSettings};
+use crate::platform::warm::Warm;
+use crate::policy::batch::Batch;
+use crate::scenario::platform::Environments;
+use crate::scenario::{Scenario, Setting};
+use crate::units::{Span, Time};
+
+/// Simulates a scenario at its own setting, all replications in parallel. The observer is shown the
+/// batches of the first.
+///
+/// Errors: the profile does not cover the setting; a trace cannot be read; no request came.
+pub fn simulate<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Simulation, InputError> {
+    let setting = scenario.setting();
+    let first = || record(scenario, setting, 0, observer);
+    let others = || {
+        let rest = (1..u64::from(scenario.replications)).into_par_iter();
+        rest.map(|index| record(scenario, setting, index, &mut Unwatched)).collect::<Result<Vec<_>, _>>()
+    };
+    let (first, others) = rayon::join(first, others);
+    let mut records = vec![first?];
+    records.extend(others?);
+    summary(scenario, setting, &records)
+}
+
+/// Simulates a scenario at another setting, one replication.
+///
+/// Errors: as [`simulate`].
+pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
+    let record = record(scenario, setting, 0, &mut Unwatched)?;
+    summary(scenario, setting, &[record])
+}
+
+fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<Simulation, InputError> {
+    let context = Context {
+        tariff: &scenario.platform.tariff,
+        memory: setting.memory,
+        warmup: scenario.warmup,
+        drift: scenario.workload.drift(),
+    };
+    summarise(records, context).ok_or_else(|| {
+        let help = "look at the workload's requests, duration, from and until, and at the warm-up";
+        InputError::new(&scenario.name, "no request was served").help(help)
+    })
+}
+
+fn record<O: Observer>(
+    scenario: &Scenario,
+    setting: Setting,
+    index: u64,
+    observer: &mut O,
+) -> Result<Record, InputError> {
+    let streams = Streams::new(scenario.seed).part(index);
+    let mut arrivals = scenario.workload.open(streams)?;
+    let slo = scenario.slo.latency.unwrap_or(Span::MAX);
+    let warmup = Time::ZERO + scenario.warmup;
+    let mut recorder = Recorder::new(scenario.platform.tariff.billing, slo, warmup);
+    run(scenario, setting, streams, &mut arrivals, &mut (&mut recorder, observer))?;
+    Ok(recorder.into_record())
+}
+
+/// Replays arrivals at a setting on the scenario's platform.
+///
+/// Errors: the profile does not cover the setting; the arrivals cannot be read.
+pub fn run<A: Arrivals, O: Observer>(
+    scenario: &Scenario,
+    setting: Setting,
+    streams: Streams,
+    arrivals: &mut A,
+    observer: &mut O,
+) -> Result<(), InputError> {
+    let times = scenario.service(setting)?;
+    let retry = scenario.platform.retry;
+    let model_init = times.init;
+    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    let service = ServiceDraws::new(times, streams.stream("service"));
+    let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
+    let backoff = streams.stream("back-off");
+    match &scenario.platform.environments {
+        Environments::AlwaysWarm => {
+            let platform = Warm::default();
+            replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
+        }
+        Environments::Pool(pool) => {
+            let settings = PoolSettings { init: pool.init + model_init, ..pool.clone() };
+            let platform = LambdaPool::new(settings, streams);
+            replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nobody looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
+
+impl Observer for Unwatched {
+    fn started(&mut self, _batch: &super::record::Batch, _arrivals: &[Time]) {}
+    fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {}
+}

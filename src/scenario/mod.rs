@@ -1,0 +1,176 @@
+//! A scenario file as validated data: the only place where its strings become types.
+
+pub mod platform;
+pub mod policy;
+pub mod slo;
+pub mod workload;
+
+use std::path::Path;
+
+use self::platform::LambdaSpec;
+use self::policy::PolicySpec;
+use self::slo::Slo;
+use self::workload::Workload;
+use crate::document::{Document, Section, Value};
+use crate::error::InputError;
+use crate::profile::{Profile, ServiceTimes};
+use crate::sweep::grid::Grid;
+use crate::units::{MemoryMb, Span};
+
+/// Everything a run depends on.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its name, which is also the name of its output folder.
+    pub name: String,
+    /// The seed of all random streams.
+    pub seed: u64,
+    /// Where requests come from.
+    pub workload: Workload,
+    /// How long the model serves a batch.
+    pub profile: Profile,
+    /// Where it runs.
+    pub platform: LambdaSpec,
+    /// When batches leave.
+    pub policy: PolicySpec,
+    /// What is asked of the system.
+    pub slo: Slo,
+    /// The grid of sweep and plan.
+    pub sweep: Option<Grid>,
+    /// Independent replications.
+    pub replications: u32,
+    /// Batches that start before this are simulated but not counted.
+    pub warmup: Span,
+    /// Which CSV files `sim run` writes.
+    pub output: Output,
+}
+
+/// Which CSV files `sim run` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Output {
+    /// A row a batch.
+    pub batches: bool,
+    /// A row an hour.
+    pub hours: bool,
+}
+
+/// What a configuration chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Setting {
+    /// Memory size of the function.
+    pub memory: MemoryMb,
+    /// Largest batch.
+    pub batch: u32,
+    /// Longest wait of a batch's first request.
+    pub timeout: Span,
+}
+
+impl Scenario {
+    /// Reads a scenario file with `--set` overrides.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Scenario, InputError> {
+        let mut document = Document::read(path)?;
+        overrides.iter().try_for_each(|assignment| document.set(assignment))?;
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Scenario::from_document(&document, stem.as_deref().unwrap_or("scenario"))
+    }
+
+    /// Reads a scenario from a document; `default_name` holds where it has no name.
+    pub fn from_document(document: &Document, default_name: &str) -> Result<Scenario, InputError> {
+        let root = document.root();
+        let name = name(&root, default_name)?;
+        let seed = root.optional("seed").map_or(Ok(1), |v| v.integer())?;
+        let replications = root.optional("replications").map_or(Ok(1), |v| at_least_one(&v))?;
+        let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| v.span())?;
+        let workload = in_section(&root, "workload", Workload::from_section)?;
+        let profile = in_section(&root, "profile", profile)?;
+        let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
+        let policy = in_section(&root, "policy", |s| PolicySpec::from_section(s, &profile, platform.memory))?;
+        let slo = optional_section(&root, "slo", Slo::from_section)?.unwrap_or_default();
+        let sweep = optional_section(&root, "sweep", Grid::from_section)?;
+        let output = optional_section(&root, "output", output)?.unwrap_or_default();
+        // The systems of `sim compare` are read by it.
+        root.optional("system");
+        root.finish()?;
+        Ok(Scenario {
+            name,
+            seed,
+            workload,
+            profile,
+            platform,
+            policy,
+            slo,
+            sweep,
+            replications,
+            warmup,
+            output,
+        })
+    }
+
+    /// The configuration that the scenario itself asks for.
+    pub fn setting(&self) -> Setting {
+        let (batch, timeout) = (self.policy.buffer.batch, self.policy.buffer.timeout);
+        Setting { memory: self.platform.memory, batch, timeout }
+    }
+
+    /// The service times at a setting.
+    ///
+    /// Errors: the profile does not cover it.
+    pub fn service(&self, setting: Setting) -> Result<ServiceTimes, InputError> {
+        self.profile.at(setting.memory, setting.batch).map_err(|e| InputError::new(&self.name, e.to_string()))
+    }
+}
+
+/// Reads a required section to its last field.
+pub(crate) fn in_section<T>(
+    parent: &Section<'_>,
+    name: &'static str,
+    read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
+) -> Result<T, InputError> {
+    let section = parent.required(name)?.section()?;
+    let value = read(&section)?;
+    section.finish()?;
+    Ok(value)
+}
+
+fn optional_section<T>(
+    parent: &Section<'_>,
+    name: &'static str,
+    read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
+) -> Result<Option<T>, InputError> {
+    match parent.optional(name) {
+        Some(_) => in_section(parent, name, read).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The name becomes a folder, so it must be a plain file name.
+fn name(root: &Section<'_>, default: &str) -> Result<String, InputError> {
+    let Some(value) = root.optional("name") else { return Ok(default.to_owned()) };
+    let name = value.str()?;
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+    match !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) {
+        true => Ok(name.to_owned()),
+        false => Err(value.error("must be letters, digits, `-`, `_`, `.`: it names the output folder")),
+    }
+}
+
+fn at_least_one(value: &Value<'_>) -> Result<u32, InputError> {
+    match value.integer()? {
+        0 => Err(value.error("must be at least 1")),
+        n => Ok(n),
+    }
+}
+
+fn profile(section: &Section<'_>) -> Result<Profile, InputError> {
+    match section.optional("file") {
+        Some(file) => Profile::read(&file.file()?),
+        None if section.names().next().is_none() => {
+            Err(section.error("[profile] is empty").help("give `file`, or memory_mb, batch and service_s"))
+        }
+        None => Profile::from_section(section),
+    }
+}
+
+fn output(section: &Section<'_>) -> Result<Output, InputError> {
+    let flag = |name| section.optional(name).map_or(Ok(false), |v| v.bool());
+    Ok(Output { batches: flag("batches")?, hours: flag("hours")? })
+}

@@ -1,0 +1,165 @@
+//! `[platform]`: functions, their prices, limits and cold starts.
+
+use crate::document::{Section, Value};
+use crate::error::InputError;
+use crate::platform::lambda::idle::Reuse;
+use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
+use crate::price::{Architecture, Book, FreeTier, Tariff, Tiers, VolumePricing};
+use crate::profile::Profile;
+use crate::units::{MemoryMb, Span};
+
+/// A function on Lambda.
+#[derive(Debug, Clone)]
+pub struct LambdaSpec {
+    /// Its memory size.
+    pub memory: MemoryMb,
+    /// Prices and limits.
+    pub book: Book,
+    /// What usage costs.
+    pub tariff: Tariff,
+    /// Whether environments start cold.
+    pub environments: Environments,
+    /// What a throttled client does.
+    pub retry: RetrySpec,
+}
+
+/// Whether environments start cold.
+#[derive(Debug, Clone)]
+pub enum Environments {
+    /// The paper's assumption: always enough warm ones.
+    AlwaysWarm,
+    /// A pool; its `init` is the runtime's alone, to which the model's is added.
+    Pool(PoolSettings),
+}
+
+/// Retries of a throttled invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetrySpec {
+    /// Tries in all.
+    pub attempts: u32,
+    /// The longest wait before the first new try.
+    pub base: Span,
+    /// The longest wait before any.
+    pub cap: Span,
+}
+
+/// The AWS SDKs' "standard" retry mode: three tries, full jitter over 1 s x 2^k, at most 20 s.
+const STANDARD_RETRY: RetrySpec =
+    RetrySpec { attempts: 3, base: Span::from_secs(1), cap: Span::from_secs(20) };
+
+impl LambdaSpec {
+    /// Reads `[platform]`; the profile and the book must cover the memory size.
+    pub fn from_section(section: &Section<'_>, profile: &Profile) -> Result<LambdaSpec, InputError> {
+        section.required("kind")?.choice(&[("lambda", ())])?;
+        let book = Book::open(&section.required("book")?)?;
+        let memory_value = section.required("memory_mb")?;
+        let memory = MemoryMb(memory_value.integer()?);
+        check_memory(memory, &book).map_err(|message| memory_value.error(message))?;
+        profile.at(memory, profile.batch[0]).map_err(|e| memory_value.error(e.to_string()))?;
+        let provisioned = section.optional("provisioned");
+        let count = provisioned.as_ref().map_or(Ok(0), Value::integer::<u32>)?;
+        let environments = environments(section, &book, count)?;
+        if let (Environments::AlwaysWarm, Some(value), 1..) = (&environments, &provisioned, count) {
+            return Err(value.error("needs cold_starts = true: always-warm environments need none"));
+        }
+        let tariff = tariff(section, &book, count)?;
+        let retry = match section.optional("retry") {
+            Some(value) => retry(&value.section()?)?,
+            None => STANDARD_RETRY,
+        };
+        Ok(LambdaSpec { memory, book, tariff, environments, retry })
+    }
+}
+
+/// Does the platform offer this memory size? The message says which it offers.
+pub fn check_memory(memory: MemoryMb, book: &Book) -> Result<(), String> {
+    let (from, to, step) = book.limits.memory_mb;
+    let offered = (from..=to).contains(&memory.0) && (memory.0 - from).is_multiple_of(step);
+    match offered {
+        true => Ok(()),
+        false => Err(format!("{} offers {from} to {to} MB in steps of {step}, not {}", book.name, memory.0)),
+    }
+}
+
+fn tariff(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Tariff, InputError> {
+    let architecture = section.optional("architecture");
+    let on = architecture.as_ref().map_or(Ok(Architecture::X86), |v| v.choice(&Architecture::NAMES))?;
+    let flag = |name| section.optional(name).map_or(Ok(false), |v| v.bool());
+    let free = match flag("free_tier")? {
+        true => book.free_tier,
+        false => FreeTier { requests: 0, gb_s: 0 },
+    };
+    let tiers = if flag("tiered_prices")? { Tiers::Monthly } else { Tiers::First };
+    Tariff::new(book, on, VolumePricing { tiers, free }, provisioned).ok_or_else(|| {
+        let message = format!("{} has no price for this architecture and provisioning", book.name);
+        architecture.map_or_else(|| section.error(&message), |v| v.error(&message))
+    })
+}
+
+fn environments(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Environments, InputError> {
+    let limits = &book.limits;
+    let cold = section.optional("cold_starts").map_or(Ok(false), |v| v.bool())?;
+    let span = |name, default| section.optional(name).map_or(Ok(default), |v| v.span());
+    let init = span("runtime_init", limits.runtime_init)?;
+    let keep_alive = match section.optional("keep_alive") {
+        Some(value) if value.is_section() => random_keep_alive(&value.section()?)?,
+        Some(value) => KeepAlive::Fixed(value.span()?),
+        None => KeepAlive::Fixed(limits.keep_alive),
+    };
+    let reuse = section.optional("reuse").map_or(Ok(Reuse::MostRecent), |v| v.choice(&Reuse::NAMES))?;
+    let count = |name, default| section.optional(name).map_or(Ok(default), |v| positive(&v));
+    let concurrency = count("concurrency", limits.concurrency)?;
+    let scaling = match section.optional("scaling_per_10s") {
+        Some(value) => {
+            let tokens = positive(&value)?;
+            RateLimit { burst: tokens, tokens, period: Span::from_secs(10) }
+        }
+        None => limits.scaling,
+    };
+    let invocations = concurrency.saturating_mul(limits.requests_per_concurrency);
+    let requests = RateLimit { burst: invocations, tokens: invocations, period: Span::from_secs(1) };
+    Ok(match cold {
+        false => Environments::AlwaysWarm,
+        true => Environments::Pool(PoolSettings {
+            init,
+            keep_alive,
+            reuse,
+            concurrency,
+            scaling,
+            requests,
+            provisioned,
+        }),
+    })
+}
+
+fn positive(value: &Value<'_>) -> Result<u64, InputError> {
+    match value.integer::<u64>()? {
+        0 => Err(value.error("must be at least 1")),
+        n if n > 1_000_000_000 => Err(value.error("is beyond 1e9")),
+        n => Ok(n),
+    }
+}
+
+fn random_keep_alive(section: &Section<'_>) -> Result<KeepAlive, InputError> {
+    let keep_alive = KeepAlive::Random {
+        mean: section.required("mean")?.span()?,
+        cv: section.required("cv")?.positive()?,
+    };
+    section.finish()?;
+    Ok(keep_alive)
+}
+
+fn retry(section: &Section<'_>) -> Result<RetrySpec, InputError> {
+    let attempts = match section.optional("attempts") {
+        Some(value) => u32::try_from(positive(&value)?).map_err(|_| value.error("is too many"))?,
+        None => STANDARD_RETRY.attempts,
+    };
+    let span = |name, default| section.optional(name).map_or(Ok(default), |v| v.span());
+    let spec = RetrySpec {
+        attempts,
+        base: span("base", STANDARD_RETRY.base)?,
+        cap: span("cap", STANDARD_RETRY.cap)?,
+    };
+    section.finish()?;
+    Ok(spec)
+}

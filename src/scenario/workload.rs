@@ -1,0 +1,145 @@
+//! `[workload]`: where requests come from, and how many.
+
+use crate::arrivals::map::{Map, MapArrivals};
+use crate::arrivals::schedule::{Schedule, ScheduleArrivals, process_from_section};
+use crate::arrivals::trace::TraceSpec;
+use crate::arrivals::{Arrivals, transform};
+use crate::document::Section;
+use crate::engine::summary::Drift;
+use crate::error::InputError;
+use crate::numeric::streams::Streams;
+use crate::units::{Span, Time};
+
+/// Arrivals and when they end.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// The process, schedule or trace.
+    pub source: Source,
+    /// Stop after this many requests.
+    pub requests: Option<u64>,
+    /// Stop after this time.
+    pub duration: Option<Span>,
+}
+
+/// Where arrivals come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Poisson, MMPP or MAP, scaled and thinned.
+    Process(Map),
+    /// A schedule of such processes, scaled and thinned.
+    Schedule(Schedule),
+    /// A trace file.
+    Trace(TraceWorkload),
+}
+
+/// A trace file with its changes of rate.
+#[derive(Debug, Clone)]
+pub struct TraceWorkload {
+    /// The file and how to read it.
+    pub spec: TraceSpec,
+    /// The rate is multiplied by this.
+    pub scale: f64,
+    /// Each request is kept with this probability.
+    pub thin: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Process,
+    Schedule,
+    Trace,
+}
+
+impl Workload {
+    /// Reads `[workload]`.
+    pub fn from_section(section: &Section<'_>) -> Result<Workload, InputError> {
+        let kinds = [
+            ("poisson", Kind::Process),
+            ("mmpp", Kind::Process),
+            ("map", Kind::Process),
+            ("schedule", Kind::Schedule),
+            ("trace", Kind::Trace),
+        ];
+        let kind = section.required("kind")?.choice(&kinds)?;
+        let requests = section.optional("requests").map(|v| v.integer()).transpose()?;
+        let duration = section.optional("duration").map(|v| v.span()).transpose()?;
+        if kind == Kind::Process && requests.is_none() && duration.is_none() {
+            return Err(section
+                .error("[workload] has no end")
+                .help("give `requests = 400000` or `duration = \"24h\"`"));
+        }
+        let scale = section.optional("scale").map_or(Ok(1.0), |v| v.positive())?;
+        let thin = section.optional("thin").map_or(Ok(1.0), |v| match v.positive()? {
+            share if share <= 1.0 => Ok(share),
+            share => Err(v.error(format!("is the share of requests to keep, at most 1, not {share}"))),
+        })?;
+        let changed = |map: &Map| map.scaled(scale).thinned(thin);
+        let source = match kind {
+            Kind::Process => Source::Process(changed(&process_from_section(section)?)),
+            Kind::Schedule => {
+                let mut schedule = Schedule::read(&section.required("file")?.file()?)?;
+                for segment in &mut schedule.segments {
+                    segment.process = changed(&segment.process);
+                }
+                Source::Schedule(schedule)
+            }
+            Kind::Trace => {
+                Source::Trace(TraceWorkload { spec: TraceSpec::from_section(section)?, scale, thin })
+            }
+        };
+        Ok(Workload { source, requests, duration })
+    }
+
+    /// Does the law of the arrivals change over time?
+    pub fn drift(&self) -> Drift {
+        match self.source {
+            Source::Process(_) => Drift::Stationary,
+            Source::Schedule(_) | Source::Trace(_) => Drift::Changing,
+        }
+    }
+
+    /// The same workload at `factor` times its rate.
+    pub fn scaled(&self, factor: f64) -> Workload {
+        let mut workload = self.clone();
+        match &mut workload.source {
+            Source::Process(map) => *map = map.scaled(factor),
+            Source::Schedule(schedule) => {
+                schedule.segments.iter_mut().for_each(|segment| {
+                    segment.process = segment.process.scaled(factor);
+                });
+            }
+            Source::Trace(trace) => trace.scale *= factor,
+        }
+        workload
+    }
+
+    /// The arrivals of one replication.
+    ///
+    /// Errors: a trace that cannot be opened.
+    pub fn open(&self, streams: Streams) -> Result<Box<dyn Arrivals>, InputError> {
+        let end = self.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
+        let source: Box<dyn Arrivals> = match &self.source {
+            Source::Process(map) => {
+                Box::new(MapArrivals::new(map, Time::ZERO, end, streams.stream("arrivals")))
+            }
+            Source::Schedule(schedule) => {
+                // A schedule runs once through unless the duration asks for more or less.
+                let end = match (self.duration, self.requests) {
+                    (None, None) => Time::ZERO + schedule.total(),
+                    _ => end,
+                };
+                Box::new(ScheduleArrivals::new(schedule, streams, end))
+            }
+            Source::Trace(trace) => {
+                let raw = trace.spec.open(streams.stream("trace"))?;
+                let scaled = transform::scale(raw, trace.scale);
+                let thinned = transform::thin(scaled, trace.thin, streams.stream("thin"));
+                transform::until(thinned, end)
+            }
+        };
+        Ok(match self.requests {
+            Some(requests) => transform::limit(source, requests),
+            None => source,
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! The grid of a sweep: lists or ranges in exact steps.
+
+use crate::document::{Section, Value};
+use crate::error::InputError;
+use crate::scenario::Setting;
+use crate::units::{MemoryMb, Span};
+
+/// The most points an axis may have.
+const LONGEST_AXIS: u64 = 100_000;
+
+/// Every combination of the three lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grid {
+    /// Memory sizes, ascending.
+    pub memory: Vec<MemoryMb>,
+    /// Largest batches, ascending.
+    pub batch: Vec<u32>,
+    /// Timeouts, ascending.
+    pub timeout: Vec<Span>,
+}
+
+impl Grid {
+    /// Reads `[sweep]`.
+    pub fn from_section(section: &Section<'_>) -> Result<Grid, InputError> {
+        let whole = |value: &Value<'_>| value.integer::<u32>().map(u64::from);
+        let span = |value: &Value<'_>| value.span().map(|span| span.0);
+        let memory = axis(&section.required("memory_mb")?, whole)?;
+        let batch_value = section.required("batch")?;
+        let batch = axis(&batch_value, whole)?;
+        if batch[0] == 0 {
+            return Err(batch_value.error("a batch is at least 1"));
+        }
+        let timeout = axis(&section.required("timeout")?, span)?;
+        Ok(Grid {
+            memory: memory.into_iter().map(|mb| MemoryMb(mb as u32)).collect(),
+            batch: batch.into_iter().map(|n| n as u32).collect(),
+            timeout: timeout.into_iter().map(Span).collect(),
+        })
+    }
+
+    /// The number of configurations.
+    pub fn len(&self) -> usize {
+        self.memory.len() * self.batch.len() * self.timeout.len()
+    }
+
+    /// True if an axis is empty; one that was read never is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All configurations: memory varies slowest, then batch, then timeout.
+    pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
+        self.memory.iter().flat_map(move |memory| {
+            self.batch.iter().flat_map(move |batch| {
+                let setting = |timeout: &Span| Setting { memory: *memory, batch: *batch, timeout: *timeout };
+                self.timeout.iter().map(setting)
+            })
+        })
+    }
+}
+
+/// A list, or `{ from, to, step }` with both ends; ascending, without repeats, not empty.
+fn axis(
+    value: &Value<'_>,
+    read: impl Fn(&Value<'_>) -> Result<u64, InputError>,
+) -> Result<Vec<u64>, InputError> {
+    let mut points = if value.is_list() {
+        value.list()?.iter().map(read).collect::<Result<Vec<_>, _>>()?
+    } else {
+        let section = value.section()?;
+        let end = |name| section.required(name).and_then(|v| read(&v));
+        let (from, to, step) = (end("from")?, end("to")?, end("step")?);
+        section.finish()?;
+        if step == 0 || from > to {
+            return Err(value.error("a range needs from <= to and a step above 0"));
+        }
+        if (to - from) / step >= LONGEST_AXIS {
+            return Err(value.error(format!("has more than {LONGEST_AXIS} points")));
+        }
+        (0..=(to - from) / step).map(|i| from + i * step).collect()
+    };
+    points.sort_unstable();
+    points.dedup();
+    if points.is_empty() { Err(value.error("is empty")) } else { Ok(points) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    fn grid(text: &str) -> Result<Grid, InputError> {
+        Grid::from_section(&Document::parse("s.toml", text).unwrap().root())
+    }
+
+    #[test]
+    fn ranges_are_exact_and_hold_both_ends() {
+        let text = "memory_mb = { from = 1280, to = 3008, step = 64 }\nbatch = [20]\n\
+            timeout = { from = \"10ms\", to = \"490ms\", step = \"10ms\" }";
+        let grid = grid(text).unwrap();
+        assert_eq!((grid.memory.len(), grid.timeout.len(), grid.len()), (28, 49, 1372));
+        assert_eq!(grid.timeout[48], Span::from_millis(490));
+        let last = grid.settings().last().unwrap();
+        assert_eq!((last.memory, last.batch), (MemoryMb(3008), 20));
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused() {
+        for bad in [
+            "memory_mb = []\nbatch = [1]\ntimeout = [\"1ms\"]",
+            "memory_mb = [1]\nbatch = [0]\ntimeout = [\"1ms\"]",
+            "memory_mb = [1]\nbatch = [1]\ntimeout = { from = \"2ms\", to = \"1ms\", step = \"1ms\" }",
+            "memory_mb = [1]\nbatch = [1]\ntimeout = { from = \"2ms\", to = \"3ms\", step = \"0ms\" }",
+            "memory_mb = [1]\nbatch = [1]\ntimeout = { from = \"0ms\", to = \"24h\", step = \"1ns\" }",
+        ] {
+            assert!(grid(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Many configurations on the same arrivals.
+
+pub mod grid;
