@@ -6,4 +6,5 @@ pub mod document;
 pub mod error;
 pub mod numeric;
 pub mod profile;
+pub mod report;
 pub mod units;
