@@ -11,6 +11,7 @@ pub mod platform;
 pub mod policy;
 pub mod price;
 pub mod profile;
+pub mod report;
 pub mod scenario;
 pub mod sweep;
 pub mod units;

@@ -1,0 +1,413 @@
+//! Lines over one horizontal axis, in one panel or several stacked ones: CDFs, time series.
+
+use super::canvas::{Anchor, Canvas, Lettering, Paint};
+use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
+use super::theme::{Colour, text_width};
+use super::ticks::{Axis, Scale, Ticks};
+use super::{Chart, spoken};
+
+/// Line charts that share the horizontal axis, one above the other.
+#[derive(Debug, Clone)]
+pub struct LineChart {
+    title: String,
+    subtitle: String,
+    x: Axis,
+    marks: Vec<(f64, String)>,
+    panels: Vec<Panel>,
+    notes: Vec<String>,
+}
+
+/// One plot with its own vertical axis.
+#[derive(Debug, Clone)]
+pub struct Panel {
+    y: Axis,
+    series: Vec<Series>,
+    marks: Vec<(f64, String)>,
+}
+
+/// One line: points in the order of x.
+#[derive(Debug, Clone)]
+pub struct Series {
+    label: String,
+    points: Vec<(f64, f64)>,
+    band: Vec<(f64, f64, f64)>,
+    colour: Option<Colour>,
+    stroke: Stroke,
+    course: Course,
+    fill: Fill,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stroke {
+    Solid,
+    Dashed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Straight,
+    Steps,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    None,
+    ToFoot,
+}
+
+impl Series {
+    /// Points joined by straight solid lines; `label` (may be empty) is for the legend.
+    pub fn new(label: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
+        let (stroke, course, fill) = (Stroke::Solid, Course::Straight, Fill::None);
+        Series { label: label.into(), points, band: Vec::new(), colour: None, stroke, course, fill }
+    }
+
+    /// Dashed, as predictions are.
+    pub fn dashed(self) -> Series {
+        Series { stroke: Stroke::Dashed, ..self }
+    }
+
+    /// Each value holds until the next point, as in an empirical CDF or a count.
+    pub fn steps(self) -> Series {
+        Series { course: Course::Steps, ..self }
+    }
+
+    /// With the area down to the axis tinted.
+    pub fn filled(self) -> Series {
+        Series { fill: Fill::ToFoot, ..self }
+    }
+
+    /// With a tinted band of (x, low, high) round it, such as a confidence interval.
+    pub fn band(self, band: Vec<(f64, f64, f64)>) -> Series {
+        Series { band, ..self }
+    }
+
+    /// In a given colour instead of the next of the palette.
+    pub fn colour(self, colour: Colour) -> Series {
+        Series { colour: Some(colour), ..self }
+    }
+}
+
+impl Panel {
+    pub fn new(y: Axis) -> Panel {
+        Panel { y, series: Vec::new(), marks: Vec::new() }
+    }
+
+    pub fn series(mut self, series: Series) -> Panel {
+        self.series.push(series);
+        self
+    }
+
+    /// A horizontal line at `y`, named in the legend.
+    pub fn mark_y(mut self, y: f64, label: impl Into<String>) -> Panel {
+        self.marks.push((y, label.into()));
+        self
+    }
+
+    fn values_y(&self) -> impl Iterator<Item = f64> {
+        let points = self.series.iter().flat_map(|s| s.points.iter().map(|p| p.1));
+        let bands = self.series.iter().flat_map(|s| s.band.iter().flat_map(|b| [b.1, b.2]));
+        points.chain(bands)
+    }
+
+    fn entries(&self, first: usize) -> Vec<Entry> {
+        let named = self.series.iter().enumerate().filter(|(_, series)| !series.label.is_empty());
+        let lines = named.map(|(index, series)| {
+            let colour = series.colour.unwrap_or(Colour::Category(first + index));
+            let symbol = match series.stroke {
+                Stroke::Solid => Symbol::Line(colour),
+                Stroke::Dashed => Symbol::Dashed(colour),
+            };
+            Entry { symbol, text: series.label.clone() }
+        });
+        let marks = self.marks.iter().map(|(_, label)| mark_entry(label));
+        lines.chain(marks).collect()
+    }
+}
+
+impl LineChart {
+    pub fn new(title: impl Into<String>, x: Axis) -> LineChart {
+        let (title, subtitle) = (title.into(), String::new());
+        LineChart { title, subtitle, x, marks: Vec::new(), panels: Vec::new(), notes: Vec::new() }
+    }
+
+    pub fn subtitle(self, subtitle: impl Into<String>) -> LineChart {
+        LineChart { subtitle: subtitle.into(), ..self }
+    }
+
+    /// A further plot below those before.
+    pub fn panel(mut self, panel: Panel) -> LineChart {
+        self.panels.push(panel);
+        self
+    }
+
+    /// A vertical line at `x` through all panels, labelled above the plot.
+    pub fn mark_x(mut self, x: f64, label: impl Into<String>) -> LineChart {
+        self.marks.push((x, label.into()));
+        self
+    }
+
+    /// A line of small print below the chart.
+    pub fn note(mut self, note: impl Into<String>) -> LineChart {
+        self.notes.push(note.into());
+        self
+    }
+
+    fn scale_x(&self) -> Option<Scale> {
+        let visible = |panel: &Panel, y: f64| panel.y.can_show(y);
+        let points = self.panels.iter().flat_map(|panel| {
+            let shown = panel.series.iter().flat_map(|s| &s.points).filter(move |p| visible(panel, p.1));
+            shown.map(|p| p.0).chain(panel.series.iter().flat_map(|s| s.band.iter().map(|b| b.0)))
+        });
+        let marks = self.marks.iter().map(|mark| mark.0);
+        let mut points = points.filter(|x| self.x.can_show(*x)).peekable();
+        points.peek().is_some().then(|| self.x.scale(points.chain(marks))).flatten()
+    }
+
+    fn hidden(&self) -> usize {
+        let hidden = |panel: &Panel| {
+            let points = panel.series.iter().flat_map(|s| &s.points);
+            points.filter(|p| !self.x.can_show(p.0) || !panel.y.can_show(p.1)).count()
+        };
+        self.panels.iter().map(hidden).sum()
+    }
+
+    /// Labels of the vertical marks above the plot, each in the first row where it touches no other.
+    fn mark_labels(&self, area: &Area, scale: &Scale) -> (Vec<(f64, usize)>, usize) {
+        let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
+        let placed = self.marks.iter().filter(|mark| self.x.can_show(mark.0)).map(|(value, label)| {
+            let half = text_width(label, SMALL) / 2.0;
+            let x = area
+                .x(scale, *value)
+                .max(half + 4.0)
+                .min(area.right.max(area.left + 2.0 * half) + 12.0 - half);
+            let free =
+                |row: &Vec<(f64, f64)>| row.iter().all(|(l, r)| x + half + 6.0 < *l || x - half > *r + 6.0);
+            let row = rows.iter().position(free).unwrap_or(rows.len());
+            if row == rows.len() {
+                rows.push(Vec::new());
+            }
+            rows[row].push((x - half, x + half));
+            (x, row)
+        });
+        let placed: Vec<(f64, usize)> = placed.collect();
+        (placed, rows.len())
+    }
+
+    fn heights(&self, width: f64) -> f64 {
+        let whole = if width < 560.0 { 240.0 } else { 340.0 };
+        match self.panels.len() {
+            0 | 1 => whole,
+            2 => whole * 0.56,
+            _ => whole * 0.44,
+        }
+    }
+}
+
+/// A panel with its range and ticks; `None` where it has nothing to show.
+struct Prepared<'a> {
+    panel: &'a Panel,
+    range: Option<(Scale, Ticks)>,
+    entries: Vec<Entry>,
+    first_colour: usize,
+}
+
+impl Chart for LineChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw(&self, width: f64) -> String {
+        let height = self.heights(width);
+        let panels = self.prepare(height);
+        let all: Vec<Entry> = panels.iter().flat_map(|p| p.entries.clone()).collect();
+        let labels = panels.iter().filter_map(|p| p.range.as_ref()).map(|(_, t)| frame::label_width(t));
+        let margins = Margins::new(width, labels.fold(20.0, f64::max), &all);
+        let mut canvas = Canvas::default();
+        let mut top = frame::header(&mut canvas, &self.title, &self.subtitle, &margins);
+        let mut area = Area { left: margins.left, right: margins.right, top, bottom: top + height };
+        let x = self.scale_x().map(|s| (s, frame::horizontal_ticks(&self.x, &s, area.width())));
+        let (placed, rows) = x.as_ref().map_or((Vec::new(), 0), |(s, _)| self.mark_labels(&area, s));
+        area.top += 16.0 * rows as f64;
+        let head = area.top;
+        for prepared in &panels {
+            area.bottom = area.top + height;
+            let drawn = match (&x, &prepared.range) {
+                (Some(x), Some(_)) => self.draw_panel(&mut canvas, &area, x, prepared),
+                _ => {
+                    frame::no_data(&mut canvas, &area);
+                    area.bottom
+                }
+            };
+            if margins.legend_is_beside() {
+                let end = frame::legend(&mut canvas, &prepared.entries, &margins, area.top);
+                area.bottom = area.bottom.max(end).max(drawn);
+            }
+            (top, area.top) = (area.bottom, area.bottom + 22.0);
+        }
+        if let Some((scale, ticks)) = &x {
+            let foot = Area { top: head, bottom: top, ..area };
+            frame::labels_x(&mut canvas, &foot, scale, ticks, width);
+            frame::title_x(&mut canvas, &foot, &self.x.titled(ticks));
+            self.draw_marks(&mut canvas, &foot, scale, &placed);
+        }
+        let mut end = top + 50.0;
+        if !margins.legend_is_beside() {
+            end = frame::legend(&mut canvas, &all, &margins, end);
+        }
+        let notes: Vec<String> = self.notes.iter().cloned().chain(frame::left_out(self.hidden())).collect();
+        end = frame::notes(&mut canvas, &notes, width, end);
+        canvas.finish(width, end, &spoken(&self.title, &self.subtitle))
+    }
+}
+
+impl LineChart {
+    fn prepare(&self, height: f64) -> Vec<Prepared<'_>> {
+        let mut first_colour = 0;
+        let prepare = |panel| {
+            let panel: &Panel = panel;
+            let mut values = panel.values_y().filter(|y| panel.y.can_show(*y)).peekable();
+            let marks = panel.marks.iter().map(|mark| mark.0);
+            let scale = values.peek().is_some().then(|| panel.y.scale(values.chain(marks))).flatten();
+            let range = scale.map(|s| (s, frame::vertical_ticks(&panel.y, &s, height)));
+            let prepared = Prepared { panel, range, entries: panel.entries(first_colour), first_colour };
+            first_colour += panel.series.len();
+            prepared
+        };
+        self.panels.iter().map(prepare).collect()
+    }
+
+    fn draw_panel(&self, canvas: &mut Canvas, area: &Area, x: &(Scale, Ticks), prepared: &Prepared) -> f64 {
+        let Some((y, ticks)) = &prepared.range else { return area.bottom };
+        let panel = prepared.panel;
+        frame::grid_x(canvas, area, &x.0, &x.1);
+        frame::grid_y(canvas, area, y, ticks);
+        frame::labels_y(canvas, area, y, ticks);
+        frame::title_y(canvas, area, &panel.y.titled(ticks));
+        frame::outline(canvas, area);
+        for (value, label) in panel.marks.iter().filter(|mark| panel.y.can_show(mark.0)) {
+            let at = area.y(y, *value);
+            canvas.titled(label, |canvas| {
+                canvas.dashed(|canvas| canvas.line((area.left, at), (area.right, at), Colour::Accent, 1.6));
+            });
+        }
+        let place = |(at, value): (f64, f64)| {
+            let shown = self.x.can_show(at) && panel.y.can_show(value);
+            shown.then(|| (area.x(&x.0, at), area.y(y, value)))
+        };
+        for (index, series) in panel.series.iter().enumerate() {
+            let colour = series.colour.unwrap_or(Colour::Category(prepared.first_colour + index));
+            draw_band(canvas, series, colour, place);
+            draw_series(canvas, series, colour, area.bottom, place);
+        }
+        area.bottom
+    }
+
+    fn draw_marks(&self, canvas: &mut Canvas, area: &Area, scale: &Scale, placed: &[(f64, usize)]) {
+        let shown = self.marks.iter().filter(|mark| self.x.can_show(mark.0));
+        for ((value, label), (label_x, row)) in shown.zip(placed) {
+            let (x, label_y) = (area.x(scale, *value), area.top - 9.0 - 16.0 * *row as f64);
+            canvas.dashed(|canvas| canvas.line((x, area.top), (x, area.bottom), Colour::Accent, 1.6));
+            let lettering = Lettering::new(SMALL, Colour::Accent);
+            canvas.text(label, (*label_x, label_y), Anchor::Middle, lettering);
+        }
+    }
+}
+
+fn mark_entry(label: &str) -> Entry {
+    Entry { symbol: Symbol::Dashed(Colour::Accent), text: label.to_owned() }
+}
+
+fn draw_band(
+    canvas: &mut Canvas,
+    series: &Series,
+    colour: Colour,
+    place: impl Fn((f64, f64)) -> Option<(f64, f64)>,
+) {
+    let edge = |(x, low, high): &(f64, f64, f64)| place((*x, *low)).zip(place((*x, *high)));
+    let edges: Vec<((f64, f64), (f64, f64))> = series.band.iter().filter_map(edge).collect();
+    if edges.len() > 1 {
+        let lower: Vec<(f64, f64)> = edges.iter().map(|edge| edge.0).collect();
+        let upper = edges.iter().rev().map(|edge| edge.1);
+        let outline: Vec<(f64, f64)> = lower.into_iter().chain(upper).collect();
+        canvas.polygon(&outline, Paint::from(colour).opacity(0.18));
+    }
+}
+
+/// Draws each unbroken stretch of the series; a stretch of one point becomes a dot.
+fn draw_series(
+    canvas: &mut Canvas,
+    series: &Series,
+    colour: Colour,
+    foot: f64,
+    place: impl Fn((f64, f64)) -> Option<(f64, f64)>,
+) {
+    let placed: Vec<Option<(f64, f64)>> = series.points.iter().map(|point| place(*point)).collect();
+    for run in placed.split(Option::is_none) {
+        let run: Vec<(f64, f64)> = run.iter().copied().flatten().collect();
+        let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) else { continue };
+        if run.len() == 1 {
+            canvas.disc(first, 3.5, colour);
+            continue;
+        }
+        let path = match series.course {
+            Course::Straight => thinned(&run),
+            Course::Steps => stepped(&thinned(&run)),
+        };
+        if series.fill == Fill::ToFoot {
+            let outline: Vec<_> = path.iter().copied().chain([(last.0, foot), (first.0, foot)]).collect();
+            canvas.polygon(&outline, Paint::from(colour).opacity(0.15));
+        }
+        match series.stroke {
+            Stroke::Solid => canvas.polyline(&path, colour, 2.0),
+            Stroke::Dashed => canvas.dashed(|canvas| canvas.polyline(&path, colour, 2.0)),
+        }
+    }
+}
+
+fn stepped(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut path = points[..1].to_vec();
+    for pair in points.windows(2) {
+        path.extend([(pair[1].0, pair[0].1), pair[1]]);
+    }
+    path
+}
+
+/// At most four points to a pixel column (first, highest, lowest, last), which draw the same picture.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut kept = Vec::new();
+    for column in points.chunk_by(|a, b| a.0.floor() == b.0.floor()) {
+        if column.len() <= 4 {
+            kept.extend_from_slice(column);
+            continue;
+        }
+        let by_height = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
+        let extremes = [column.iter().min_by(by_height), column.iter().max_by(by_height)];
+        let mut chosen = vec![column[0], column[column.len() - 1]];
+        chosen.extend(extremes.into_iter().flatten());
+        chosen.sort_by(|a, b| a.0.total_cmp(&b.0));
+        kept.extend(chosen);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_ends_and_extremes() {
+        let points: Vec<(f64, f64)> =
+            (0..100_000).map(|i| (i as f64 / 1e3, (i as f64 / 7.0).sin())).collect();
+        let kept = thinned(&points);
+        assert!(kept.len() <= 404, "{}", kept.len());
+        assert_eq!((kept[0], kept[kept.len() - 1]), (points[0], points[99_999]));
+        let highest = |points: &[(f64, f64)]| points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
+        assert_eq!(highest(&kept), highest(&points));
+    }
+
+    #[test]
+    fn a_step_holds_its_value_until_the_next_point() {
+        assert_eq!(stepped(&[(0.0, 1.0), (2.0, 3.0)]), [(0.0, 1.0), (2.0, 1.0), (2.0, 3.0)]);
+    }
+}

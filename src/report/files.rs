@@ -1,0 +1,104 @@
+//! Writing files so that nobody ever sees half of one.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use crate::error::InputError;
+
+/// Writes `bytes` to `path`: to a temporary name in the same folder first, then renamed into place.
+///
+/// Folders that are missing are created. An existing file is replaced as a whole.
+///
+/// # Errors
+/// If the folder cannot be created or written, or the disk is full; then nothing is left behind and an
+/// existing file stays as it was.
+pub fn write_atomically(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), InputError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, "cannot create the folder", &error))?;
+    let cannot_write = |error: &std::io::Error| failed(path, "cannot write", error);
+    let mut file = new_file(folder).map_err(|error| cannot_write(&error))?;
+    file.write_all(bytes.as_ref()).map_err(|error| cannot_write(&error))?;
+    file.persist(path).map_err(|error| cannot_write(&error.error))?;
+    Ok(())
+}
+
+/// A temporary file with the rights of any new file: the tempfile crate's own choice hides it from others.
+fn new_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".sim-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+fn failed(path: &Path, what: &str, error: &std::io::Error) -> InputError {
+    use std::io::ErrorKind::{
+        AlreadyExists, IsADirectory, NotADirectory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem,
+        StorageFull,
+    };
+    let help = match error.kind() {
+        StorageFull | QuotaExceeded => {
+            "the disk is full: free some space, or write elsewhere with `--out DIR`"
+        }
+        PermissionDenied | ReadOnlyFilesystem => "choose a folder that you may write to with `--out DIR`",
+        NotADirectory | AlreadyExists => {
+            "a file stands where a folder is needed: move it, or choose another `--out DIR`"
+        }
+        IsADirectory => "a folder stands where the file should be: move it, or choose another `--out DIR`",
+        _ => "choose another folder with `--out DIR`",
+    };
+    InputError::new(path.display().to_string(), format!("{what}: {error}")).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn creates_folders_replaces_files_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/summary.json");
+        write_atomically(&path, b"first").unwrap();
+        write_atomically(&path, "second").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_may_read_what_is_written() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        write_atomically(&ours, "x").unwrap();
+        std::fs::write(&plain, "x").unwrap();
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named_with_the_mend() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("out"), "a file").unwrap();
+        let error = write_atomically(&folder.path().join("out/index.html"), "x").unwrap_err();
+        assert!(error.file.ends_with("out"), "{error}");
+        assert!(error.help.unwrap().contains("--out"));
+    }
+
+    #[test]
+    fn a_failed_write_leaves_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        std::fs::create_dir(&taken).unwrap();
+        assert!(write_atomically(&taken, "x").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,312 @@
+//! The stand-alone page: headings, key figures, tables and inline charts in one file without scripts.
+
+use std::fmt::Write as _;
+
+use super::chart::{Chart, Colour, FONT, NARROW, hex};
+
+/// A page under construction; sections appear in the order in which they are added.
+#[derive(Debug, Clone)]
+pub struct Page {
+    title: String,
+    subtitle: String,
+    body: String,
+}
+
+/// A key figure: what it is, its value, and what to know about it (may be empty).
+#[derive(Debug, Clone)]
+pub struct Card {
+    label: String,
+    value: String,
+    note: String,
+    tone: Tone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Plain,
+    Good,
+    Bad,
+}
+
+impl Card {
+    pub fn new(label: impl Into<String>, value: impl Into<String>) -> Card {
+        Card { label: label.into(), value: value.into(), note: String::new(), tone: Tone::Plain }
+    }
+
+    pub fn note(self, note: impl Into<String>) -> Card {
+        Card { note: note.into(), ..self }
+    }
+
+    /// Marks a figure that keeps what it should keep.
+    pub fn good(self) -> Card {
+        Card { tone: Tone::Good, ..self }
+    }
+
+    /// Marks a figure that breaks what it should keep.
+    pub fn bad(self) -> Card {
+        Card { tone: Tone::Bad, ..self }
+    }
+}
+
+impl Page {
+    pub fn new(title: impl Into<String>) -> Page {
+        Page { title: title.into(), subtitle: String::new(), body: String::new() }
+    }
+
+    pub fn subtitle(self, subtitle: impl Into<String>) -> Page {
+        Page { subtitle: subtitle.into(), ..self }
+    }
+
+    pub fn heading(mut self, text: &str) -> Page {
+        let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
+        self
+    }
+
+    pub fn paragraph(mut self, text: &str) -> Page {
+        let _ = writeln!(self.body, "<p>{}</p>", escape(text));
+        self
+    }
+
+    /// A paragraph set apart: what the figures do not cover, how they were made.
+    pub fn note(mut self, text: &str) -> Page {
+        let _ = writeln!(self.body, "<p class=\"note\" role=\"note\">{}</p>", escape(text));
+        self
+    }
+
+    /// A link to another file, relative to the page.
+    pub fn link(mut self, href: &str, text: &str) -> Page {
+        let _ = writeln!(self.body, "<p><a href=\"{}\">{}</a></p>", escape(href), escape(text));
+        self
+    }
+
+    /// Key figures side by side.
+    pub fn cards(mut self, cards: &[Card]) -> Page {
+        self.body.push_str("<dl class=\"cards\">\n");
+        for Card { label, value, note, tone } in cards {
+            let class = match tone {
+                Tone::Plain => "",
+                Tone::Good => " class=\"good\"",
+                Tone::Bad => " class=\"bad\"",
+            };
+            let (label, value, note) = (escape(label), escape(value), escape(note));
+            let _ = write!(self.body, "<div{class}><dt>{label}</dt><dd>{value}</dd>");
+            if !note.is_empty() {
+                let _ = write!(self.body, "<dd class=\"more\">{note}</dd>");
+            }
+            self.body.push_str("</div>\n");
+        }
+        self.body.push_str("</dl>\n");
+        self
+    }
+
+    /// A table; cells that are figures stand right, and a wide table scrolls within its box.
+    pub fn table<H: AsRef<str>, C: AsRef<str>>(
+        mut self,
+        caption: &str,
+        headers: &[H],
+        rows: &[Vec<C>],
+    ) -> Page {
+        let figures: Vec<bool> = (0..headers.len()).map(|column| is_figure_column(rows, column)).collect();
+        let class = |column: usize| if figures[column] { " class=\"n\"" } else { "" };
+        let label = escape(caption);
+        let _ = write!(
+            self.body,
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>\n"
+        );
+        if !caption.is_empty() {
+            let _ = writeln!(self.body, "<caption>{label}</caption>");
+        }
+        self.body.push_str("<thead><tr>");
+        for (column, header) in headers.iter().enumerate() {
+            let _ = write!(self.body, "<th scope=\"col\"{}>{}</th>", class(column), escape(header.as_ref()));
+        }
+        self.body.push_str("</tr></thead>\n<tbody>\n");
+        for row in rows {
+            self.body.push_str("<tr>");
+            for column in 0..headers.len() {
+                let cell = row.get(column).map_or("", AsRef::as_ref);
+                let _ = write!(self.body, "<td{}>{}</td>", class(column), escape(cell));
+            }
+            self.body.push_str("</tr>\n");
+        }
+        self.body.push_str("</tbody>\n</table></div>\n");
+        self
+    }
+
+    /// A chart with a caption (may be empty), drawn for wide screens and once more for phones.
+    pub fn chart(mut self, chart: &dyn Chart, caption: &str) -> Page {
+        let (wide, narrow) = (chart.svg(), chart.draw(NARROW));
+        let _ = write!(
+            self.body,
+            "<figure>\n<div class=\"wide\">{wide}</div>\n<div class=\"narrow\">{narrow}</div>\n"
+        );
+        if !caption.is_empty() {
+            let _ = writeln!(self.body, "<figcaption>{}</figcaption>", escape(caption));
+        }
+        self.body.push_str("</figure>\n");
+        self
+    }
+
+    /// The whole page.
+    pub fn render(&self) -> String {
+        let (title, subtitle, css) = (escape(&self.title), escape(&self.subtitle), style());
+        let lead =
+            if subtitle.is_empty() { String::new() } else { format!("<p class=\"lead\">{subtitle}</p>\n") };
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+             <style>\n{css}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{title}</h1>\n{lead}</header>\n\
+             {}</main>\n</body>\n</html>\n",
+            self.body
+        )
+    }
+}
+
+/// `text` with the characters that HTML and XML give a meaning replaced; characters XML forbids become `\u{fffd}`.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\t' | '\n' | '\r' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Whether a table cell is a figure (with or without a unit) or says that there is none.
+pub fn is_numeric(cell: &str) -> bool {
+    let text = cell.trim().trim_start_matches(['+', '-', '−', '$', '±', '<', '>', '≤', '≥', '~', ' ']);
+    let digits = text.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).count();
+    let rest = text.get(digits..).unwrap_or("").trim();
+    let unit = rest.chars().count() <= 6
+        && rest.chars().all(|c| c.is_alphabetic() || matches!(c, '%' | '/' | '$' | '×'));
+    let interval = !rest.is_empty() && rest.chars().all(|c| !c.is_alphabetic() || "msµhin".contains(c));
+    matches!(cell.trim(), "" | "-" | "–" | "—" | "n/a" | "∞")
+        || (digits > 0 && text.starts_with(|c: char| c.is_ascii_digit() || c == '.') && (unit || interval))
+}
+
+fn is_figure_column<C: AsRef<str>>(rows: &[Vec<C>], column: usize) -> bool {
+    let mut cells = rows.iter().filter_map(|row| row.get(column)).map(AsRef::as_ref);
+    !rows.is_empty() && cells.all(is_numeric)
+}
+
+fn style() -> String {
+    let variables = |of: fn(Colour) -> super::chart::Rgb| {
+        let roles = [
+            ("ink", Colour::Ink),
+            ("muted", Colour::Muted),
+            ("grid", Colour::Grid),
+            ("faint", Colour::Faint),
+            ("surface", Colour::Surface),
+            ("accent", Colour::Accent),
+            ("good", Colour::Category(2)),
+            ("link", Colour::Category(0)),
+        ];
+        roles.map(|(name, colour)| format!("--{name}:{}", hex(of(colour)))).join(";")
+    };
+    format!(
+        ":root{{{}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{}}}}}\nbody{{font-family:{FONT}}}\n{STYLE}",
+        variables(Colour::light),
+        variables(Colour::dark)
+    )
+}
+
+const STYLE: &str = "\
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%}
+body{margin:0;background:var(--surface);color:var(--ink);line-height:1.5}
+main{max-width:880px;margin:0 auto;padding:2rem 1.25rem 4rem}
+h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem;overflow-wrap:anywhere}
+h2{font-size:1.2rem;margin:2.5rem 0 .75rem}
+.lead{color:var(--muted);margin:0 0 1.5rem;overflow-wrap:anywhere}
+a{color:var(--link)}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.75rem;margin:1.25rem 0}
+.cards div{border:1px solid var(--grid);border-radius:8px;padding:.75rem .9rem}
+.cards .good{border-left:4px solid var(--good)}
+.cards .bad{border-left:4px solid var(--accent)}
+dt{color:var(--muted);font-size:.82rem}
+dd{margin:0;font-size:1.45rem;font-weight:650;line-height:1.3;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+dd.more{font-size:.82rem;font-weight:400;color:var(--muted)}
+.scroll{overflow-x:auto;margin:1rem 0}
+table{border-collapse:collapse;min-width:60%;font-size:.92rem;font-variant-numeric:tabular-nums}
+caption{text-align:left;color:var(--muted);padding:0 .6rem .4rem;font-size:.88rem}
+th,td{padding:.38rem .6rem;text-align:left;white-space:nowrap;border-bottom:1px solid var(--grid)}
+th{color:var(--muted);font-weight:600;border-bottom-width:2px}
+th.n,td.n{text-align:right}
+tbody tr:hover{background:var(--faint)}
+figure{margin:1.5rem 0;border:1px solid var(--grid);border-radius:8px;overflow:hidden}
+figure svg{display:block;width:100%;height:auto}
+.narrow{display:none}
+figcaption{padding:.6rem 1.1rem .8rem;font-size:.88rem;color:var(--muted);border-top:1px solid var(--faint)}
+.note{border-left:4px solid var(--grid);padding:.15rem 0 .15rem .9rem;color:var(--muted);font-size:.92rem}
+@media (max-width:600px){
+main{padding:1.25rem .75rem 3rem}
+h1{font-size:1.4rem}
+.cards{grid-template-columns:repeat(2,1fr);gap:.5rem}
+dd{font-size:1.2rem}
+.wide{display:none}
+.narrow{display:block}
+}
+@media print{main{max-width:none;padding:0}figure,.cards div{break-inside:avoid}}
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_escaped_everywhere() {
+        let evil = "<b>&\"'";
+        let page = Page::new(evil)
+            .subtitle(evil)
+            .heading(evil)
+            .paragraph(evil)
+            .note(evil)
+            .link(evil, evil)
+            .cards(&[Card::new(evil, evil).note(evil)])
+            .table(evil, &[evil], &[vec![evil]])
+            .render();
+        assert!(!page.contains("<b>"));
+        // title twice, subtitle, heading, paragraph, note, link twice, card thrice, caption twice, header, cell
+        assert_eq!(page.matches("&lt;b&gt;&amp;&quot;&#39;").count(), 15);
+    }
+
+    #[test]
+    fn the_page_stands_alone() {
+        let page = Page::new("run").cards(&[Card::new("p95", "138 ms").good()]).render();
+        assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
+        assert!(page.contains("name=\"viewport\""));
+        for external in ["<script", "<link", "src=", "url(", "@import", "http://", "https://"] {
+            assert!(!page.contains(external), "{external}");
+        }
+    }
+
+    #[test]
+    fn figures_stand_right() {
+        for figure in
+            ["138 ms", "$0.246", "-5.1 %", "4,512,330", "n/a", "", "1,792 MB", "12.3/s", "0.98 – 1.03 s"]
+        {
+            assert!(is_numeric(figure), "{figure}");
+        }
+        for text in ["batch", "p95", "3 days of Twitter traffic", "ms", "µ"] {
+            assert!(!is_numeric(text), "{text}");
+        }
+        let rows = vec![vec!["batch", "138 ms"], vec!["unbatched", "92 ms"]];
+        let page = Page::new("t").table("", &["system", "p95"], &rows).render();
+        assert!(page.contains("<th scope=\"col\">system</th><th scope=\"col\" class=\"n\">p95</th>"));
+        assert!(page.contains("<td>batch</td><td class=\"n\">138 ms</td>"));
+    }
+
+    #[test]
+    fn characters_that_xml_forbids_are_replaced() {
+        assert_eq!(escape("a\u{0}b\u{1b}"), "a\u{fffd}b\u{fffd}");
+    }
+}
