@@ -5,4 +5,6 @@
 //! times by batch size. They know no platform: cold starts, throttling and queueing behind a limit are not
 //! in them, nor prices: the caller gives a function of the batch.
 
+mod counting;
 pub mod exact;
+pub mod published;

@@ -1,7 +1,7 @@
 //! The second layer: the batch size and the waits of one batch size and timeout.
 
-use super::counting::add_scaled;
 use super::levels::{Levels, Mesh};
+use crate::analytic::counting::add_scaled;
 use crate::numeric::chebyshev::{DEGREE, PANEL};
 use crate::numeric::matrix::{Matrix, dot};
 

@@ -1,6 +1,6 @@
 //! The first layer: V_j(t) at the nodes of a mesh on [0, T].
 
-use super::counting::{Counting, add_scaled};
+use crate::analytic::counting::{Counting, WIDEST, add_scaled, halvings, uniformisation_rate};
 use crate::arrivals::map::Map;
 use crate::numeric::chebyshev::{DEGREE, NODES, PANEL};
 use crate::numeric::matrix::Matrix;
@@ -39,8 +39,6 @@ pub(super) struct Mesh {
 const NEVER: f64 = 1e-13;
 /// The largest part of V_j that the nodes may leave unresolved.
 const TOLERANCE: f64 = 1e-9;
-/// The widest step that is uniformised [events]; wider ones are squares.
-const WIDEST: f64 = 4.0;
 
 impl Levels {
     /// The table for batches up to `largest` and one timeout. The time and memory it takes do not grow with a
@@ -119,15 +117,15 @@ const WHOLE: u64 = 1 << 62;
 
 impl<'a> March<'a> {
     fn new(map: &'a Map, levels: usize, timeout: f64) -> March<'a> {
-        let theta = (0..map.order()).map(|i| -map.d0()[(i, i)]).fold(0.0, f64::max);
-        let horizon = if levels == 0 { 0.0 } else { horizon(map, theta, levels, timeout) };
+        let theta = uniformisation_rate(map);
+        let horizon = if levels == 0 { 0.0 } else { Counting::at(map, timeout, levels, NEVER).1 };
         let counting = Counting::identity(map.order(), levels).cells().to_vec();
         let rate = map.d1().row_sums();
         March { map, levels, theta, horizon, steps: Vec::new(), counting, bounds: vec![0.0], rate }
     }
 
     fn run(&mut self) {
-        let mut level = halvings(self.theta * self.horizon, WIDEST);
+        let mut level = halvings(self.theta * self.horizon);
         if level == 0 {
             if self.panel(0) <= TOLERANCE {
                 self.bounds.push(self.horizon);
@@ -218,24 +216,4 @@ impl<'a> March<'a> {
         };
         self.steps[level] = Some(steps);
     }
-}
-
-/// How often `events` must be halved to be at most `most`.
-fn halvings(events: f64, most: f64) -> usize {
-    (events / most).log2().ceil().max(0.0) as usize
-}
-
-/// The timeout, or the first halving of it at which the batch is as good as always full.
-fn horizon(map: &Map, theta: f64, levels: usize, timeout: f64) -> f64 {
-    let halvings = halvings(theta * timeout, WIDEST);
-    let mut time = timeout / 2f64.powi(halvings as i32);
-    let mut step = Counting::uniformised(map, theta, time, levels);
-    for _ in 0..halvings {
-        if step.survival() < NEVER {
-            break;
-        }
-        step = step.times(&step);
-        time *= 2.0;
-    }
-    time
 }

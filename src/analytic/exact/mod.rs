@@ -10,7 +10,6 @@
 //! All figures are accurate to about 1e-8 relative.
 
 mod batches;
-mod counting;
 mod latency;
 mod levels;
 

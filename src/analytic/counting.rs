@@ -7,7 +7,7 @@ use crate::arrivals::map::Map;
 ///
 /// As a polynomial in j it multiplies: `V(s + t) = V(s) V(t)`, cut off at `levels`.
 #[derive(Debug, Clone)]
-pub(super) struct Counting {
+pub(in crate::analytic) struct Counting {
     order: usize,
     levels: usize,
     /// Levels from here on are zero.
@@ -17,6 +17,8 @@ pub(super) struct Counting {
 
 /// Terms of the uniformisation below this are left out; so are levels whose cells all are.
 const NEGLIGIBLE: f64 = 1e-18;
+/// The longest time that is uniformised [events]; longer ones are squares.
+pub(in crate::analytic) const WIDEST: f64 = 4.0;
 
 impl Counting {
     /// V(0): no arrival, no change of phase.
@@ -62,6 +64,23 @@ impl Counting {
         sum
     }
 
+    /// V(t), or V of the first halving of t at which `levels` arrivals have surely come, and that time [s]:
+    /// surely is with all but the probability `never`, from whatever phase.
+    pub fn at(map: &Map, t: f64, levels: usize, never: f64) -> (Counting, f64) {
+        let theta = uniformisation_rate(map);
+        let halvings = halvings(theta * t);
+        let mut time = t / 2f64.powi(halvings as i32);
+        let mut counting = Counting::uniformised(map, theta, time, levels);
+        for _ in 0..halvings {
+            if counting.survival() < never {
+                break;
+            }
+            counting = counting.times(&counting);
+            time *= 2.0;
+        }
+        (counting, time)
+    }
+
     /// V(s + t) of V(s) and V(t).
     pub fn times(&self, other: &Counting) -> Counting {
         let mut product = Counting { cells: vec![0.0; self.cells.len()], ..*self };
@@ -105,8 +124,18 @@ impl Counting {
     }
 }
 
+/// The rate of the events of a uniformisation [1/s].
+pub(in crate::analytic) fn uniformisation_rate(map: &Map) -> f64 {
+    (0..map.order()).map(|i| -map.d0()[(i, i)]).fold(0.0, f64::max)
+}
+
+/// How often so many events must be halved to be few enough for a uniformisation.
+pub(in crate::analytic) fn halvings(events: f64) -> usize {
+    (events / WIDEST).log2().ceil().max(0.0) as usize
+}
+
 /// `to += factor * from`, as far as `to` goes.
-pub(super) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
+pub(in crate::analytic) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
     for (sum, term) in to.iter_mut().zip(from) {
         *sum += factor * term;
     }
