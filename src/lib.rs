@@ -1,6 +1,7 @@
 //! batchsim: a discrete-event simulator and capacity planner for machine-learning inference on
 //! serverless functions with adaptive batching.
 
+pub mod analytic;
 pub mod arrivals;
 pub mod document;
 pub mod engine;

@@ -1,5 +1,8 @@
-//! Random streams, histograms, small dense matrices.
+//! Random streams, histograms, small dense matrices, quadrature and interpolation.
 
+pub mod bracket;
+pub mod chebyshev;
+pub mod gauss;
 pub mod histogram;
 pub mod matrix;
 pub mod streams;

@@ -1,0 +1,142 @@
+//! V(t): the law of the number of arrivals in a time t together with the phases at both ends.
+
+use crate::arrivals::map::Map;
+
+/// V_j(t) for `j < levels`: cell `(i * order + k) * levels + j` is the probability that t holds j arrivals and
+/// ends in phase k, having begun in phase i.
+///
+/// As a polynomial in j it multiplies: `V(s + t) = V(s) V(t)`, cut off at `levels`.
+#[derive(Debug, Clone)]
+pub(in crate::analytic) struct Counting {
+    order: usize,
+    levels: usize,
+    /// Levels from here on are zero.
+    used: usize,
+    cells: Vec<f64>,
+}
+
+/// Terms of the uniformisation below this are left out; so are levels whose cells all are.
+const NEGLIGIBLE: f64 = 1e-18;
+/// The longest time that is uniformised [events]; longer ones are squares.
+pub(in crate::analytic) const WIDEST: f64 = 4.0;
+
+impl Counting {
+    /// V(0): no arrival, no change of phase.
+    pub fn identity(order: usize, levels: usize) -> Counting {
+        let mut cells = vec![0.0; order * order * levels];
+        for i in 0..order {
+            cells[i * (order + 1) * levels] = 1.0;
+        }
+        Counting { order, levels, used: 1, cells }
+    }
+
+    /// V(t) by uniformisation at the rate theta [1/s]: the sum over k of the Poisson probability of k events
+    /// times `(P0 + z P1)^k`, `P0 = I + D0 / theta`, `P1 = D1 / theta`. For theta t up to about 10.
+    pub fn uniformised(map: &Map, theta: f64, t: f64, levels: usize) -> Counting {
+        let order = map.order();
+        let shape = Counting::identity(order, levels);
+        let mut event = Counting { cells: vec![0.0; shape.cells.len()], used: levels.min(2), ..shape };
+        for i in 0..order {
+            for k in 0..order {
+                let at = (i * order + k) * levels;
+                event.cells[at] = map.d0()[(i, k)] / theta + if i == k { 1.0 } else { 0.0 };
+                if levels > 1 {
+                    event.cells[at + 1] = map.d1()[(i, k)] / theta;
+                }
+            }
+        }
+        let mut power = Counting::identity(order, levels);
+        let mut sum = Counting { cells: vec![0.0; power.cells.len()], ..power.clone() };
+        let mut weight = (-theta * t).exp();
+        let mut count = 0.0;
+        loop {
+            for (cell, term) in sum.cells.iter_mut().zip(&power.cells) {
+                *cell += weight * term;
+            }
+            count += 1.0;
+            weight *= theta * t / count;
+            if count > theta * t && weight < NEGLIGIBLE {
+                break;
+            }
+            power = power.times(&event);
+        }
+        sum.used = sum.count_used();
+        sum
+    }
+
+    /// V(t), or V of the first halving of t at which `levels` arrivals have surely come, and that time [s]:
+    /// surely is with all but the probability `never`, from whatever phase.
+    pub fn at(map: &Map, t: f64, levels: usize, never: f64) -> (Counting, f64) {
+        let theta = uniformisation_rate(map);
+        let halvings = halvings(theta * t);
+        let mut time = t / 2f64.powi(halvings as i32);
+        let mut counting = Counting::uniformised(map, theta, time, levels);
+        for _ in 0..halvings {
+            if counting.survival() < never {
+                break;
+            }
+            counting = counting.times(&counting);
+            time *= 2.0;
+        }
+        (counting, time)
+    }
+
+    /// V(s + t) of V(s) and V(t).
+    pub fn times(&self, other: &Counting) -> Counting {
+        let mut product = Counting { cells: vec![0.0; self.cells.len()], ..*self };
+        other.after(&self.cells, &mut product.cells);
+        product.used = product.count_used();
+        product
+    }
+
+    /// Writes V(s + t) to `to` from V(s) in `from`; self is V(t). Both slices are laid out like the cells.
+    pub fn after(&self, from: &[f64], to: &mut [f64]) {
+        let (order, levels) = (self.order, self.levels);
+        to.fill(0.0);
+        for i in 0..order {
+            for k in 0..order {
+                let out = &mut to[(i * order + k) * levels..][..levels];
+                for l in 0..order {
+                    let left = &from[(i * order + l) * levels..][..levels];
+                    let right = &self.cells[(l * order + k) * levels..][..self.used];
+                    for (q, factor) in right.iter().enumerate() {
+                        add_scaled(&mut out[q..], *factor, left);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The largest probability, over the phase at the start, that `levels` arrivals have not come yet.
+    pub fn survival(&self) -> f64 {
+        let rows = self.cells.chunks_exact(self.order * self.levels);
+        rows.map(|row| row.iter().sum::<f64>()).fold(0.0, f64::max)
+    }
+
+    /// All cells, in the order given above.
+    pub fn cells(&self) -> &[f64] {
+        &self.cells
+    }
+
+    fn count_used(&self) -> usize {
+        let last = |cells: &[f64]| cells.iter().rposition(|cell| *cell > NEGLIGIBLE).map_or(0, |at| at + 1);
+        self.cells.chunks_exact(self.levels).map(last).max().unwrap_or(0)
+    }
+}
+
+/// The rate of the events of a uniformisation [1/s].
+pub(in crate::analytic) fn uniformisation_rate(map: &Map) -> f64 {
+    (0..map.order()).map(|i| -map.d0()[(i, i)]).fold(0.0, f64::max)
+}
+
+/// How often so many events must be halved to be few enough for a uniformisation.
+pub(in crate::analytic) fn halvings(events: f64) -> usize {
+    (events / WIDEST).log2().ceil().max(0.0) as usize
+}
+
+/// `to += factor * from`, as far as `to` goes.
+pub(in crate::analytic) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
+    for (sum, term) in to.iter_mut().zip(from) {
+        *sum += factor * term;
+    }
+}
