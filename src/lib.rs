@@ -3,11 +3,13 @@
 
 pub mod analytic;
 pub mod arrivals;
+pub mod cli;
 pub mod document;
 pub mod engine;
 pub mod error;
 pub mod numeric;
 pub mod outcome;
+pub mod planner;
 pub mod platform;
 pub mod policy;
 pub mod price;

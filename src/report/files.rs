@@ -1,7 +1,7 @@
 //! Writing files so that nobody ever sees half of one.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -15,16 +15,62 @@ use crate::error::InputError;
 /// If the folder cannot be created or written, or the disk is full; then nothing is left behind and an
 /// existing file stays as it was.
 pub fn write_atomically(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), InputError> {
+    let mut file = temporary(path)?;
+    file.write_all(bytes.as_ref()).map_err(|error| cannot_write(path, &error))?;
+    persist(file, path)
+}
+
+/// A CSV file of many rows that appears under its name when it is finished, and not at all otherwise.
+#[derive(Debug)]
+pub struct CsvFile {
+    path: PathBuf,
+    rows: csv::Writer<NamedTempFile>,
+}
+
+impl CsvFile {
+    /// Begins the file; folders that are missing are created.
+    ///
+    /// # Errors
+    /// As [`write_atomically`].
+    pub fn create(path: &Path) -> Result<CsvFile, InputError> {
+        let rows = csv::WriterBuilder::new().buffer_capacity(1 << 18).from_writer(temporary(path)?);
+        Ok(CsvFile { path: path.to_owned(), rows })
+    }
+
+    /// Adds a row. The names of a struct's fields become the header.
+    ///
+    /// # Errors
+    /// If the disk is full or the file cannot be written.
+    pub fn serialize(&mut self, row: impl serde::Serialize) -> Result<(), InputError> {
+        self.rows.serialize(row).map_err(|error| cannot_write(&self.path, &std::io::Error::from(error)))
+    }
+
+    /// Writes what is left and gives the file its name.
+    ///
+    /// # Errors
+    /// If the disk is full or the file cannot be written.
+    pub fn finish(self) -> Result<(), InputError> {
+        let file = self.rows.into_inner().map_err(|error| cannot_write(&self.path, error.error()))?;
+        persist(file, &self.path)
+    }
+}
+
+fn temporary(path: &Path) -> Result<NamedTempFile, InputError> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, "cannot create the folder", &error))?;
-    let cannot_write = |error: &std::io::Error| failed(path, "cannot write", error);
-    let mut file = new_file(folder).map_err(|error| cannot_write(&error))?;
-    file.write_all(bytes.as_ref()).map_err(|error| cannot_write(&error))?;
-    file.persist(path).map_err(|error| cannot_write(&error.error))?;
+    new_file(folder).map_err(|error| cannot_write(path, &error))
+}
+
+fn persist(file: NamedTempFile, path: &Path) -> Result<(), InputError> {
+    file.persist(path).map_err(|error| cannot_write(path, &error.error))?;
     Ok(())
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> InputError {
+    failed(path, "cannot write", error)
 }
 
 /// A temporary file with the rights of any new file: the tempfile crate's own choice hides it from others.

@@ -1,10 +1,12 @@
 //! What people read: SVG charts, the stand-alone HTML page, tables for terminals, figures in words, and files
 //! that are never half-written.
 //!
-//! The module takes plain data (labels, units, pairs of numbers) and knows nothing of simulations.
+//! Charts, page and tables take plain data (labels, units, pairs of numbers) and know nothing of simulations;
+//! `run` and its siblings say which of them a result is shown with. Nothing here simulates.
 
 pub mod chart;
 pub mod files;
 pub mod format;
 pub mod html;
+pub mod run;
 pub mod table;

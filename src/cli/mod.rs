@@ -1,0 +1,117 @@
+//! The command line: arguments, and one file a subcommand.
+
+mod progress;
+mod run;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::InputError;
+use crate::planner::predict::Model;
+use crate::scenario::Scenario;
+
+/// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
+#[derive(Debug, Parser)]
+#[command(name = "sim", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay a scenario, predict it, and show both side by side.
+    Run(run::RunArgs),
+}
+
+/// What every command that reads a scenario takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The scenario file.
+    scenario: PathBuf,
+    /// Override a field: key.path=value. May be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The seed of all random streams, instead of the scenario's.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The folder to write to, instead of output/<scenario name>.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// How results are shown.
+#[derive(Debug, Args)]
+struct OutputArgs {
+    /// Print the main JSON to standard output and nothing else there.
+    #[arg(long)]
+    json: bool,
+    /// No notes and no progress.
+    #[arg(long)]
+    quiet: bool,
+    /// Worker threads; all cores if not given.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Write no charts and no page.
+    #[arg(long)]
+    no_charts: bool,
+}
+
+impl OutputArgs {
+    fn start_threads(&self) -> Result<(), InputError> {
+        let Some(threads) = self.threads else { return Ok(()) };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        pool.map_err(|e| InputError::new("--threads", e.to_string()))
+    }
+
+    /// A remark on standard error.
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// The result on standard output: the JSON if it was asked for, else the text for people.
+    fn show(&self, json: &str, text: &str) -> Result<(), InputError> {
+        let result = if self.json { json } else { text };
+        let mut out = std::io::stdout().lock();
+        match out.write_all(result.as_bytes()).and_then(|()| out.flush()) {
+            // The reader of a pipe has seen enough.
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(|e| InputError::io("standard output", &e)),
+        }
+    }
+}
+
+impl Common {
+    fn read(&self) -> Result<Scenario, InputError> {
+        self.output.start_threads()?;
+        let mut scenario = Scenario::read(&self.scenario, &self.set)?;
+        scenario.seed = self.seed.unwrap_or(scenario.seed);
+        Ok(scenario)
+    }
+
+    fn folder(&self, scenario: &Scenario) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| Path::new("output").join(&scenario.name))
+    }
+}
+
+fn model(name: &str) -> Result<Model, String> {
+    let found = Model::NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, model)| *model).ok_or_else(|| "expected exact or published".to_owned())
+}
+
+/// Runs the command line. The exit status is 0 for done and 3 for done without a configuration that meets the
+/// SLO; 2 is clap's for wrong usage.
+///
+/// Errors: it could not be done.
+pub fn run() -> Result<ExitCode, InputError> {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+    }
+}

@@ -1,0 +1,66 @@
+//! Progress of a long replay: a bar on a terminal, nothing elsewhere.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::engine::record::{Batch, Observer};
+use crate::units::{Span, Time};
+
+/// How far a replay is, by simulated time where its length is known.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    length: Option<Span>,
+    requests: u64,
+    next: u64,
+}
+
+/// The bar moves once in so many requests.
+const STEP: u64 = 1 << 17;
+
+impl Progress {
+    /// A bar for a replay of `length`; hidden unless `shown` and standard error is a terminal.
+    pub fn new(length: Option<Span>, shown: bool) -> Progress {
+        let bar = match (shown && std::io::stderr().is_terminal(), length) {
+            (false, _) => ProgressBar::hidden(),
+            (true, None) => ProgressBar::new_spinner(),
+            (true, Some(_)) => ProgressBar::new(1000),
+        };
+        let template = match length {
+            Some(_) => "{bar:30} {percent}% {msg} ({eta} left)",
+            None => "{spinner} {msg}",
+        };
+        bar.set_style(ProgressStyle::with_template(template).expect("a fixed template"));
+        Progress { bar, length, requests: 0, next: STEP }
+    }
+
+    fn count(&mut self, now: Time, requests: usize) {
+        self.requests += requests as u64;
+        if self.requests >= self.next {
+            self.next = self.requests + STEP;
+            if let Some(length) = self.length {
+                let share = now.as_secs_f64() / length.as_secs_f64();
+                self.bar.set_position((share * 1000.0) as u64);
+            }
+            let rate = self.requests as f64 / self.bar.elapsed().as_secs_f64().max(1e-9);
+            self.bar.set_message(format!("{} requests, {:.1} M/s", self.requests, rate / 1e6));
+            self.bar.tick();
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Progress {
+    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        self.count(batch.started, arrivals.len());
+    }
+
+    fn rejected(&mut self, now: Time, _attempts: u32, arrivals: &[Time]) {
+        self.count(now, arrivals.len());
+    }
+}

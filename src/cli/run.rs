@@ -1,0 +1,142 @@
+//! `sim run`: replays a scenario, predicts it, and shows both side by side.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::progress::Progress;
+use super::{Common, model};
+use crate::engine::record::{Batch, Cause, Observer};
+use crate::engine::simulate::simulate;
+use crate::error::InputError;
+use crate::planner::predict::{Model, predict};
+use crate::report::files::{CsvFile, write_atomically};
+use crate::report::format;
+use crate::report::run::RunReport;
+use crate::scenario::workload::{Source, Workload};
+use crate::units::{Span, Time};
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    common: Common,
+    /// The analytic model beside the simulation: exact or published.
+    #[arg(long, default_value = "exact", value_parser = model)]
+    model: Model,
+}
+
+pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
+    let common = &args.common;
+    let scenario = common.read()?;
+    let folder = common.folder(&scenario);
+    let prediction = predict(&scenario, scenario.setting(), args.model)?;
+    let mut progress = Progress::new(length(&scenario.workload), !common.output.quiet);
+    let mut rows = match scenario.output.batches {
+        true => BatchRows::create(&folder.join("batches.csv"))?,
+        false => BatchRows::default(),
+    };
+    let started = Instant::now();
+    let simulation = simulate(&scenario, &mut (&mut progress, &mut rows))?;
+    let elapsed = started.elapsed();
+    progress.finish();
+    rows.finish()?;
+    let report = RunReport { scenario: &scenario, simulation: &simulation, prediction: prediction.as_ref() };
+    let json = report.json();
+    write_atomically(&folder.join("summary.json"), &json)?;
+    if scenario.output.hours {
+        let mut file = CsvFile::create(&folder.join("hours.csv"))?;
+        simulation.hours.iter().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
+    if !common.output.no_charts {
+        report.write_charts(&folder)?;
+    }
+    common.output.show(&json, &report.text())?;
+    common.output.note(&format!(
+        "{} requests simulated in {} ({:.1} M/s); results in {}",
+        format::count(simulation.requests),
+        format::duration(elapsed.as_secs_f64()),
+        simulation.requests as f64 / elapsed.as_secs_f64() / 1e6,
+        folder.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How long the replay will be, where that is known.
+fn length(workload: &Workload) -> Option<Span> {
+    let by_requests = |rate: f64| workload.requests.and_then(|n| Span::from_secs_f64(n as f64 / rate));
+    let natural = match &workload.source {
+        Source::Process(map) => by_requests(map.rate()),
+        Source::Schedule(schedule) if workload.requests.is_none() => Some(schedule.total()),
+        Source::Schedule(_) | Source::Trace(_) => None,
+    };
+    workload.duration.or(natural)
+}
+
+/// Writes batches.csv, if it was asked for. The first error is kept for the end.
+#[derive(Default)]
+struct BatchRows {
+    file: Option<CsvFile>,
+    error: Option<InputError>,
+}
+
+impl BatchRows {
+    fn create(path: &Path) -> Result<Self, InputError> {
+        let mut file = CsvFile::create(path)?;
+        file.serialize([
+            "opened_s",
+            "left_s",
+            "started_s",
+            "finished_s",
+            "size",
+            "cause",
+            "oldest_wait_s",
+            "init_s",
+            "service_s",
+            "memory_mb",
+            "attempts",
+        ])?;
+        Ok(BatchRows { file: Some(file), error: None })
+    }
+
+    fn write(&mut self, batch: &Batch, arrivals: &[Time]) {
+        let Some(file) = self.file.as_mut().filter(|_| self.error.is_none()) else { return };
+        let seconds = |nanos: u64| format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+        let cause = match batch.cause {
+            Cause::Full => "full",
+            Cause::Timeout => "timeout",
+        };
+        let row = [
+            seconds(arrivals[0].0),
+            seconds(batch.left.0),
+            seconds(batch.started.0),
+            seconds(batch.finish().0),
+            arrivals.len().to_string(),
+            cause.to_owned(),
+            seconds(batch.left.since(arrivals[0]).0),
+            seconds(batch.init.0),
+            seconds(batch.service.0),
+            batch.memory.0.to_string(),
+            batch.attempts.to_string(),
+        ];
+        self.error = file.serialize(row).err();
+    }
+
+    fn finish(self) -> Result<(), InputError> {
+        match (self.error, self.file) {
+            (Some(error), _) => Err(error),
+            (None, Some(file)) => file.finish(),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Observer for BatchRows {
+    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        self.write(batch, arrivals);
+    }
+
+    fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {}
+}

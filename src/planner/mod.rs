@@ -1,0 +1,3 @@
+//! From predictions to decisions.
+
+pub mod predict;

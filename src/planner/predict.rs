@@ -1,0 +1,308 @@
+//! A scenario's prediction at any configuration, by the exact law or the published approximation.
+//!
+//! A schedule is the mixture of its segments, each weighted by the requests that are expected of it.
+
+use statrs::distribution::{ContinuousCDF, LogNormal};
+
+use crate::analytic::{exact, published};
+use crate::arrivals::map::Map;
+use crate::error::InputError;
+use crate::outcome::{Latency, Predicted};
+use crate::price::Tariff;
+use crate::profile::ServiceTimes;
+use crate::scenario::workload::{Source, Workload};
+use crate::scenario::{Scenario, Setting};
+use crate::units::Span;
+
+/// Which analytic model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Model {
+    /// The exact law.
+    #[default]
+    Exact,
+    /// The approximation published with the SC20 paper.
+    Published,
+}
+
+impl Model {
+    /// The models by their names on the command line.
+    pub const NAMES: [(&str, Model); 2] = [("exact", Model::Exact), ("published", Model::Published)];
+
+    /// The model's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Model::Exact => "exact",
+            Model::Published => "published",
+        }
+    }
+}
+
+/// A stretch of a workload with one process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The requests expected of it; only the proportion among parts counts.
+    pub requests: f64,
+    /// What arrives.
+    pub process: Map,
+}
+
+/// The processes behind a workload; `None` for a trace, which has none until one is fitted.
+pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
+    match &workload.source {
+        Source::Process(map) => Some(vec![Part { requests: 1.0, process: map.clone() }]),
+        Source::Trace(_) => None,
+        Source::Schedule(schedule) => {
+            let (duration, requests) = match (workload.duration, workload.requests) {
+                (None, None) => (schedule.total().as_secs_f64(), f64::INFINITY),
+                (duration, requests) => (
+                    duration.map_or(f64::INFINITY, Span::as_secs_f64),
+                    requests.map_or(f64::INFINITY, |n| n as f64),
+                ),
+            };
+            let (mut time_left, mut requests_left) = (duration, requests);
+            let mut parts: Vec<Part> = Vec::new();
+            let count = schedule.segments.len();
+            for i in 0.. {
+                let segment = &schedule.segments[i % count];
+                let rate = segment.process.rate();
+                let seconds = segment.duration.as_secs_f64().min(time_left).min(requests_left / rate);
+                if seconds <= 0.0 {
+                    break;
+                }
+                time_left -= seconds;
+                requests_left -= seconds * rate;
+                match parts.get_mut(i % count) {
+                    Some(part) => part.requests += seconds * rate,
+                    None => parts.push(Part { requests: seconds * rate, process: segment.process.clone() }),
+                }
+            }
+            Some(parts)
+        }
+    }
+}
+
+/// The batches of one (B, T) in every part of a workload. No memory size enters.
+#[derive(Debug)]
+pub struct BatchLaws {
+    parts: Laws,
+}
+
+#[derive(Debug)]
+enum Laws {
+    Exact(Vec<(f64, exact::BatchLaw)>),
+    Published(Vec<(f64, published::BatchLaw)>),
+}
+
+impl BatchLaws {
+    /// The laws of several batch sizes, which share the work, at one timeout; in the order of `batches`.
+    ///
+    /// Errors: the published model takes MAPs of one or two phases only.
+    pub fn of(
+        parts: &[Part],
+        model: Model,
+        batches: &[u32],
+        timeout: Span,
+    ) -> Result<Vec<BatchLaws>, InputError> {
+        let largest = batches.iter().copied().max().unwrap_or(1);
+        match model {
+            Model::Exact => {
+                let levels: Vec<_> = parts
+                    .iter()
+                    .map(|p| (p.requests, exact::Levels::new(&p.process, largest, timeout)))
+                    .collect();
+                let law = |batch: &u32| {
+                    let law = |(w, levels): &(f64, _)| (*w, exact::BatchLaw::new(levels, *batch));
+                    BatchLaws { parts: Laws::Exact(levels.iter().map(law).collect()) }
+                };
+                Ok(batches.iter().map(law).collect())
+            }
+            Model::Published => batches
+                .iter()
+                .map(|batch| {
+                    let law = |p: &Part| {
+                        let law = published::BatchLaw::new(&p.process, *batch, timeout);
+                        law.map(|law| (p.requests, law))
+                            .map_err(|e| InputError::new("--model published", e.to_string()))
+                    };
+                    let laws = parts.iter().map(law).collect::<Result<_, _>>()?;
+                    Ok(BatchLaws { parts: Laws::Published(laws) })
+                })
+                .collect(),
+        }
+    }
+
+    /// The latency where a batch of n takes `service[n - 1]` [s].
+    pub fn latency<'a>(&'a self, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
+        LatencyLaw {
+            parts: match &self.parts {
+                Laws::Exact(parts) => {
+                    let part = |(w, law): &'a (f64, _)| (*w, exact::LatencyLaw::new(law, service, cv));
+                    LatencyParts::Exact(exact::LatencyLaw::mixture(parts.iter().map(part).collect()))
+                }
+                Laws::Published(parts) => {
+                    let part = |(w, law): &'a (f64, _)| (*w, law, published::LatencyLaw::new(law, service));
+                    LatencyParts::Published(parts.iter().map(part).collect())
+                }
+            },
+        }
+    }
+}
+
+/// The latency and cost law of one configuration.
+#[derive(Debug)]
+pub struct LatencyLaw<'a> {
+    parts: LatencyParts<'a>,
+}
+
+#[derive(Debug)]
+enum LatencyParts<'a> {
+    Exact(exact::LatencyLaw<'a>),
+    Published(Vec<(f64, &'a published::BatchLaw, published::LatencyLaw<'a>)>),
+}
+
+type PublishedPart<'a> = (f64, &'a published::BatchLaw, published::LatencyLaw<'a>);
+
+fn weighted(parts: &[PublishedPart<'_>], of: impl Fn(&PublishedPart<'_>) -> f64) -> f64 {
+    let total: f64 = parts.iter().map(|part| part.0).sum();
+    parts.iter().map(|part| part.0 * of(part)).sum::<f64>() / total
+}
+
+impl LatencyLaw<'_> {
+    /// The share of requests with a latency of at most `x` [s].
+    pub fn cdf(&self, x: f64) -> f64 {
+        match &self.parts {
+            LatencyParts::Exact(law) => law.cdf(x),
+            LatencyParts::Published(parts) => weighted(parts, |(_, _, law)| law.cdf(x)),
+        }
+    }
+
+    /// The latency [s] that the share `q` of requests stays within.
+    pub fn quantile(&self, q: f64) -> f64 {
+        match &self.parts {
+            LatencyParts::Exact(law) => law.quantile(q),
+            LatencyParts::Published(parts) => match parts.as_slice() {
+                [(_, _, law)] => law.quantile(q),
+                _ => {
+                    // The published bisection, on the mixture: [0, 30] s down to 0.01 s.
+                    let (mut low, mut high) = (0.0, 30.0);
+                    while high - low > 0.01 {
+                        let middle = 0.5 * (low + high);
+                        if self.cdf(middle) < q { low = middle } else { high = middle }
+                    }
+                    high
+                }
+            },
+        }
+    }
+
+    /// The mean latency [s].
+    pub fn mean(&self) -> f64 {
+        match &self.parts {
+            LatencyParts::Exact(law) => law.mean(),
+            LatencyParts::Published(parts) => weighted(parts, |(_, _, law)| law.mean()),
+        }
+    }
+
+    /// Requests over batches.
+    pub fn mean_batch(&self) -> f64 {
+        match &self.parts {
+            LatencyParts::Exact(law) => law.mean_batch(),
+            LatencyParts::Published(parts) => 1.0 / weighted(parts, |(_, law, _)| 1.0 / law.mean_batch()),
+        }
+    }
+
+    /// The share of batches of n, at `n - 1`.
+    pub fn batch_size(&self) -> Vec<f64> {
+        match &self.parts {
+            LatencyParts::Exact(law) => law.batch_size(),
+            LatencyParts::Published(parts) => {
+                let batches: f64 = parts.iter().map(|(w, law, _)| w / law.mean_batch()).sum();
+                let sizes = parts[0].1.batch_size().len();
+                let share = |n| {
+                    let of = |(w, law, _): &PublishedPart<'_>| w / law.mean_batch() * law.batch_size()[n];
+                    parts.iter().map(of).sum::<f64>() / batches
+                };
+                (0..sizes).map(share).collect()
+            }
+        }
+    }
+
+    /// The cost of a request where a batch of n in `service` [s] costs `batch_cost(n, service)`: expected by the
+    /// exact law, at the q-quantile of the batch size by the published model.
+    pub fn per_request(&self, q: f64, batch_cost: impl Fn(u32, f64) -> f64) -> f64 {
+        match &self.parts {
+            LatencyParts::Exact(law) => law.per_request(batch_cost),
+            LatencyParts::Published(parts) => weighted(parts, |(_, _, law)| law.per_request(q, &batch_cost)),
+        }
+    }
+
+    /// The whole prediction. `slo` [s] gives the share of requests over it.
+    pub fn predicted(
+        &self,
+        model: Model,
+        q: f64,
+        batch_cost: impl Fn(u32, f64) -> f64,
+        slo: Option<f64>,
+    ) -> Predicted {
+        let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(|q| self.quantile(q));
+        Predicted {
+            model: model.name(),
+            latency_s: Latency { mean: self.mean(), p50, p90, p95, p99, max: None },
+            cost_usd_per_million: self.per_request(q, batch_cost) * 1e6,
+            mean_batch: self.mean_batch(),
+            batch_size: self.batch_size(),
+            slo_violation_share: slo.map(|slo| 1.0 - self.cdf(slo)),
+        }
+    }
+}
+
+/// The expected price [$] of a warm invocation at `service`'s memory size, as a function of the batch and its
+/// mean service time [s]. A random service time is averaged over 64 quantiles, as billing rounds each.
+pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(u32, f64) -> f64 + 'a {
+    let factors: Vec<f64> = match service.cv > 0.0 {
+        false => vec![1.0],
+        true => {
+            let square = service.cv.powi(2).ln_1p();
+            let law = LogNormal::new(-square / 2.0, square.sqrt()).expect("the profile's cv is finite");
+            (0..64).map(|i| law.inverse_cdf((f64::from(i) + 0.5) / 64.0)).collect()
+        }
+    };
+    move |_, mean| {
+        let price = |factor: &f64| {
+            let span = Span::from_secs_f64(mean * factor).unwrap_or(Span::MAX);
+            tariff.invocation_usd(service.memory, span)
+        };
+        factors.iter().map(price).sum::<f64>() / factors.len() as f64
+    }
+}
+
+/// Predicts a scenario at a setting; `None` for a trace, which has no process until one is fitted.
+///
+/// Errors: the profile does not cover the setting, or the model the process.
+pub fn predict(
+    scenario: &Scenario,
+    setting: Setting,
+    model: Model,
+) -> Result<Option<Prediction>, InputError> {
+    let Some(parts) = parts(&scenario.workload) else { return Ok(None) };
+    let times = scenario.service(setting)?;
+    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+    let laws = BatchLaws::of(&parts, model, &[setting.batch], setting.timeout)?;
+    let law = laws[0].latency(&service, times.cv);
+    let cost = batch_cost(&scenario.platform.tariff, &times);
+    let slo = scenario.slo.latency.map(Span::as_secs_f64);
+    let predicted = law.predicted(model, scenario.slo.percentile, cost, slo);
+    let longest = law.quantile(0.9999).max(1e-6);
+    let points = (0..=400).map(|i| longest * f64::from(i) / 400.0);
+    let cdf = points.map(|x| (x, law.cdf(x))).collect();
+    Ok(Some(Prediction { predicted, cdf }))
+}
+
+/// A prediction with its latency distribution for the chart: (seconds, share).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The figures.
+    pub predicted: Predicted,
+    /// The distribution.
+    pub cdf: Vec<(f64, f64)>,
+}

@@ -1,0 +1,349 @@
+//! What `sim run` shows: summary.json, the table, the charts and the page.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::chart::{Axis, BarChart, Chart, LineChart, Panel, Series, Unit};
+use super::files::write_atomically;
+use super::format;
+use super::html::{Card, Page};
+use super::table::text_table;
+use crate::error::InputError;
+use crate::outcome::{Predicted, RelativeError, Simulated, Simulation};
+use crate::planner::predict::Prediction;
+use crate::scenario::Scenario;
+use crate::scenario::platform::Environments;
+use crate::units::Span;
+
+/// A simulated scenario beside its prediction.
+#[derive(Debug, Clone, Copy)]
+pub struct RunReport<'a> {
+    /// What was asked.
+    pub scenario: &'a Scenario,
+    /// What was simulated.
+    pub simulation: &'a Simulation,
+    /// What the analytic model says; absent for traces.
+    pub prediction: Option<&'a Prediction>,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    scenario: &'a str,
+    seed: u64,
+    memory_mb: u32,
+    batch: u32,
+    timeout_s: f64,
+    requests: u64,
+    batches: u64,
+    replications: u32,
+    warmup_s: f64,
+    notes: Vec<String>,
+    simulated: &'a Simulated,
+    predicted: Option<&'a Predicted>,
+    error: Option<RelativeError>,
+}
+
+impl RunReport<'_> {
+    /// The text of summary.json.
+    pub fn json(&self) -> String {
+        let (scenario, simulation) = (self.scenario, self.simulation);
+        let setting = scenario.setting();
+        let predicted = self.prediction.map(|p| &p.predicted);
+        let summary = Summary {
+            scenario: &scenario.name,
+            seed: scenario.seed,
+            memory_mb: setting.memory.0,
+            batch: setting.batch,
+            timeout_s: setting.timeout.as_secs_f64(),
+            requests: simulation.requests,
+            batches: simulation.batches,
+            replications: simulation.replications,
+            warmup_s: scenario.warmup.as_secs_f64(),
+            notes: self.notes(),
+            simulated: &simulation.simulated,
+            predicted,
+            error: predicted.map(|p| RelativeError::of(p, &simulation.simulated)),
+        };
+        let mut text = serde_json::to_string_pretty(&summary).expect("plain data");
+        text.push('\n');
+        text
+    }
+
+    /// What a reader must know to trust the figures.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        match &self.scenario.platform.environments {
+            Environments::Pool(_) if self.prediction.is_some() => notes.push(
+                "The prediction leaves out cold starts, throttling and waiting for capacity; the simulation has them."
+                    .to_owned(),
+            ),
+            Environments::Pool(_) => {}
+            Environments::AlwaysWarm => {
+                notes.push("Environments are always warm (cold_starts = false).".to_owned());
+            }
+        }
+        if self.prediction.is_none() {
+            notes.push("A trace has no prediction until a process is fitted to it (sim fit).".to_owned());
+        }
+        notes.push(match self.scenario.warmup {
+            Span::ZERO => "Every request is counted: there is no warm-up.".to_owned(),
+            warmup => format!("The first {warmup} are simulated but not counted (warm-up)."),
+        });
+        notes.push(match (self.simulation.replications, &self.simulation.simulated.latency_ci95_s) {
+            (1, Some(_)) => "Intervals are 95 %, by batch means of one run.".to_owned(),
+            (1, None) => "The run is too short for confidence intervals.".to_owned(),
+            (n, _) => format!("Intervals are 95 %, from {n} independent replications."),
+        });
+        notes
+    }
+
+    fn headline(&self) -> String {
+        let setting = self.scenario.setting();
+        let (memory, batch, timeout) = (setting.memory, setting.batch, setting.timeout);
+        let model = &self.scenario.profile.model;
+        let book = &self.scenario.platform.book.name;
+        match batch {
+            1 => format!("{model} at {memory}, unbatched, prices of {book}"),
+            _ => format!("{model} at {memory}, batches of up to {batch} within {timeout}, prices of {book}"),
+        }
+    }
+
+    /// Figure, simulated, its interval, predicted, difference.
+    fn rows(&self) -> Vec<Vec<String>> {
+        let s = &self.simulation.simulated;
+        let predicted = self.prediction.map(|p| &p.predicted);
+        let interval = s.latency_ci95_s;
+        let duration = format::duration;
+        let latency = [
+            ("mean latency", s.latency_s.mean, interval.map(|i| i.mean), predicted.map(|p| p.latency_s.mean)),
+            ("p50 latency", s.latency_s.p50, interval.map(|i| i.p50), predicted.map(|p| p.latency_s.p50)),
+            ("p90 latency", s.latency_s.p90, interval.map(|i| i.p90), predicted.map(|p| p.latency_s.p90)),
+            ("p95 latency", s.latency_s.p95, interval.map(|i| i.p95), predicted.map(|p| p.latency_s.p95)),
+            ("p99 latency", s.latency_s.p99, interval.map(|i| i.p99), predicted.map(|p| p.latency_s.p99)),
+        ];
+        let mut rows: Vec<Vec<String>> =
+            latency.into_iter().map(|(name, s, ci, p)| compared(name, s, ci, p, duration)).collect();
+        let cost = predicted.map(|p| p.cost_usd_per_million);
+        let cost_name = "cost per million requests";
+        rows.push(compared(
+            cost_name,
+            s.cost_usd_per_million,
+            s.cost_usd_per_million_ci95,
+            cost,
+            format::money,
+        ));
+        let batch = predicted.map(|p| p.mean_batch);
+        rows.push(compared("mean batch", s.mean_batch, s.mean_batch_ci95, batch, format::number));
+        if let Some(slo) = self.scenario.slo.latency {
+            let over = predicted.and_then(|p| p.slo_violation_share);
+            rows.push(compared(&format!("over {slo}"), s.slo_violation_share, None, over, format::percent));
+        }
+        let plain = |name: &str, value: String| vec![name.to_owned(), value];
+        rows.push(plain("longest latency", duration(s.latency_s.max.unwrap_or(0.0))));
+        rows.push(plain("batches full / timed out", {
+            format!("{} / {}", format::count(s.full_batches), format::count(s.timeout_batches))
+        }));
+        rows.push(plain("cold starts", format::count(s.cold_starts)));
+        if s.throttled + s.rejected > 0 {
+            rows.push(plain("throttled tries", format::count(s.throttled)));
+            rows.push(plain("failed requests", format::count(s.rejected)));
+        }
+        rows.push(plain("mean / peak concurrency", {
+            format!("{} / {}", format::number(s.mean_concurrency), format::count(s.peak_concurrency))
+        }));
+        rows.push(plain("cost of the run", format::money(s.cost_usd)));
+        rows
+    }
+
+    /// The table for a terminal.
+    pub fn text(&self) -> String {
+        let requests = format::count(self.simulation.requests);
+        let mut text = format!("{}: {requests} requests\n{}\n\n", self.scenario.name, self.headline());
+        text.push_str(&text_table(&HEADERS, &self.rows()));
+        text.push('\n');
+        for note in self.notes() {
+            text.push_str(&format!("{note}\n"));
+        }
+        text
+    }
+
+    /// Writes charts/*.svg and index.html.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+        let charts = self.charts();
+        for (name, chart, _) in &charts {
+            write_atomically(&folder.join("charts").join(format!("{name}.svg")), chart.svg())?;
+        }
+        let requests = format::count(self.simulation.requests);
+        let mut page = Page::new(format!("{}: simulated and predicted", self.scenario.name))
+            .subtitle(format!("{requests} requests; {}", self.headline()))
+            .cards(&self.cards())
+            .table("Simulated beside predicted", &HEADERS, &self.rows());
+        for note in self.notes() {
+            page = page.note(&note);
+        }
+        for (_, chart, caption) in &charts {
+            page = page.chart(chart.as_ref(), caption);
+        }
+        if self.simulation.hours.len() > 1 {
+            page = page.heading("Hours").table("By hour", &HOUR_HEADERS, &self.hour_rows());
+        }
+        write_atomically(&folder.join("index.html"), page.render())
+    }
+
+    fn cards(&self) -> Vec<Card> {
+        let s = &self.simulation.simulated;
+        let p95 = Card::new("p95 latency", format::duration(s.latency_s.p95));
+        let p95 = match self.prediction {
+            Some(p) => p95.note(format!("predicted {}", format::duration(p.predicted.latency_s.p95))),
+            None => p95,
+        };
+        let cost = Card::new("Cost per million requests", format::money(s.cost_usd_per_million));
+        let batch = Card::new("Mean batch", format::number(s.mean_batch));
+        let cold = Card::new("Cold starts", format::count(s.cold_starts));
+        let mut cards = vec![p95, cost, batch, cold];
+        if let Some(slo) = self.scenario.slo.latency {
+            let over = Card::new(format!("Over {slo}"), format::percent(s.slo_violation_share));
+            let met = s.slo_violation_share <= 1.0 - self.scenario.slo.percentile;
+            cards.push(if met { over.good() } else { over.bad() });
+        }
+        cards
+    }
+
+    fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
+        vec![
+            ("latency-cdf", Box::new(self.latency_chart()), "Share of requests answered within a time."),
+            ("batch-size", Box::new(self.batch_chart()), "How many requests the batches held."),
+            ("over-time", Box::new(self.time_chart()), "The load, and what it did to the latency."),
+            ("concurrency", Box::new(self.concurrency_chart()), "Environments that serve or initialise."),
+            ("cost", Box::new(self.cost_chart()), "What the run cost, by component."),
+        ]
+    }
+
+    fn latency_chart(&self) -> LineChart {
+        let mut panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero())
+            .series(Series::new("simulated", self.simulation.cdf.clone()).steps());
+        if let Some(prediction) = self.prediction {
+            let label = format!("predicted ({})", prediction.predicted.model);
+            panel = panel.series(Series::new(label, prediction.cdf.clone()).dashed());
+        }
+        let chart = LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).subtitle(self.headline());
+        match self.scenario.slo.latency {
+            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
+            None => chart,
+        }
+        .panel(panel)
+    }
+
+    fn batch_chart(&self) -> BarChart {
+        let simulated = &self.simulation.simulated.batch_size;
+        let predicted = self.prediction.map(|p| &p.predicted.batch_size);
+        let sizes = simulated.len().max(predicted.map_or(0, Vec::len));
+        let padded = |shares: &[f64]| (0..sizes).map(|n| shares.get(n).copied().unwrap_or(0.0)).collect();
+        let categories = (1..=sizes).map(|n| n.to_string()).collect();
+        let share = Axis::new("share of batches", Unit::Share);
+        let chart = BarChart::new("Batch sizes", "requests in the batch", categories, share, format::percent)
+            .subtitle(format!("mean {}", format::number(self.simulation.simulated.mean_batch)))
+            .series("simulated", padded(simulated));
+        match predicted {
+            Some(predicted) => chart.series("predicted", padded(predicted)),
+            None => chart,
+        }
+    }
+
+    fn over_time(&self, value: impl Fn(&crate::outcome::SliceRow) -> Option<f64>) -> Vec<(f64, f64)> {
+        self.simulation.slices.iter().filter_map(|row| value(row).map(|v| (row.start_s, v))).collect()
+    }
+
+    fn time_chart(&self) -> LineChart {
+        let rate = Series::new("arrival rate", self.over_time(|row| Some(row.rate_per_s))).filled();
+        let p95 = Series::new("p95 latency", self.over_time(|row| row.p95_s));
+        let mut lower = Panel::new(Axis::new("p95 latency", Unit::Seconds).from_zero()).series(p95);
+        if let Some(slo) = self.scenario.slo.latency {
+            lower = lower.mark_y(slo.as_secs_f64(), format!("SLO {slo}"));
+        }
+        LineChart::new("Load and latency over time", Axis::new("time", Unit::Elapsed).tight())
+            .panel(Panel::new(Axis::new("requests", Unit::Number("1/s".into())).from_zero()).series(rate))
+            .panel(lower)
+    }
+
+    fn concurrency_chart(&self) -> LineChart {
+        let peak = self.over_time(|row| Some(row.peak_concurrency as f64));
+        let mean = self.over_time(|row| Some(row.mean_concurrency));
+        let environments = Panel::new(Axis::new("environments", Unit::Number(String::new())).from_zero())
+            .series(Series::new("peak", peak).steps())
+            .series(Series::new("mean", mean).filled());
+        let chart = LineChart::new("Concurrency over time", Axis::new("time", Unit::Elapsed).tight())
+            .panel(environments);
+        if self.simulation.simulated.cold_starts == 0 {
+            return chart;
+        }
+        let cold = Series::new("cold starts", self.over_time(|row| Some(row.cold_starts as f64))).steps();
+        chart
+            .panel(Panel::new(Axis::new("cold starts", Unit::Number(String::new())).from_zero()).series(cold))
+    }
+
+    fn cost_chart(&self) -> BarChart {
+        let bill = self.simulation.simulated.cost_components_usd;
+        let parts = [
+            ("serving", bill.compute),
+            ("initialisation", bill.initialisation),
+            ("requests", bill.requests),
+            ("provisioned", bill.provisioned),
+        ];
+        let shown: Vec<_> = parts.into_iter().filter(|(_, usd)| *usd > 0.0).collect();
+        let categories = shown.iter().map(|(name, _)| (*name).to_owned()).collect();
+        BarChart::new(
+            "Cost by component",
+            "component",
+            categories,
+            Axis::new("cost", Unit::Usd),
+            format::money,
+        )
+        .subtitle(format!("{} in all", format::money(self.simulation.simulated.cost_usd)))
+        .series("", shown.iter().map(|(_, usd)| *usd).collect())
+        .lying()
+    }
+
+    fn hour_rows(&self) -> Vec<Vec<String>> {
+        let row = |hour: &crate::outcome::HourRow| {
+            vec![
+                hour.hour.to_string(),
+                format::number(hour.rate_per_s),
+                format::duration(hour.p50_s),
+                format::duration(hour.p95_s),
+                format::duration(hour.p99_s),
+                format::money(hour.cost_usd),
+                format::number(hour.mean_batch),
+                format::count(hour.slo_violations),
+                format::count(hour.cold_starts),
+            ]
+        };
+        self.simulation.hours.iter().map(row).collect()
+    }
+}
+
+const HEADERS: [&str; 5] = ["", "simulated", "95 % interval", "predicted", "difference"];
+const HOUR_HEADERS: [&str; 9] =
+    ["hour", "rate [1/s]", "p50", "p95", "p99", "cost", "mean batch", "over the SLO", "cold starts"];
+
+fn compared(
+    name: &str,
+    simulated: f64,
+    interval: Option<[f64; 2]>,
+    predicted: Option<f64>,
+    show: impl Fn(f64) -> String,
+) -> Vec<String> {
+    let interval = interval.map_or(String::new(), |[low, high]| format!("{} – {}", show(low), show(high)));
+    let difference = predicted.filter(|_| simulated != 0.0).map(|p| p / simulated - 1.0);
+    vec![
+        name.to_owned(),
+        show(simulated),
+        interval,
+        predicted.map_or(String::new(), &show),
+        difference.map_or(String::new(), |d| format!("{:+.2} %", d * 100.0)),
+    ]
+}
