@@ -1,6 +1,7 @@
 //! Where requests come from: processes, schedules of them, and trace files. All stream.
 
 pub mod map;
+pub mod trace;
 
 use crate::error::InputError;
 use crate::units::Time;

@@ -1,0 +1,150 @@
+//! The layouts of the Azure Functions traces of 2019 and 2021.
+//!
+//! Sources: M. Shahrad et al., "Serverless in the Wild", USENIX ATC 2020 (2019: invocations per function and
+//! minute); Y. Zhang et al., "Faster and Cheaper Serverless Computing on Harvested Resources", SOSP 2021
+//! (2021: one line an invocation).
+
+use super::Reader;
+use super::counts::{Bins, whole};
+use super::decimal::{self, Kind};
+use super::lines::{Fields, Lines};
+use super::table::{Table, minutes_start};
+use crate::arrivals::{Arrivals, BLOCK};
+use crate::error::{InputError, nearest};
+use crate::units::{Span, Time};
+
+/// Names kept for the suggestion when a row is not found.
+const KEPT_NAMES: usize = 100_000;
+/// Names listed in an error.
+const SHOWN_NAMES: usize = 5;
+/// Invocations of the 2021 layout that are sorted in memory at most (8 bytes each).
+const MOST_INVOCATIONS: usize = 100_000_000;
+
+/// One row of the 2019 layout.
+pub(super) struct AzureRow {
+    name: String,
+    counts: std::iter::Enumerate<std::vec::IntoIter<u64>>,
+}
+
+impl AzureRow {
+    /// Looks for the row in the text; only that row is kept.
+    pub(super) fn find(
+        mut lines: Lines,
+        table: &Table,
+        wanted: Option<&str>,
+    ) -> Result<AzureRow, InputError> {
+        let Some(first_minute) = minutes_start(&table.names) else {
+            return Err(InputError::new(lines.name(), "has no columns 1, 2, 3, ... for the minutes").help(
+                "the azure-2019 layout has a header such as HashOwner,HashApp,HashFunction,Trigger,1,2,3",
+            ));
+        };
+        let key = table.names.iter().position(|name| name == "HashFunction").unwrap_or(0);
+        let mut names: Vec<String> = Vec::new();
+        while let Some(line) = lines.next()? {
+            let field = lines.field(&line, table.delimiter, key, "the name of the row")?;
+            let name = String::from_utf8_lossy(&lines.text(&line)[field]).into_owned();
+            if Some(name.as_str()) == wanted {
+                return AzureRow::parse(&lines, line, table, first_minute, name);
+            }
+            if names.len() < KEPT_NAMES {
+                names.push(name);
+            }
+        }
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let some = format!(
+            "rows: {}{}",
+            known[..known.len().min(SHOWN_NAMES)].join(", "),
+            if known.len() > SHOWN_NAMES { ", ..." } else { "" }
+        );
+        Err(match wanted {
+            None => InputError::new(lines.name(), "has a row for each function; which one is not said")
+                .help(format!("set `row` to a name; {some}")),
+            Some(wanted) => {
+                let meant = nearest(wanted, &known).map(|name| format!("did you mean `{name}`? "));
+                InputError::new(lines.name(), format!("has no row `{wanted}`"))
+                    .help(format!("{}{some}", meant.unwrap_or_default()))
+            }
+        })
+    }
+
+    fn parse(
+        lines: &Lines,
+        line: std::ops::Range<usize>,
+        table: &Table,
+        first_minute: usize,
+        name: String,
+    ) -> Result<AzureRow, InputError> {
+        let text = lines.text(&line);
+        let mut counts = Vec::new();
+        for field in Fields::new(text, table.delimiter).map_while(Result::ok).skip(first_minute) {
+            let count = whole(&text[field.clone()]).map_err(|reason| {
+                lines.error(&line, field, reason).help("a minute has a whole number of invocations")
+            })?;
+            counts.push(count);
+        }
+        let minutes = table.names.len() - first_minute;
+        if counts.len() != minutes {
+            let message = format!("row `{name}` has {} minutes, the header {minutes}", counts.len());
+            return Err(lines.error(&line, 0..text.len(), message).help("mend the row"));
+        }
+        Ok(AzureRow { name: lines.name().to_owned(), counts: counts.into_iter().enumerate() })
+    }
+}
+
+impl Bins for AzureRow {
+    fn next(&mut self) -> Result<Option<(u64, u64)>, InputError> {
+        Ok(self.counts.next().map(|(minute, count)| (minute as u64, count)))
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The 2021 layout: a line has the end and the duration of an invocation, and the lines are not in
+/// the order of arrival. So all arrivals are kept and sorted.
+pub(super) struct Invocations {
+    arrivals: Vec<u64>,
+    given: usize,
+}
+
+impl Invocations {
+    pub(super) fn read(mut lines: Lines, table: &Table, kind: Kind) -> Result<Invocations, InputError> {
+        let end = table.named(lines.name(), "end_timestamp")?;
+        let duration = table.named(lines.name(), "duration")?;
+        let Kind::Number { .. } = kind else { unreachable!("durations are numbers") };
+        let mut starts: Vec<i64> = Vec::new();
+        while let Some(line) = lines.next()? {
+            let value = |column: &super::table::Column| {
+                let field = lines.field(&line, column.delimiter, column.index, &column.label)?;
+                decimal::parse(&lines.text(&line)[field.clone()], kind)
+                    .map_err(|reason| lines.error(&line, field, reason).help("expected a number of seconds"))
+            };
+            starts.push(value(&end)? - value(&duration)?);
+            if starts.len() > MOST_INVOCATIONS {
+                let message = format!("has more than {MOST_INVOCATIONS} invocations to sort in memory");
+                return Err(InputError::new(lines.name(), message).help("split the file"));
+            }
+        }
+        starts.sort_unstable();
+        let first = starts.first().copied().unwrap_or(0);
+        let arrivals = starts.into_iter().map(|start| start.abs_diff(first)).collect();
+        Ok(Invocations { arrivals, given: 0 })
+    }
+}
+
+impl Arrivals for Invocations {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        let next = (self.given + BLOCK).min(self.arrivals.len());
+        block.extend(self.arrivals[self.given..next].iter().map(|nanos| Time(*nanos)));
+        self.given = next;
+        Ok(())
+    }
+}
+
+impl Reader for Invocations {
+    fn length(&self) -> Span {
+        let last = self.arrivals.last().copied().unwrap_or(0);
+        Span(last + last / (self.arrivals.len() as u64).saturating_sub(1).max(1))
+    }
+}

@@ -1,0 +1,234 @@
+//! Numbers and date-times of a trace in integer nanoseconds, exact for decimal text.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// What the values of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Numbers of which one is `10^digits` ns.
+    Number { digits: u32 },
+    /// ISO 8601 date-times; without a zone they are taken as UTC.
+    DateTime,
+}
+
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut i = 1;
+    while i < 20 {
+        powers[i] = powers[i - 1] * 10;
+        i += 1;
+    }
+    powers
+};
+
+/// The largest value: all are differences of i64 nanoseconds.
+const LARGEST: u64 = i64::MAX as u64;
+
+/// The unsigned decimal that `text` starts with, times `10^digits`, and its length in bytes.
+///
+/// Exact; digits below one unit are rounded half up. `None` leaves the case to [`parse`].
+#[inline]
+pub(super) fn prefix(text: &[u8], digits: u32) -> Option<(u64, usize)> {
+    let (whole, whole_digits) = run_of_digits(text);
+    if whole_digits == 0 || whole_digits > 18 {
+        return None;
+    }
+    let mut at = whole_digits;
+    let mut value = whole.checked_mul(POWERS[digits as usize])?;
+    if text.get(at) == Some(&b'.') {
+        at += 1;
+        let fraction = &text[at..];
+        let (part, part_digits) = run_of_digits(fraction);
+        if part_digits > 18 {
+            return None;
+        }
+        at += part_digits;
+        let missing = digits as i32 - part_digits as i32;
+        let part = if missing >= 0 {
+            part * POWERS[missing as usize]
+        } else {
+            let unit = POWERS[-missing as usize];
+            (part + unit / 2) / unit
+        };
+        value = value.checked_add(part)?;
+    }
+    (value <= LARGEST).then_some((value, at))
+}
+
+/// The value of the leading digits and their number; the value is right for up to 19 digits.
+#[inline]
+fn run_of_digits(text: &[u8]) -> (u64, usize) {
+    let mut value = 0u64;
+    let mut at = 0;
+    while let Some(eight) = text.get(at..at + 8) {
+        let word = u64::from_le_bytes(eight.try_into().expect("eight bytes"));
+        let Some(part) = eight_digits(word) else { break };
+        value = value.wrapping_mul(100_000_000).wrapping_add(part);
+        at += 8;
+    }
+    while let Some(digit) = text.get(at).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    (value, at)
+}
+
+/// The value of eight ASCII digits, all at once.
+/// Source: D. Lemire, "Quickly parsing eight digits" (2018).
+#[inline]
+fn eight_digits(word: u64) -> Option<u64> {
+    let high = word & 0xF0F0_F0F0_F0F0_F0F0;
+    let carried = (word.wrapping_add(0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0) >> 4;
+    if high | carried != 0x3333_3333_3333_3333 {
+        return None;
+    }
+    let pairs = (word & 0x0F0F_0F0F_0F0F_0F0F).wrapping_mul(2561) >> 8;
+    let fours = (pairs & 0x00FF_00FF_00FF_00FF).wrapping_mul(6_553_601) >> 16;
+    Some((fours & 0x0000_FFFF_0000_FFFF).wrapping_mul(42_949_672_960_001) >> 32)
+}
+
+/// A value of `kind` in nanoseconds; for date-times since 1970. Errors with the reason.
+pub(super) fn parse(text: &[u8], kind: Kind) -> Result<i64, String> {
+    let shown = || String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned();
+    match kind {
+        Kind::DateTime => date_time(text).ok_or_else(|| {
+            format!("`{}` is no date-time such as 2026-01-31 18:17:03.25 or 2026-01-31T18:17:03Z", shown())
+        }),
+        Kind::Number { digits } => number(text, digits).map_err(|reason| match reason {
+            Refused::NoNumber => format!("`{}` is no number", shown()),
+            Refused::NotFinite => format!("`{}` is not finite", shown()),
+            Refused::Negative => format!("`{}` is negative", shown()),
+            Refused::TooLarge => format!("`{}` is beyond 292 years in the unit of the column", shown()),
+        }),
+    }
+}
+
+enum Refused {
+    NoNumber,
+    NotFinite,
+    Negative,
+    TooLarge,
+}
+
+fn number(text: &[u8], digits: u32) -> Result<i64, Refused> {
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    match prefix(text, digits) {
+        Some((value, length)) if length == text.len() => Ok(value as i64),
+        _ => {
+            // Exponents and more than 18 digits on a side: to the 53 bits of a double.
+            let value: f64 = fast_float2::parse(text).map_err(|_| Refused::NoNumber)?;
+            let scaled = (value * POWERS[digits as usize] as f64).round();
+            match scaled {
+                _ if !value.is_finite() => Err(Refused::NotFinite),
+                _ if value < 0.0 => Err(Refused::Negative),
+                _ if scaled >= LARGEST as f64 => Err(Refused::TooLarge),
+                _ => Ok(scaled as i64),
+            }
+        }
+    }
+}
+
+/// Nanoseconds since 1970 of an ISO date-time; `None` if it is none or beyond 1677 to 2262.
+pub(super) fn date_time(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    // A plain number would pass as a date in ISO's basic form.
+    if text.as_bytes().get(4) != Some(&b'-') {
+        return None;
+    }
+    let text = text.strip_suffix(" UTC").unwrap_or(text);
+    let time = match text.parse::<jiff::Timestamp>() {
+        Ok(time) => time,
+        Err(_) => TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok()?,
+    };
+    i64::try_from(time.as_nanosecond()).ok()
+}
+
+/// True if `text` is a number, whatever its value.
+pub(super) fn is_number(text: &[u8]) -> bool {
+    fast_float2::parse::<f64, _>(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(text: &str) -> Result<i64, String> {
+        parse(text.as_bytes(), Kind::Number { digits: 9 })
+    }
+
+    #[test]
+    fn decimals_are_exact_to_the_nanosecond() {
+        for (text, nanos) in [
+            ("0", 0),
+            ("1", 1_000_000_000),
+            ("0.000000001", 1),
+            ("1700000000.123456789", 1_700_000_000_123_456_789),
+            ("12345678.12345678", 12_345_678_123_456_780),
+            ("0.0000000005", 1),
+            ("0.00000000049", 0),
+            ("0.9999999999", 1_000_000_000),
+            ("5.", 5_000_000_000),
+            (".25", 250_000_000),
+            ("+2", 2_000_000_000),
+            ("1.5e-3", 1_500_000),
+            ("2E3", 2_000_000_000_000),
+            ("-0", 0),
+            ("0.07949090003967285", 79_490_900),
+            ("9223372036.854775807", i64::MAX),
+        ] {
+            assert_eq!(seconds(text), Ok(nanos), "{text}");
+        }
+        assert_eq!(parse(b"1700000000123", Kind::Number { digits: 6 }), Ok(1_700_000_000_123_000_000));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("", "no number"),
+            (".", "no number"),
+            ("1.2.3", "no number"),
+            ("12x", "no number"),
+            ("NaN", "not finite"),
+            ("inf", "not finite"),
+            ("-1", "negative"),
+            ("1700000000000", "beyond"),
+            ("1e30", "beyond"),
+            ("99999999999999999999999999", "beyond"),
+        ] {
+            let error = seconds(text).unwrap_err();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn date_times_with_and_without_zone() {
+        let base = 1_700_158_623_000_000_000;
+        for (text, nanos) in [
+            ("2023-11-16 18:17:03.9799600", base + 979_960_000),
+            ("2023-11-16T18:17:03Z", base),
+            ("2023-11-16 18:17:03+00:00", base),
+            ("2023-11-16T19:17:03+01:00", base),
+            ("2023-11-16 18:17:03 UTC", base),
+            ("1970-01-01", 0),
+            ("1969-12-31T23:59:59", -1_000_000_000),
+        ] {
+            assert_eq!(date_time(text.as_bytes()), Some(nanos), "{text}");
+        }
+        for bad in ["20231116", "2023-13-01", "2023-11-16 25:00:00", "yesterday", ""] {
+            assert_eq!(date_time(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_at_once_agree_with_one_at_a_time() {
+        for value in [0u64, 1, 12_345_678, 99_999_999, 90_000_001, 10_203_040] {
+            let text = format!("{value:08}");
+            let word = u64::from_le_bytes(text.as_bytes().try_into().unwrap());
+            assert_eq!(eight_digits(word), Some(value));
+        }
+        for text in [b"1234567.", b"12345:78", b"/1234567", b"12345678".map(|b| b | 0x80).as_ref()] {
+            assert_eq!(eight_digits(u64::from_le_bytes(text.try_into().unwrap())), None);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Reads text in large blocks and hands out its lines and fields without copying them.
+
+use std::io::Read;
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+
+use super::source::unreadable;
+use crate::error::{Excerpt, InputError};
+
+/// Bytes read at a time: large enough that a call costs nothing, small enough for the cache.
+const BLOCK_BYTES: usize = 256 << 10;
+/// The longest line: a row of a day in minutes has about 10 kB.
+const LONGEST_LINE: usize = 4 << 20;
+/// Bytes of a line that an error shows on either side of the token.
+const EXCERPT_BYTES: usize = 60;
+
+/// The lines of a text.
+pub(super) struct Lines {
+    name: String,
+    source: Box<dyn Read + Send>,
+    buffer: Vec<u8>,
+    /// The part of `buffer` that is not handed out yet starts here,
+    start: usize,
+    /// its complete lines end here,
+    complete: usize,
+    /// and what has been read ends here.
+    filled: usize,
+    ended: bool,
+    /// Lines handed out so far; the number of the last one.
+    line: usize,
+    /// The number of the last line that was skipped because it was empty; 0 for none.
+    last_empty: usize,
+}
+
+/// Why a line cannot be split into fields.
+#[derive(Debug)]
+pub(super) struct OpenQuote;
+
+impl Lines {
+    pub(super) fn new(name: String, source: Box<dyn Read + Send>) -> Result<Lines, InputError> {
+        let buffer = vec![0; BLOCK_BYTES];
+        let (start, complete, filled, line) = (0, 0, 0, 0);
+        let mut lines =
+            Lines { name, source, buffer, start, complete, filled, ended: false, line, last_empty: 0 };
+        let head = lines.ready()?;
+        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+            return Err(InputError::new(&lines.name, "is UTF-16 text").help("save it as UTF-8"));
+        }
+        if head.starts_with(b"\xef\xbb\xbf") {
+            lines.start += 3;
+        }
+        Ok(lines)
+    }
+
+    /// The name of the file in errors.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The complete lines at hand, each with its end; empty only at the end of the text.
+    #[inline]
+    pub(super) fn ready(&mut self) -> Result<&[u8], InputError> {
+        if self.start == self.complete {
+            self.read()?;
+        }
+        Ok(&self.buffer[self.start..self.complete])
+    }
+
+    /// Takes `bytes` that hold `lines` complete lines from what is ready.
+    #[inline]
+    pub(super) fn take(&mut self, bytes: usize, lines: usize) {
+        debug_assert!(self.start + bytes <= self.complete);
+        self.start += bytes;
+        self.line += lines;
+    }
+
+    /// The next line that is neither empty nor a `#` comment, as its place for [`Lines::text`].
+    pub(super) fn next(&mut self) -> Result<Option<Range<usize>>, InputError> {
+        loop {
+            let ready = self.ready()?;
+            let Some(length) = memchr(b'\n', ready) else { return Ok(None) };
+            let text = ready[..length].trim_ascii_end();
+            let (used, comment) = (text.len(), text.first() == Some(&b'#'));
+            let start = self.start;
+            self.take(length + 1, 1);
+            match used {
+                0 => self.last_empty = self.line,
+                _ if comment => (),
+                _ => return Ok(Some(start..start + used)),
+            }
+        }
+    }
+
+    /// The text of the line that [`Lines::next`] gave last.
+    pub(super) fn text(&self, place: &Range<usize>) -> &[u8] {
+        &self.buffer[place.clone()]
+    }
+
+    /// The number of the last line that was skipped because it was empty; 0 for none.
+    pub(super) fn last_empty(&self) -> usize {
+        self.last_empty
+    }
+
+    /// An error about `token` (within the line) of the line that [`Lines::next`] gave last.
+    pub(super) fn error(&self, place: &Range<usize>, token: Range<usize>, message: String) -> InputError {
+        let line = self.text(place);
+        let from = token.start.saturating_sub(EXCERPT_BYTES);
+        let until = (token.end.min(token.start + EXCERPT_BYTES) + EXCERPT_BYTES).min(line.len());
+        let lossy = |range: Range<usize>| String::from_utf8_lossy(&line[range]).into_owned();
+        let (before, marked) = (lossy(from..token.start), lossy(token.start..token.end.min(until)));
+        let after = lossy(token.end.min(until)..until);
+        let token = before.len()..before.len() + marked.len();
+        let excerpt = Excerpt { line: self.line, text: before + &marked + &after, token };
+        InputError { excerpt: Some(excerpt), ..InputError::new(&self.name, message) }
+    }
+
+    /// The place of field `index`, or an error that names `label`.
+    pub(super) fn field(
+        &self,
+        place: &Range<usize>,
+        delimiter: u8,
+        index: usize,
+        label: &str,
+    ) -> Result<Range<usize>, InputError> {
+        let line = self.text(place);
+        let mut count = 0;
+        for field in Fields::new(line, delimiter) {
+            let field = field.map_err(|OpenQuote| self.open_quote(place))?;
+            if count == index {
+                return Ok(field);
+            }
+            count += 1;
+        }
+        let message = format!("this row has {count} fields, but {label} is number {}", index + 1);
+        Err(self.error(place, 0..line.len(), message).help("mend the row, or remove it"))
+    }
+
+    fn open_quote(&self, place: &Range<usize>) -> InputError {
+        let message = "a quoted field does not end on its line".to_owned();
+        self.error(place, 0..place.len(), message).help("remove line breaks from inside the fields")
+    }
+
+    fn read(&mut self) -> Result<(), InputError> {
+        self.buffer.copy_within(self.complete..self.filled, 0);
+        self.filled -= self.complete;
+        (self.start, self.complete) = (0, 0);
+        while !self.ended {
+            if self.filled == self.buffer.len() {
+                if self.filled >= LONGEST_LINE {
+                    let message = format!("line {} is longer than {LONGEST_LINE} bytes", self.line + 1);
+                    return Err(InputError::new(&self.name, message).help("is this a text file?"));
+                }
+                self.buffer.resize(2 * self.filled, 0);
+            }
+            let read = match self.source.read(&mut self.buffer[self.filled..]) {
+                Ok(read) => read,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(self.unreadable(&e)),
+            };
+            let new = self.filled..self.filled + read;
+            self.filled += read;
+            if read == 0 {
+                self.ended = true;
+                // A last line without an end gets one, so that all lines are alike.
+                if self.filled > 0 {
+                    self.buffer[self.filled] = b'\n';
+                    self.filled += 1;
+                    self.complete = self.filled;
+                }
+            } else if let Some(last) = memrchr(b'\n', &self.buffer[new.clone()]) {
+                self.complete = new.start + last + 1;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> InputError {
+        let mut error = unreadable(&self.name, error);
+        error.message += &format!(", after line {}", self.line);
+        error
+    }
+}
+
+/// The fields of one line, without their quotes and the blanks around them.
+pub(super) struct Fields<'a> {
+    line: &'a [u8],
+    delimiter: u8,
+    /// Where the next field starts; past the end when there is none.
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(line: &'a [u8], delimiter: u8) -> Self {
+        Fields { line, delimiter, at: 0 }
+    }
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Result<Range<usize>, OpenQuote>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.line.get(self.at..)?;
+        let blanks = rest.iter().take_while(|b| **b == b' ').count();
+        let mut quoted = 0;
+        if rest.get(blanks) == Some(&b'"') {
+            quoted = blanks + 1;
+            // A doubled quote stands for a quote inside the field.
+            loop {
+                let Some(close) = memchr(b'"', &rest[quoted..]) else { return Some(Err(OpenQuote)) };
+                quoted += close + 1;
+                if rest.get(quoted) != Some(&b'"') {
+                    break;
+                }
+                quoted += 1;
+            }
+        }
+        let end = quoted + memchr(self.delimiter, &rest[quoted..]).unwrap_or(rest.len() - quoted);
+        let (mut from, mut until) = (blanks.min(end), end);
+        while until > from && rest[until - 1].is_ascii_whitespace() {
+            until -= 1;
+        }
+        if quoted > 0 && until >= from + 2 && rest[until - 1] == b'"' {
+            (from, until) = (from + 1, until - 1);
+        }
+        let field = self.at + from..self.at + until;
+        self.at += end + 1;
+        Some(Ok(field))
+    }
+}

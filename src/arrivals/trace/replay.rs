@@ -1,0 +1,98 @@
+//! Cuts a window from a trace and replays it end to end.
+
+use super::{Reader, TraceSpec};
+use crate::arrivals::Arrivals;
+use crate::error::InputError;
+use crate::numeric::streams::Stream;
+use crate::units::{Span, Time};
+
+/// The part `[from, until)` of a trace; its start is time 0.
+pub(super) struct Window {
+    pub(super) name: String,
+    pub(super) inner: Box<dyn Reader>,
+    pub(super) from: Span,
+    /// [`Span::MAX`] for all that follows.
+    pub(super) until: Span,
+    /// Known at the end.
+    pub(super) length: Option<Span>,
+}
+
+impl Arrivals for Window {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        let before = block.len();
+        while block.len() == before && self.length.is_none() {
+            self.inner.fill(block)?;
+            if block.len() == before {
+                let end = self.inner.length();
+                if end <= self.from {
+                    let message = format!("ends at {end}, before `from` = {}", self.from);
+                    return Err(InputError::new(&self.name, message).help("choose an earlier `from`"));
+                }
+                self.length = Some(Span(end.min(self.until).0 - self.from.0));
+                break;
+            }
+            let past = before + block[before..].partition_point(|time| time.0 < self.until.0);
+            if past < block.len() {
+                block.truncate(past);
+                self.length = Some(Span(self.until.0 - self.from.0));
+            }
+            let early = block[before..].partition_point(|time| time.0 < self.from.0);
+            block.drain(before..before + early);
+            for time in &mut block[before..] {
+                time.0 -= self.from.0;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader for Window {
+    fn length(&self) -> Span {
+        self.length.unwrap_or(Span::ZERO)
+    }
+}
+
+/// A trace replayed several times, each pass with draws of its own.
+pub(super) struct Repeat {
+    pub(super) spec: TraceSpec,
+    /// For the passes still to come.
+    pub(super) stream: Stream,
+    pub(super) inner: Box<dyn Reader>,
+    /// Passes still to come.
+    pub(super) left: u32,
+    /// The start of the current pass.
+    pub(super) start: Span,
+}
+
+impl Arrivals for Repeat {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        let before = block.len();
+        loop {
+            self.inner.fill(block)?;
+            if block.len() > before {
+                let start = self.start;
+                block[before..].iter_mut().for_each(|time| *time += start);
+                return Ok(());
+            }
+            if self.left == 0 {
+                return Ok(());
+            }
+            let length = self.inner.length();
+            let start =
+                self.start.0.checked_add(length.0).filter(|start| start.checked_add(length.0).is_some());
+            let refuse = |message: String, mend: &str| {
+                Err(InputError::new(super::source::name_of(&self.spec.path), message).help(mend))
+            };
+            match start {
+                _ if length == Span::ZERO => {
+                    return refuse("has no length that could be repeated".into(), "remove `repeat`");
+                }
+                None => return refuse("the repeats reach beyond 584 years".into(), "set a smaller `repeat`"),
+                Some(start) => self.start = Span(start),
+            }
+            self.left -= 1;
+            self.inner = self.spec.pass(self.stream.clone())?;
+            self.stream.jump();
+        }
+    }
+}
