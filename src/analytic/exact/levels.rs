@@ -207,8 +207,8 @@ impl<'a> March<'a> {
         }
         let width = self.horizon / 2f64.powi(level as i32);
         let steps = if self.theta * width <= WIDEST {
-            let uniformised = |node| Counting::uniformised(self.map, self.theta, width * node, self.levels);
-            PANEL.nodes[1..].iter().map(uniformised).collect()
+            let times: Vec<f64> = PANEL.nodes[1..].iter().map(|node| width * node).collect();
+            Counting::uniformised(self.map, self.theta, &times, self.levels)
         } else {
             self.prepare(level + 1);
             let halves = self.steps[level + 1].as_ref().expect("prepared");
