@@ -152,3 +152,36 @@ pub(in crate::analytic) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64])
         *sum += factor * term;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numeric::matrix::Matrix;
+
+    #[test]
+    fn levels_are_the_blocks_of_a_matrix_exponential() {
+        let matrix = |rows: [[f64; 2]; 2]| Matrix::from_rows(&rows.map(|row| row.to_vec())).unwrap();
+        let map = Map::new(matrix([[-12.0, 1.0], [2.0, -60.0]]), matrix([[8.0, 3.0], [18.0, 40.0]])).unwrap();
+        let (levels, t) = (9, 0.31);
+        // Block bidiagonal: D0 on the diagonal, D1 above it.
+        let generator = nalgebra::DMatrix::from_fn(2 * levels, 2 * levels, |row, column| {
+            let cell = (row % 2, column % 2);
+            match (column / 2).checked_sub(row / 2) {
+                Some(0) => map.d0()[cell] * t,
+                Some(1) => map.d1()[cell] * t,
+                _ => 0.0,
+            }
+        });
+        let oracle = generator.exp();
+        let (counting, time) = Counting::at(&map, t, levels, 0.0);
+        assert_eq!(time, t);
+        for i in 0..2 {
+            for k in 0..2 {
+                for j in 0..levels {
+                    let found = counting.cells()[(i * 2 + k) * levels + j];
+                    assert!((found - oracle[(i, 2 * j + k)]).abs() < 1e-13, "{i} {k} {j}");
+                }
+            }
+        }
+    }
+}
