@@ -10,8 +10,7 @@ use crate::units::Span;
 /// the largest needs of the arrivals.
 ///
 /// The mesh is symmetric about its middle, since the law pairs the time w with T - w. Its panels are as wide
-/// as the functions allow: about three mean gaps at the start, and ever wider far from both ends of a
-/// long timeout.
+/// as the functions allow: far from both ends of a long timeout ever wider.
 #[derive(Debug, Clone)]
 pub struct Levels {
     pub(super) order: usize,
