@@ -109,9 +109,9 @@ impl Page {
         let figures: Vec<bool> = (0..headers.len()).map(|column| is_figure_column(rows, column)).collect();
         let class = |column: usize| if figures[column] { " class=\"n\"" } else { "" };
         let label = escape(caption);
-        let _ = write!(
+        let _ = writeln!(
             self.body,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>\n"
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>"
         );
         if !caption.is_empty() {
             let _ = writeln!(self.body, "<caption>{label}</caption>");

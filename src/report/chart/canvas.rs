@@ -148,7 +148,7 @@ impl Canvas {
 
     /// What `draw` draws, with a text that appears while the pointer rests on it.
     pub fn titled(&mut self, title: &str, draw: impl FnOnce(&mut Canvas)) {
-        let _ = write!(self.body, "<g><title>{}</title>\n", escape(title));
+        let _ = writeln!(self.body, "<g><title>{}</title>", escape(title));
         draw(self);
         self.body.push_str("</g>\n");
     }
