@@ -4,6 +4,7 @@
 pub mod arrivals;
 pub mod document;
 pub mod error;
+pub mod fitting;
 pub mod numeric;
 pub mod profile;
 pub mod units;

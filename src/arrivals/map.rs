@@ -237,7 +237,8 @@ impl Phase {
             rates.map(|(phase, rate)| (*rate, phase, arrival)).collect::<Vec<_>>()
         };
         let ways = [others(map.d0(), false), others(map.d1(), true)].concat();
-        let leave: f64 = ways.iter().map(|(rate, ..)| rate).sum();
+        // An empty sum is -0.0, and the sojourn in a phase that is never left must be +infinity.
+        let leave = ways.iter().map(|(rate, ..)| rate).sum::<f64>().abs();
         let mut sum = 0.0;
         let exits = ways.into_iter().map(|(rate, phase, arrival)| {
             sum += rate / leave;
