@@ -40,13 +40,6 @@ pub(super) struct Hmm<const K: usize> {
     pub mean: [f64; K],
 }
 
-/// A fitted model.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FittedHmm<const K: usize> {
-    pub model: Hmm<K>,
-    pub log_likelihood: f64,
-}
-
 struct Expected<const K: usize> {
     start: [f64; K],
     moves: [[f64; K]; K],
@@ -159,7 +152,7 @@ impl<const K: usize> Hmm<K> {
     }
 
     /// Iterates until little is left to gain. Panics if the likelihood falls by more than rounding.
-    pub fn fit(self, bins: &Bins, stop: Stop) -> FittedHmm<K> {
+    pub fn fit(self, bins: &Bins, stop: Stop) -> Hmm<K> {
         let mut work = Work::new(bins.len());
         let mut model = self;
         let mut last = work.forward(&model, bins);
@@ -176,7 +169,7 @@ impl<const K: usize> Hmm<K> {
                 break;
             }
         }
-        FittedHmm { model, log_likelihood: last }
+        model
     }
 
     /// The log likelihood of the counts.
@@ -340,14 +333,16 @@ mod tests {
         let mut last = model.log_likelihood(&bins);
         for _ in 0..20 {
             let next = model.fit(&bins, Stop { iterations: 1, gain: 0.0 });
-            assert!(next.log_likelihood >= last - 1e-6, "{} {last}", next.log_likelihood);
-            (model, last) = (next.model, next.log_likelihood);
+            let now = next.log_likelihood(&bins);
+            assert!(now >= last - 1e-6, "{now} {last}");
+            (model, last) = (next, now);
         }
         let map = model.mmpp(&bins).unwrap();
         assert!((map.d1()[(0, 0)] - 9.7).abs() < 0.1, "{map:?}");
         assert!((map.d1()[(1, 1)] - 49.7).abs() < 0.1, "{map:?}");
-        assert!((1.0 / map.d0()[(0, 1)] - 80.0).abs() < 1.5, "{map:?}");
-        assert!((1.0 / map.d0()[(1, 0)] - 20.0).abs() < 1.0, "{map:?}");
+        // 80 and 20 bins on average from change to change seen: a little less with the unseen changes.
+        assert!((1.0 / map.d0()[(0, 1)] - 77.5).abs() < 1.0, "{map:?}");
+        assert!((1.0 / map.d0()[(1, 0)] - 19.4).abs() < 0.5, "{map:?}");
         assert!((map.rate() / bins.mean() - 1.0).abs() < 1e-3);
     }
 

@@ -67,11 +67,6 @@ impl Cascade {
         Cascade { levels }
     }
 
-    /// The length of the finest bin.
-    pub fn base(&self) -> Span {
-        self.levels[0].scale
-    }
-
     /// Adds one finest bin.
     pub fn push(&mut self, count: u64) {
         self.push_to(0, count);
