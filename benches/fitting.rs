@@ -29,7 +29,9 @@ fn fits(criterion: &mut Criterion) {
     group.bench_function("fit 1e6 arrivals", |b| b.iter(|| fit(&million, trace.clone(), Method::Auto)));
     let poisson = Observed::Arrivals(draw(&Map::poisson(50.0), 1_000_000));
     let trace = poisson.measure();
-    group.bench_function("fit 1e6 Poisson arrivals", |b| b.iter(|| fit(&poisson, trace.clone(), Method::Auto)));
+    group.bench_function("fit 1e6 Poisson arrivals", |b| {
+        b.iter(|| fit(&poisson, trace.clone(), Method::Auto))
+    });
     let hour = Observed::Arrivals(draw(&bursty.scaled(3.3), 200_000));
     group.bench_function("fit a window of 2e5 arrivals", |b| b.iter(|| fit_window(&hour)));
     let mut counts = Counts::of(&draw(&bursty, 1_000_000), Span::from_secs(1)).counts;

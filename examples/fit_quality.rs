@@ -51,7 +51,10 @@ fn table(fit: &Fit) {
         print!("| {} | {:.0} |", candidate.family.name(), candidate.bic);
         for scale in &candidate.scales {
             let mark = if scale.is_off() { " !" } else { "" };
-            print!(" {}: {:.1} / {:.1} = {:.2}{mark} |", scale.scale, scale.fitted, scale.measured, scale.ratio);
+            print!(
+                " {}: {:.1} / {:.1} = {:.2}{mark} |",
+                scale.scale, scale.fitted, scale.measured, scale.ratio
+            );
         }
         println!();
     }

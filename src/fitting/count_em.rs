@@ -12,8 +12,10 @@ use crate::numeric::matrix::Matrix;
 
 /// The likelihood may fall by rounding only, relative to its size.
 const ROUNDING: f64 = 1e-9;
-/// The least weight of an emission relative to the likeliest state's: keeps the forward pass from zero.
-const FAINTEST: f64 = 1e-280;
+/// A bin whose likelihood, relative to that of its likeliest state, is less than this is scaled by itself.
+const FAINT: f64 = 1e-200;
+/// A state less probable than this before a bin is out of reach.
+const UNREACHED: f64 = 1e-280;
 
 /// Counts with their distinct values, so that an emission is computed once a value.
 pub(super) struct Bins {
@@ -190,13 +192,28 @@ impl<const K: usize> Hmm<K> {
     fn emissions(&self, bins: &Bins) -> (Vec<[f64; K]>, f64) {
         let mut log = 0.0;
         let table = bins.values.iter().map(|value| {
-            let weights = self.mean.map(|mean| log_weight(value.count, mean));
-            let most = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let (weights, most) = self.log_weights(value.count);
             log += value.times * (most - value.log_factorial);
-            weights.map(|w| (w - most).exp().max(FAINTEST))
+            weights.map(|w| (w - most).exp())
         });
         let table = table.collect();
         (table, log)
+    }
+
+    /// The logarithm of each state's emission, and the largest.
+    fn log_weights(&self, count: f64) -> ([f64; K], f64) {
+        let weights = self.mean.map(|mean| log_weight(count, mean));
+        (weights, weights.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+    }
+
+    /// The emission of a bin that the states within reach hardly explain, scaled to the likeliest of
+    /// those; and the logarithm of that scale.
+    fn faint_emission(&self, law: &[f64; K], count: f64) -> ([f64; K], f64) {
+        let (weights, most) = self.log_weights(count);
+        let within = |k: usize| if law[k] > UNREACHED { law[k].ln() + weights[k] } else { f64::NEG_INFINITY };
+        let top = (0..K).map(within).fold(f64::NEG_INFINITY, f64::max);
+        let emission = |k: usize| if law[k] > UNREACHED { (weights[k] - top).exp() } else { 0.0 };
+        (std::array::from_fn(emission), top - most)
     }
 
     fn maximised(&self, expected: &Expected<K>) -> Hmm<K> {
@@ -241,23 +258,34 @@ fn generator_of<const K: usize>(step: &[[f64; K]; K], seconds: f64, bins: usize)
 /// The arrays of the passes.
 struct Work<const K: usize> {
     forward: Vec<[f64; K]>,
+    /// By value, relative to the likeliest state.
     emissions: Vec<[f64; K]>,
+    /// By bin, ascending, where that would be lost to rounding.
+    faint: Vec<(usize, [f64; K])>,
 }
 
 impl<const K: usize> Work<K> {
     fn new(bins: usize) -> Work<K> {
-        Work { forward: vec![[0.0; K]; bins], emissions: Vec::new() }
+        Work { forward: vec![[0.0; K]; bins], emissions: Vec::new(), faint: Vec::new() }
     }
 
     /// Fills the filtered law of the state, given the counts up to each bin.
     fn forward(&mut self, model: &Hmm<K>, bins: &Bins) -> f64 {
         let (emissions, mut log) = model.emissions(bins);
+        self.faint.clear();
         let mut law = model.start;
         let mut product = 1.0_f64;
-        for (at, slot) in bins.at.iter().zip(&mut self.forward) {
+        for (n, (at, slot)) in bins.at.iter().zip(&mut self.forward).enumerate() {
             let emission = &emissions[*at as usize];
-            let reach: [f64; K] = std::array::from_fn(|k| law[k] * emission[k]);
-            let total: f64 = reach.iter().sum();
+            let mut reach: [f64; K] = std::array::from_fn(|k| law[k] * emission[k]);
+            let mut total: f64 = reach.iter().sum();
+            if total < FAINT {
+                let (emission, scale) = model.faint_emission(&law, bins.values[*at as usize].count);
+                self.faint.push((n, emission));
+                log += scale;
+                reach = std::array::from_fn(|k| law[k] * emission[k]);
+                total = reach.iter().sum();
+            }
             product *= total;
             if !(1e-20..1e20).contains(&product) {
                 log += product.ln();
@@ -269,6 +297,13 @@ impl<const K: usize> Work<K> {
         }
         self.emissions = emissions;
         log + product.ln()
+    }
+
+    fn emission(&self, bin: usize, value: u32) -> &[f64; K] {
+        match self.faint.binary_search_by_key(&bin, |(bin, _)| *bin) {
+            Ok(i) => &self.faint[i].1,
+            Err(_) => &self.emissions[value as usize],
+        }
     }
 
     fn backward(&self, model: &Hmm<K>, bins: &Bins) -> Expected<K> {
@@ -294,7 +329,7 @@ impl<const K: usize> Work<K> {
         let mut ahead = [1.0; K];
         for (n, (at, law)) in bins.at.iter().zip(&self.forward).enumerate().rev() {
             if n + 1 < bins.at.len() {
-                let emission = &self.emissions[bins.at[n + 1] as usize];
+                let emission = self.emission(n + 1, bins.at[n + 1]);
                 let seen: [f64; K] = std::array::from_fn(|j| emission[j] * ahead[j]);
                 let mut back: [f64; K] =
                     std::array::from_fn(|i| (0..K).map(|j| model.step[i][j] * seen[j]).sum());
@@ -344,6 +379,18 @@ mod tests {
         assert!((1.0 / map.d0()[(0, 1)] - 77.5).abs() < 1.0, "{map:?}");
         assert!((1.0 / map.d0()[(1, 0)] - 19.4).abs() < 0.5, "{map:?}");
         assert!((map.rate() / bins.mean() - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn levels_so_far_apart_that_emissions_underflow_keep_the_likelihood_monotone() {
+        let level = |i: u32| [3, 4000, 90_000][(i / 50 % 3) as usize] + i * 7 % 3;
+        let counts = Counts { bin: Span::from_secs(60), counts: (0..3000).map(level).collect() };
+        let bins = Bins::new(&counts, 1);
+        // `fit` panics where the likelihood falls.
+        let model = bins.split::<2>(&[0.5], 10.0).fit(&bins, Stop { iterations: 50, gain: 1e-6 });
+        assert!(model.log_likelihood(&bins) > bins.poisson_log_likelihood());
+        let model = bins.split::<3>(&[0.33, 0.67], 10.0).fit(&bins, Stop { iterations: 50, gain: 1e-6 });
+        assert!((model.mean[1] - 4001.0).abs() < 1.0 && (model.mean[2] - 90_001.0).abs() < 1.0);
     }
 
     #[test]
