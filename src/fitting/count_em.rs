@@ -137,9 +137,9 @@ impl<const K: usize> Hmm<K> {
         work.forward(self, bins);
         let mut expected = work.backward(self, bins);
         let last = work.forward[bins.len() - 1];
-        for i in 0..K {
-            for j in 0..K {
-                expected.moves[i][j] += last[i] * expected.start[j];
+        for (moves, from) in expected.moves.iter_mut().zip(last) {
+            for (moved, to) in moves.iter_mut().zip(expected.start) {
+                *moved += from * to;
             }
         }
         let ring = self.maximised(&expected);
