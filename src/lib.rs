@@ -7,6 +7,7 @@ pub mod cli;
 pub mod document;
 pub mod engine;
 pub mod error;
+pub mod fitting;
 pub mod numeric;
 pub mod outcome;
 pub mod planner;
