@@ -231,13 +231,14 @@ impl MapArrivals {
 
 impl Phase {
     fn of(map: &Map, i: usize) -> Phase {
-        let stay = map.d1()[(i, i)];
+        // An empty sum is -0.0, as a cell may be, and its reciprocal minus infinity.
+        let stay = map.d1()[(i, i)].abs();
         let others = |matrix: &Matrix, arrival| {
             let rates = matrix.row(i).iter().enumerate().filter(|(j, rate)| *j != i && **rate > 0.0);
             rates.map(|(phase, rate)| (*rate, phase, arrival)).collect::<Vec<_>>()
         };
         let ways = [others(map.d0(), false), others(map.d1(), true)].concat();
-        let leave: f64 = ways.iter().map(|(rate, ..)| rate).sum();
+        let leave = ways.iter().map(|(rate, ..)| rate).sum::<f64>().abs();
         let mut sum = 0.0;
         let exits = ways.into_iter().map(|(rate, phase, arrival)| {
             sum += rate / leave;
@@ -325,6 +326,17 @@ mod tests {
         assert!((m2 / exact2 - 1.0).abs() < 0.01, "{m2} {exact2}");
         assert!((lag / exact_lag - 1.0).abs() < 0.01, "{lag} {exact_lag}");
         assert!((1.0 / exact1 / map.rate() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_poisson_process_has_its_rate_and_scv_one() {
+        let gaps: Vec<f64> =
+            draw(&Map::poisson(50.0), 4_000).windows(2).map(|w| (w[1] - w[0]).as_secs_f64()).collect();
+        let n = gaps.len() as f64;
+        let mean = gaps.iter().sum::<f64>() / n;
+        let square = gaps.iter().map(|g| g * g).sum::<f64>() / n;
+        assert!((mean * 50.0 - 1.0).abs() < 0.01, "{mean}");
+        assert!((square / (mean * mean) - 2.0).abs() < 0.04, "{square}");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Where requests come from: processes, schedules of them, and trace files. All stream.
 
+pub mod convert;
 pub mod map;
+pub mod schedule;
 pub mod trace;
+pub mod transform;
 
 use crate::error::InputError;
 use crate::units::Time;
