@@ -198,6 +198,7 @@ fn little_s_law_holds_for_concurrency() {
 /// 1. full at 0.2: cold, 200 + 350.5 = 550.5 -> 551 ms, ends 0.7505.
 /// 2. at 2: warm, 250.5 -> 251 ms. 3. at 4: warm, 150.5 -> 151 ms, ends 4.1505.
 /// 4. full at 4.3: warm, 351 ms, ends 4.6505. 5. at 21: idle for 16.3 s: cold, 350.5 -> 351 ms.
+///
 /// In all 551 + 251 + 151 + 351 + 351 = 1,655 ms x 100 MB, of which init (551 - 351) + (351 - 151) = 400.
 #[test]
 fn billed_memory_time_equals_a_hand_count() {
