@@ -2,6 +2,7 @@
 //! serverless functions with adaptive batching.
 
 pub mod arrivals;
+pub mod cli;
 pub mod document;
 pub mod error;
 pub mod numeric;
