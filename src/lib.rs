@@ -7,4 +7,6 @@ pub mod document;
 pub mod error;
 pub mod numeric;
 pub mod profile;
+#[cfg(feature = "profiler")]
+pub mod profiler;
 pub mod units;
