@@ -10,6 +10,8 @@ pub struct LeastSquares {
     pub left_out: Vec<f64>,
 }
 
+type Columns = Vec<Vec<f64>>;
+
 /// A column whose part orthogonal to the earlier ones is below this share of its length depends on them.
 const DEPENDENT: f64 = 1e-9;
 
@@ -41,8 +43,8 @@ pub fn least_squares(columns: &[Vec<f64>], y: &[f64]) -> Option<LeastSquares> {
 }
 
 /// `basis` with orthonormal columns and the upper triangle `upper[j][i]` (i <= j) of `X = basis * upper`.
-fn orthonormal(columns: &[Vec<f64>]) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
-    let (mut basis, mut upper) = (Vec::<Vec<f64>>::new(), Vec::new());
+fn orthonormal(columns: &[Vec<f64>]) -> Option<(Columns, Columns)> {
+    let (mut basis, mut upper) = (Columns::new(), Columns::new());
     for column in columns {
         let mut rest = column.clone();
         let mut parts = vec![0.0; basis.len()];

@@ -13,6 +13,7 @@ use super::runtime::{Output, Runner};
 pub struct OnnxRuntime {
     session: Session,
     inputs: Vec<(String, SessionInputValue<'static>)>,
+    version: String,
     _environment: Environment,
 }
 
@@ -35,7 +36,7 @@ pub fn load(
     let session = build()?;
     let inputs = inputs.iter().map(|i| value(i, seed).map(|v| (i.name.clone(), v)));
     let inputs = inputs.collect::<Result<_, _>>().map_err(|e: ort::Error| e.to_string())?;
-    Ok(OnnxRuntime { session, inputs, _environment: environment })
+    Ok(OnnxRuntime { session, inputs, version: version(library), _environment: environment })
 }
 
 fn value(input: &Input, seed: u64) -> ort::Result<SessionInputValue<'static>> {
@@ -81,12 +82,17 @@ impl Runner for OnnxRuntime {
     }
 
     fn version(&self) -> String {
-        // "ORT Build Info: ..." does not hold the release; the library's API base does.
-        format!("onnxruntime {}", library_version())
+        format!("onnxruntime {}", self.version)
     }
 }
 
-/// The release of the loaded library.
-fn library_version() -> String {
-    ort::info().split(',').next().unwrap_or("").to_owned()
+/// The release, from the library's own file name (`libonnxruntime.so.1.22.0`), else the commit that it says it was
+/// built from: the library tells its release only through a call that `ort` keeps to itself.
+fn version(library: &Path) -> String {
+    let real = std::fs::canonicalize(library).unwrap_or_else(|_| library.to_owned());
+    let name = real.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
+    let digits = name.find(|c: char| c.is_ascii_digit()).map(|at| &name[at..]);
+    let release = digits.map(|rest| rest.trim_end_matches(|c: char| !c.is_ascii_digit()).to_owned());
+    let commit = || ort::info().split(", ").find(|part| part.starts_with("git-commit-id")).map(str::to_owned);
+    release.or_else(commit).unwrap_or_else(|| "of unknown version".into())
 }

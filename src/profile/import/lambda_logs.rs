@@ -70,12 +70,10 @@ impl Log {
         } else if kind == "platform.start" || line.contains("START RequestId:") {
             self.open.extend(request);
         } else if kind.starts_with("platform.") || line.contains("END RequestId:") {
-            self.found.other_lines += 1;
             if let Some(id) = request.filter(|_| line.contains("END RequestId:")) {
                 self.open.remove(&id);
             }
         } else {
-            self.found.other_lines += 1;
             self.own_line(line, request);
         }
     }

@@ -33,8 +33,6 @@ pub struct Observations {
     pub found: Vec<Observation>,
     /// How many records were skipped, by reason.
     pub skipped: BTreeMap<String, usize>,
-    /// How many files lines were no record at all.
-    pub other_lines: usize,
 }
 
 /// A missing cell is filled by the fitted surface if that is at least this good (leave-one-out error).
@@ -48,7 +46,6 @@ impl Observations {
     /// Adds those of another file.
     pub fn append(&mut self, other: Observations) {
         self.found.extend(other.found);
-        self.other_lines += other.other_lines;
         for (reason, count) in other.skipped {
             *self.skipped.entry(reason).or_default() += count;
         }
