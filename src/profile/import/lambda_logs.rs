@@ -69,11 +69,9 @@ impl Log {
             self.report(report_of_text(&line[at..]));
         } else if kind == "platform.start" || line.contains("START RequestId:") {
             self.open.extend(request);
-        } else if kind.starts_with("platform.") || line.contains("END RequestId:") {
-            if let Some(id) = request.filter(|_| line.contains("END RequestId:")) {
-                self.open.remove(&id);
-            }
-        } else {
+        } else if line.contains("END RequestId:") {
+            self.open.retain(|id| Some(id) != request.as_ref());
+        } else if !kind.starts_with("platform.") {
             self.own_line(line, request);
         }
     }
