@@ -187,7 +187,7 @@ fn facts(options: &Options, rows: &[Row], date: String) -> Vec<(&'static str, Fa
         ("measured_batch", numbers(&|row| f64::from(row.batch))),
         ("one_thread_cpu_s", numbers(&|row| row.times.single_s)),
         ("threads_wall_s", numbers(&|row| row.times.several_s.0)),
-        ("half_width", numbers(&|row| row.single.half_width)),
+        ("half_width", numbers(&|row| row.single.half_width.min(1.0))),
         ("repetitions", numbers(&|row| row.single.cpu_s.len() as f64)),
         ("interfered", numbers(&|row| row.single.dropped as f64)),
         ("peak_mb", numbers(&|row| row.single.peak_mb)),
