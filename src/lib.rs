@@ -15,6 +15,8 @@ pub mod platform;
 pub mod policy;
 pub mod price;
 pub mod profile;
+#[cfg(feature = "profiler")]
+pub mod profiler;
 pub mod report;
 pub mod scenario;
 pub mod sweep;

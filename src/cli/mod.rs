@@ -1,5 +1,8 @@
 //! The command line: arguments, and one file a subcommand.
 
+pub mod import;
+#[cfg(feature = "profiler")]
+pub mod profile;
 mod progress;
 mod run;
 
@@ -25,6 +28,12 @@ struct Cli {
 enum Command {
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
+    Import(import::ImportArgs),
+    #[cfg(feature = "profiler")]
+    Profile(profile::ProfileArgs),
+    #[cfg(feature = "profiler")]
+    #[command(hide = true)]
+    ProfileWorker,
 }
 
 /// What every command that reads a scenario takes.
@@ -113,5 +122,10 @@ fn model(name: &str) -> Result<Model, String> {
 pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "profiler")]
+        Command::Profile(args) => profile::run(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "profiler")]
+        Command::ProfileWorker => profile::run_worker().map(|()| ExitCode::SUCCESS),
     }
 }
