@@ -12,11 +12,16 @@ use crate::units::{Span, Time};
 /// What a binary trace starts with.
 pub(in crate::arrivals) const MAGIC: &[u8; 8] = b"BSIMTRC1";
 
+/// Bytes read at a time: a call costs as much as copying some kB.
+const BUFFER_BYTES: usize = 8 * BLOCK * 8;
+
 /// Reads the binary format.
 pub(super) struct Binary {
     name: String,
     source: Box<dyn Read + Send>,
-    buffer: Box<[u8; BLOCK * 8]>,
+    buffer: Vec<u8>,
+    /// The part of `buffer` that is not handed out yet.
+    ready: std::ops::Range<usize>,
     zero: Option<u64>,
     last: u64,
     count: u64,
@@ -31,7 +36,21 @@ impl Binary {
             return Err(InputError::new(name, "is no binary trace")
                 .help("a binary trace starts with BSIMTRC1: `sim trace convert` makes one"));
         }
-        Ok(Binary { name, source, buffer: Box::new([0; BLOCK * 8]), zero: None, last: 0, count: 0 })
+        let buffer = vec![0; BUFFER_BYTES];
+        Ok(Binary { name, source, buffer, ready: 0..0, zero: None, last: 0, count: 0 })
+    }
+
+    fn read(&mut self) -> Result<(), InputError> {
+        self.ready = 0..0;
+        while self.ready.end < self.buffer.len() {
+            match self.source.read(&mut self.buffer[self.ready.end..]) {
+                Ok(0) => break,
+                Ok(read) => self.ready.end += read,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => (),
+                Err(e) => return Err(unreadable(&self.name, &e)),
+            }
+        }
+        Ok(())
     }
 
     fn error(&self, index: u64, message: String) -> InputError {
@@ -42,20 +61,16 @@ impl Binary {
 
 impl Arrivals for Binary {
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
-        let mut filled = 0;
-        while filled < self.buffer.len() {
-            match self.source.read(&mut self.buffer[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => (),
-                Err(e) => return Err(unreadable(&self.name, &e)),
-            }
+        if self.ready.is_empty() {
+            self.read()?;
         }
-        let (words, rest) = self.buffer[..filled].as_chunks::<8>();
+        let taken = self.ready.len().min(BLOCK * 8);
+        let (words, rest) = self.buffer[self.ready.start..self.ready.start + taken].as_chunks::<8>();
         if !rest.is_empty() {
             let message = format!("has {} of its 8 bytes", rest.len());
             return Err(self.error(self.count + words.len() as u64, message).help("the file is cut short"));
         }
+        self.ready.start += taken;
         let Some(first) = words.first() else { return Ok(()) };
         let zero = *self.zero.get_or_insert(u64::from_le_bytes(*first));
         let before = block.len();
