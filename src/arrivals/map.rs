@@ -231,7 +231,8 @@ impl MapArrivals {
 
 impl Phase {
     fn of(map: &Map, i: usize) -> Phase {
-        let stay = map.d1()[(i, i)];
+        // A cell may be written as -0.0, and its reciprocal would be minus infinity.
+        let stay = map.d1()[(i, i)].abs();
         let others = |matrix: &Matrix, arrival| {
             let rates = matrix.row(i).iter().enumerate().filter(|(j, rate)| *j != i && **rate > 0.0);
             rates.map(|(phase, rate)| (*rate, phase, arrival)).collect::<Vec<_>>()
@@ -326,6 +327,20 @@ mod tests {
         assert!((m2 / exact2 - 1.0).abs() < 0.01, "{m2} {exact2}");
         assert!((lag / exact_lag - 1.0).abs() < 0.01, "{lag} {exact_lag}");
         assert!((1.0 / exact1 / map.rate() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_process_of_one_phase_is_poisson_and_minus_zero_is_zero() {
+        let gaps: Vec<f64> =
+            draw(&Map::poisson(50.0), 4_000).windows(2).map(|w| (w[1] - w[0]).as_secs_f64()).collect();
+        let n = gaps.len() as f64;
+        let mean = gaps.iter().sum::<f64>() / n;
+        let square = gaps.iter().map(|g| g * g).sum::<f64>() / n;
+        assert!((mean * 50.0 - 1.0).abs() < 0.01, "{mean}");
+        assert!((square / (mean * mean) - 2.0).abs() < 0.04, "{square}");
+        let silent = Map::mmpp(&[-0.0, 10.0], &[1.0, 1.0]).unwrap();
+        let count = draw(&silent, 4_000).len() as f64;
+        assert!((count / 20_000.0 - 1.0).abs() < 0.1, "{count}");
     }
 
     #[test]

@@ -68,8 +68,8 @@ fn segment(value: &Value<'_>) -> Result<Segment, InputError> {
     Ok(Segment { duration, process })
 }
 
-/// Reads a process: `kind` = poisson (`rate`), mmpp (`rates`, `sojourns`) or map (`d0`, `d1`), in 1/s and s.
-/// `finish` is left to the caller.
+/// Reads a process: `kind` = poisson (`rate`), mmpp (`rates`, mean `sojourns`) or map (`d0`, `d1`), in
+/// 1/s and s; sojourns may be durations such as "10min". `finish` is left to the caller.
 pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
     let kinds = [("poisson", Kind::Poisson), ("mmpp", Kind::Mmpp), ("map", Kind::Map)];
     match section.required("kind")?.choice(&kinds)? {
@@ -77,8 +77,8 @@ pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
         Kind::Mmpp => {
             let sojourns_value = section.required("sojourns")?;
             let rates = nonnegative(&section.required("rates")?)?;
-            let sojourns = nonnegative(&sojourns_value)?;
-            if rates.len() != sojourns.len() || sojourns.contains(&0.0) {
+            let sojourns = sojourns_value.list()?.iter().map(sojourn).collect::<Result<Vec<_>, _>>()?;
+            if rates.len() != sojourns.len() {
                 let wanted = format!("expected {} mean sojourns above 0 s, one for each rate", rates.len());
                 return Err(sojourns_value.error(wanted));
             }
@@ -90,12 +90,7 @@ pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
                 Matrix::from_rows(&value.rows()?).ok_or_else(|| value.error("must be a square matrix"))
             };
             let (m0, m1) = (matrix(&d0)?, matrix(&d1)?);
-            Map::new(m0, m1).map_err(|e| match e {
-                MapError::Shape | MapError::Sign { matrix: "d1", .. } => process_error(&d1, &e),
-                MapError::Sign { .. } | MapError::RowSum { .. } | MapError::Reducible => {
-                    process_error(&d0, &e)
-                }
-            })
+            Map::new(m0, m1).map_err(|e| process_error(&culprit(&e, &d0, &d1), &e))
         }
     }
 }
@@ -108,6 +103,32 @@ fn process_error(at: &Value<'_>, error: &MapError) -> InputError {
         MapError::Reducible => "every phase must be reached from every other, and arrivals must come",
     };
     at.error(error.to_string()).help(help)
+}
+
+/// The cell, row or matrix that `error` is about.
+fn culprit<'a>(error: &MapError, d0: &Value<'a>, d1: &Value<'a>) -> Value<'a> {
+    let item = |list: &Value<'a>, index: usize| list.list().ok()?.into_iter().nth(index);
+    let (matrix, place) = match error {
+        MapError::Sign { matrix: "d1", row, column, .. } => {
+            (d1, item(d1, *row).and_then(|r| item(&r, *column)))
+        }
+        MapError::Sign { row, column, .. } => (d0, item(d0, *row).and_then(|r| item(&r, *column))),
+        MapError::RowSum { row, .. } => (d0, item(d0, *row)),
+        MapError::Shape => (d1, None),
+        MapError::Reducible => (d0, None),
+    };
+    place.unwrap_or_else(|| matrix.clone())
+}
+
+/// A mean sojourn in seconds.
+fn sojourn(value: &Value<'_>) -> Result<f64, InputError> {
+    match value.decimal() {
+        Ok(_) => value.positive(),
+        Err(_) => match value.span()? {
+            Span::ZERO => Err(value.error("must be above 0")),
+            span => Ok(span.as_secs_f64()),
+        },
+    }
 }
 
 fn nonnegative(value: &Value<'_>) -> Result<Vec<f64>, InputError> {
@@ -214,5 +235,21 @@ mod tests {
         assert_eq!(error.excerpt.unwrap().line, 8);
         let error = read(&TWO.replace("sojourns = [1.0, 1.0]", "sojourns = [1.0]")).unwrap_err();
         assert!(error.message.contains("expected 2 mean sojourns"), "{}", error.message);
+    }
+
+    #[test]
+    fn sojourns_may_be_durations_and_errors_point_at_the_cell() {
+        let numbers = read(TWO).unwrap();
+        assert_eq!(read(&TWO.replace("[1.0, 1.0]", "[1, \"1000ms\"]")).unwrap(), numbers);
+        let general = "[[segment]]\nduration = \"1s\"\nkind = \"map\"\nd0 = [[-3.0]]\nd1 = [[3.0]]\n";
+        for (text, from, to, part) in [
+            (TWO, "[1.0, 1.0]", "[1.0, \"0s\"]", "`segment[1].sojourns[1]`: must be above 0"),
+            (TWO, "[1.0, 1.0]", "[1.0, -1]", "`segment[1].sojourns[1]`: must be above 0, is -1"),
+            (general, "[[3.0]]", "[[-3.0]]", "`segment[0].d1[0][0]`: d1[0][0] is -3"),
+            (general, "[[3.0]]", "[[4.0]]", "`segment[0].d0[0]`: row 0 of d0 + d1 sums to 1"),
+        ] {
+            let error = read(&text.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }
