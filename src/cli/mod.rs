@@ -1,5 +1,6 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod plan;
 mod progress;
 mod run;
 
@@ -23,6 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Find the cheapest configuration within the SLO, or the fastest within the budget.
+    Plan(plan::PlanArgs),
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
 }
@@ -112,6 +115,7 @@ fn model(name: &str) -> Result<Model, String> {
 /// Errors: it could not be done.
 pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
+        Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
     }
 }
