@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::error::{Excerpt, InputError, expected};
+use crate::error::{Excerpt, InputError, expected, nearest};
 use crate::units::Span;
 
 /// A parsed document with the texts it came from.
@@ -206,8 +206,13 @@ impl<'a> Section<'a> {
         self.optional(name).ok_or_else(|| {
             let section =
                 if self.path.is_empty() { "the top level".into() } else { format!("[{}]", self.path) };
-            self.error(format!("{section} lacks `{name}`"))
-                .help(format!("add a line `{name} = ...` to {section}"))
+            let asked = self.asked.borrow();
+            let others: Vec<&str> = self.names().filter(|other| !asked.contains(other)).collect();
+            let help = match nearest(name, &others) {
+                Some(other) => format!("did you write `{other}` for `{name}`?"),
+                None => format!("add a line `{name} = ...` to {section}"),
+            };
+            self.error(format!("{section} lacks `{name}`")).help(help)
         })
     }
 

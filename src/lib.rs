@@ -7,6 +7,7 @@ pub mod cli;
 pub mod document;
 pub mod engine;
 pub mod error;
+pub mod fitting;
 pub mod numeric;
 pub mod outcome;
 pub mod planner;
@@ -14,6 +15,8 @@ pub mod platform;
 pub mod policy;
 pub mod price;
 pub mod profile;
+#[cfg(feature = "profiler")]
+pub mod profiler;
 pub mod report;
 pub mod scenario;
 pub mod sweep;

@@ -24,44 +24,57 @@ impl Counting {
     /// V(0): no arrival, no change of phase.
     pub fn identity(order: usize, levels: usize) -> Counting {
         let mut cells = vec![0.0; order * order * levels];
-        for i in 0..order {
+        // A batch of 1 needs no level at all.
+        for i in (0..order).filter(|_| levels > 0) {
             cells[i * (order + 1) * levels] = 1.0;
         }
         Counting { order, levels, used: 1, cells }
     }
 
-    /// V(t) by uniformisation at the rate theta [1/s]: the sum over k of the Poisson probability of k events
-    /// times `(P0 + z P1)^k`, `P0 = I + D0 / theta`, `P1 = D1 / theta`. For theta t up to about 10.
-    pub fn uniformised(map: &Map, theta: f64, t: f64, levels: usize) -> Counting {
-        let order = map.order();
-        let shape = Counting::identity(order, levels);
-        let mut event = Counting { cells: vec![0.0; shape.cells.len()], used: levels.min(2), ..shape };
-        for i in 0..order {
-            for k in 0..order {
-                let at = (i * order + k) * levels;
-                event.cells[at] = map.d0()[(i, k)] / theta + if i == k { 1.0 } else { 0.0 };
+    /// V at each of some times by uniformisation at the rate theta [1/s]: the sum over k of the Poisson probability
+    /// of k events times `(P0 + z P1)^k`, `P0 = I + D0 / theta`, `P1 = D1 / theta`. For theta t up to about 10.
+    pub fn uniformised(map: &Map, theta: f64, times: &[f64], levels: usize) -> Vec<Counting> {
+        let event = Counting::event(map, theta, levels);
+        let mut power = Counting::identity(map.order(), levels);
+        let mut next = power.cells.clone();
+        let zero = Counting { cells: vec![0.0; next.len()], ..power };
+        let mut sums = vec![zero; times.len()];
+        let most = times.iter().copied().fold(0.0, f64::max) * theta;
+        let mut weights: Vec<f64> = times.iter().map(|t| (-theta * t).exp()).collect();
+        for count in 1_u32.. {
+            for (sum, weight) in sums.iter_mut().zip(&weights).filter(|(_, weight)| **weight > NEGLIGIBLE) {
+                let powers = power.cells.chunks_exact(levels);
+                for (cells, power_cells) in sum.cells.chunks_exact_mut(levels).zip(powers) {
+                    add_scaled(cells, *weight, &power_cells[..power.used]);
+                }
+            }
+            let events = f64::from(count);
+            weights.iter_mut().zip(times).for_each(|(weight, t)| *weight *= theta * t / events);
+            if events > most && weights.iter().all(|weight| *weight < NEGLIGIBLE) {
+                break;
+            }
+            event.after(&power.cells, &mut next);
+            std::mem::swap(&mut power.cells, &mut next);
+            power.used = (power.used + 1).min(levels);
+        }
+        sums.iter_mut().for_each(|sum| sum.used = sum.count_used());
+        sums
+    }
+
+    /// `P0 + z P1`.
+    fn event(map: &Map, theta: f64, levels: usize) -> Counting {
+        let mut event = Counting::identity(map.order(), levels);
+        event.used = levels.min(2);
+        for i in 0..event.order {
+            for k in 0..event.order {
+                let at = (i * event.order + k) * levels;
+                event.cells[at] += map.d0()[(i, k)] / theta;
                 if levels > 1 {
                     event.cells[at + 1] = map.d1()[(i, k)] / theta;
                 }
             }
         }
-        let mut power = Counting::identity(order, levels);
-        let mut sum = Counting { cells: vec![0.0; power.cells.len()], ..power.clone() };
-        let mut weight = (-theta * t).exp();
-        let mut count = 0.0;
-        loop {
-            for (cell, term) in sum.cells.iter_mut().zip(&power.cells) {
-                *cell += weight * term;
-            }
-            count += 1.0;
-            weight *= theta * t / count;
-            if count > theta * t && weight < NEGLIGIBLE {
-                break;
-            }
-            power = power.times(&event);
-        }
-        sum.used = sum.count_used();
-        sum
+        event
     }
 
     /// V(t), or V of the first halving of t at which `levels` arrivals have surely come, and that time [s]:
@@ -70,7 +83,7 @@ impl Counting {
         let theta = uniformisation_rate(map);
         let halvings = halvings(theta * t);
         let mut time = t / 2f64.powi(halvings as i32);
-        let mut counting = Counting::uniformised(map, theta, time, levels);
+        let mut counting = Counting::uniformised(map, theta, &[time], levels).remove(0);
         for _ in 0..halvings {
             if counting.survival() < never {
                 break;
@@ -138,5 +151,38 @@ pub(in crate::analytic) fn halvings(events: f64) -> usize {
 pub(in crate::analytic) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
     for (sum, term) in to.iter_mut().zip(from) {
         *sum += factor * term;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numeric::matrix::Matrix;
+
+    #[test]
+    fn levels_are_the_blocks_of_a_matrix_exponential() {
+        let matrix = |rows: [[f64; 2]; 2]| Matrix::from_rows(&rows.map(|row| row.to_vec())).unwrap();
+        let map = Map::new(matrix([[-12.0, 1.0], [2.0, -60.0]]), matrix([[8.0, 3.0], [18.0, 40.0]])).unwrap();
+        let (levels, t) = (9, 0.31);
+        // Block bidiagonal: D0 on the diagonal, D1 above it.
+        let generator = nalgebra::DMatrix::from_fn(2 * levels, 2 * levels, |row, column| {
+            let cell = (row % 2, column % 2);
+            match (column / 2).checked_sub(row / 2) {
+                Some(0) => map.d0()[cell] * t,
+                Some(1) => map.d1()[cell] * t,
+                _ => 0.0,
+            }
+        });
+        let oracle = generator.exp();
+        let (counting, time) = Counting::at(&map, t, levels, 0.0);
+        assert_eq!(time, t);
+        for i in 0..2 {
+            for k in 0..2 {
+                for j in 0..levels {
+                    let found = counting.cells()[(i * 2 + k) * levels + j];
+                    assert!((found - oracle[(i, 2 * j + k)]).abs() < 1e-13, "{i} {k} {j}");
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The command line: arguments, and one file a subcommand.
 
+pub mod import;
 mod plan;
+#[cfg(feature = "profiler")]
+pub mod profile;
 mod progress;
 mod run;
 
@@ -28,6 +31,12 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
+    Import(import::ImportArgs),
+    #[cfg(feature = "profiler")]
+    Profile(profile::ProfileArgs),
+    #[cfg(feature = "profiler")]
+    #[command(hide = true)]
+    ProfileWorker,
 }
 
 /// What every command that reads a scenario takes.
@@ -117,5 +126,10 @@ pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "profiler")]
+        Command::Profile(args) => profile::run(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "profiler")]
+        Command::ProfileWorker => profile::run_worker().map(|()| ExitCode::SUCCESS),
     }
 }

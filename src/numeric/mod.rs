@@ -4,5 +4,6 @@ pub mod bracket;
 pub mod chebyshev;
 pub mod gauss;
 pub mod histogram;
+pub mod least_squares;
 pub mod matrix;
 pub mod streams;

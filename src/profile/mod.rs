@@ -1,5 +1,9 @@
 //! Service times of a model by memory size and batch size: the table, its interpolation and its file.
 
+pub mod file;
+pub mod import;
+pub mod surface;
+
 use std::path::Path;
 
 use crate::document::{Document, Section, Value};

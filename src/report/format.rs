@@ -15,11 +15,15 @@ pub fn duration(seconds: f64) -> String {
     format!("{} {unit}", number(seconds * factor))
 }
 
-/// US dollars: `$0.246`, `$12.40`, `$1,234.50`.
+/// US dollars, in cents or three significant digits: `$0.246`, `$6.80`, `$1,234.50`.
 pub fn money(dollars: f64) -> String {
     let sign = if dollars < 0.0 { "-" } else { "" };
     let size = dollars.abs();
-    let digits = if size == 0.0 || size >= 9.995 { separated(&format!("{size:.2}")) } else { number(size) };
+    if !size.is_finite() || (size > 0.0 && size < 1e-6) {
+        return format!("{sign}${}", number(size));
+    }
+    let decimals = if size == 0.0 { 2 } else { (2 - magnitude(size)).max(2) as usize };
+    let digits = separated(&format!("{size:.decimals$}"));
     format!("{sign}${digits}")
 }
 
@@ -106,7 +110,8 @@ mod tests {
             (12.4, "$12.40"),
             (1_234.5, "$1,234.50"),
             (9.999, "$10.00"),
-            (-0.5, "-$0.5"),
+            (-0.5, "-$0.500"),
+            (6.8, "$6.80"),
             (0.000_016_666_7, "$0.0000167"),
         ] {
             assert_eq!(money(dollars), text);

@@ -10,8 +10,7 @@ use crate::units::Span;
 /// the largest needs of the arrivals.
 ///
 /// The mesh is symmetric about its middle, since the law pairs the time w with T - w. Its panels are as wide
-/// as the functions allow: about three mean gaps at the start, and ever wider far from both ends of a
-/// long timeout.
+/// as the functions allow: far from both ends of a long timeout ever wider.
 #[derive(Debug, Clone)]
 pub struct Levels {
     pub(super) order: usize,
@@ -47,27 +46,24 @@ impl Levels {
     /// Panics if `largest` is 0.
     pub fn new(map: &Map, largest: u32, timeout: Span) -> Levels {
         assert!(largest > 0, "a batch holds at least one request");
-        let (order, batch) = (map.order(), largest as usize);
+        // A table for two serves one, whose batches never wait.
+        let (order, batch) = (map.order(), largest.max(2) as usize);
         let mut march = March::new(map, batch - 1, timeout.as_secs_f64());
         if march.horizon > 0.0 {
             march.run();
         }
         let March { counting, bounds, .. } = march;
         let rate = map.d1().row_sums();
-        let (mut counted, mut hazard) = (Vec::new(), Vec::new());
-        if batch > 1 {
-            let phases = counting.len() / (batch - 1) / order;
-            counted = vec![0.0; phases * (batch - 1)];
-            hazard = counted.clone();
-            let rows = counting.chunks_exact(order * (batch - 1));
-            let sums = counted.chunks_exact_mut(batch - 1).zip(hazard.chunks_exact_mut(batch - 1));
-            for (row, (counted, hazard)) in rows.zip(sums) {
-                for (cells, rate) in row.chunks_exact(batch - 1).zip(&rate) {
-                    add_scaled(counted, 1.0, cells);
-                    add_scaled(hazard, *rate, cells);
-                }
-                counted.iter_mut().enumerate().for_each(|(j, sum)| *sum *= j as f64);
+        let mut counted = vec![0.0; counting.len() / order];
+        let mut hazard = counted.clone();
+        let rows = counting.chunks_exact(order * (batch - 1));
+        let sums = counted.chunks_exact_mut(batch - 1).zip(hazard.chunks_exact_mut(batch - 1));
+        for (row, (counted, hazard)) in rows.zip(sums) {
+            for (cells, rate) in row.chunks_exact(batch - 1).zip(&rate) {
+                add_scaled(counted, 1.0, cells);
+                add_scaled(hazard, *rate, cells);
             }
+            counted.iter_mut().enumerate().for_each(|(j, sum)| *sum *= j as f64);
         }
         Levels { order, batch, mesh: Mesh { bounds }, embedded: map.embedded(), counting, counted, hazard }
     }
@@ -118,7 +114,7 @@ const WHOLE: u64 = 1 << 62;
 impl<'a> March<'a> {
     fn new(map: &'a Map, levels: usize, timeout: f64) -> March<'a> {
         let theta = uniformisation_rate(map);
-        let horizon = if levels == 0 { 0.0 } else { Counting::at(map, timeout, levels, NEVER).1 };
+        let horizon = Counting::at(map, timeout, levels, NEVER).1;
         let counting = Counting::identity(map.order(), levels).cells().to_vec();
         let rate = map.d1().row_sums();
         March { map, levels, theta, horizon, steps: Vec::new(), counting, bounds: vec![0.0], rate }
@@ -207,8 +203,8 @@ impl<'a> March<'a> {
         }
         let width = self.horizon / 2f64.powi(level as i32);
         let steps = if self.theta * width <= WIDEST {
-            let uniformised = |node| Counting::uniformised(self.map, self.theta, width * node, self.levels);
-            PANEL.nodes[1..].iter().map(uniformised).collect()
+            let times: Vec<f64> = PANEL.nodes[1..].iter().map(|node| width * node).collect();
+            Counting::uniformised(self.map, self.theta, &times, self.levels)
         } else {
             self.prepare(level + 1);
             let halves = self.steps[level + 1].as_ref().expect("prepared");

@@ -7,7 +7,7 @@
 //! 2. [`BatchLaw`], of a batch size too: the law of the batch size and of the waits.
 //! 3. [`LatencyLaw`], of service times too: CDF, quantiles, mean and expected cost; also of a mixture of hours.
 //!
-//! All figures are accurate to about 1e-8 relative.
+//! The CDF is accurate to about 1e-8.
 
 mod batches;
 mod latency;

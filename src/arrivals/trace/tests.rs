@@ -200,6 +200,9 @@ fn windows_and_repeats() {
     assert_ne!(times[0].0, times[2].0 - 2_000_000_000);
 }
 
+/// The bytes, how the reading is set up, and what the message must hold.
+type BadInput<'a> = (&'a [u8], fn(&mut TraceSpec), &'a [&'a str]);
+
 #[test]
 fn bad_input_is_refused_with_the_place_and_the_mend() {
     let long = vec![b'1'; 5 << 20];
@@ -208,7 +211,7 @@ fn bad_input_is_refused_with_the_place_and_the_mend() {
     let named: fn(&mut TraceSpec) = |spec| spec.column = Some("arival".into());
     let row: fn(&mut TraceSpec) = |spec| spec.row = Some("f2x".into());
     let guess: fn(&mut TraceSpec) = |_| ();
-    let cases: &[(&[u8], fn(&mut TraceSpec), &[&str])] = &[
+    let cases: &[BadInput] = &[
         (b"", guess, &["is empty"]),
         (b"\n\n# only a comment\n", guess, &["holds no arrivals"]),
         (b"timestamp\n", guess, &["holds no arrivals"]),

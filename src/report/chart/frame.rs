@@ -13,6 +13,7 @@ const SUBTITLE: f64 = 12.5;
 const LEGEND_LINE: f64 = 20.0;
 const SYMBOL: f64 = 22.0;
 const MARGIN: f64 = 14.0;
+const LEGEND_GAP: f64 = 14.0;
 
 /// The rectangle that data are drawn in.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +80,7 @@ impl Margins {
     pub fn new(width: f64, label: f64, entries: &[Entry]) -> Margins {
         let left = MARGIN + 20.0 + label + 8.0;
         let longest = entries.iter().map(|entry| text_width(&entry.text, SMALL)).fold(0.0, f64::max);
-        let legend = SYMBOL + 8.0 + longest + MARGIN + 12.0;
+        let legend = LEGEND_GAP + SYMBOL + 8.0 + longest + MARGIN + 4.0;
         let beside = width >= LEGEND_BESIDE_FROM && !entries.is_empty();
         let right = if beside { width - legend.min(width * 0.32) } else { width - MARGIN - 16.0 };
         Margins { width, left, right }
@@ -109,7 +110,7 @@ pub fn header(canvas: &mut Canvas, title: &str, subtitle: &str, margins: &Margin
 /// Draws the legend: in a column beside the plot from `top`, or in rows below it; returns its lower end.
 pub fn legend(canvas: &mut Canvas, entries: &[Entry], margins: &Margins, top: f64) -> f64 {
     let beside = margins.legend_is_beside();
-    let start = if beside { margins.right + 14.0 } else { MARGIN + 4.0 };
+    let start = if beside { margins.right + LEGEND_GAP } else { MARGIN + 4.0 };
     let end = margins.width - MARGIN;
     let (mut x, mut y) = (start, top + 8.0);
     for entry in entries {

@@ -267,7 +267,8 @@ impl LineChart {
         let prepare = |panel| {
             let panel: &Panel = panel;
             let mut values = panel.values_y().filter(|y| panel.y.can_show(*y)).peekable();
-            let marks = panel.marks.iter().map(|mark| mark.0);
+            // A little more than the mark, lest its line coincide with the frame.
+            let marks = panel.marks.iter().flat_map(|mark| [mark.0, mark.0 * 1.04]);
             let scale = values.peek().is_some().then(|| panel.y.scale(values.chain(marks))).flatten();
             let range = scale.map(|s| (s, frame::vertical_ticks(&panel.y, &s, height)));
             let prepared = Prepared { panel, range, entries: panel.entries(first_colour), first_colour };

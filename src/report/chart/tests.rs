@@ -328,6 +328,13 @@ fn what_a_log_axis_cannot_show_is_counted() {
 }
 
 #[test]
+fn a_short_legend_is_never_cut() {
+    for (name, chart) in gallery() {
+        assert!(!chart.svg().contains('…'), "{name}");
+    }
+}
+
+#[test]
 fn points_carry_their_values_for_the_pointer() {
     let svg = agreement().svg();
     assert_eq!(svg.matches("<g><title>hour ").count(), 80);

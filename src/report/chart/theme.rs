@@ -27,7 +27,7 @@ pub enum Colour {
     Unavailable,
     /// One of eight unordered categories, told apart with any of the common colour-blindnesses; wraps round.
     Category(usize),
-    /// One of [`STEPS`] ordered steps from little to much.
+    /// One of thirteen ordered steps (0 to 12) from little to much.
     Step(usize),
 }
 

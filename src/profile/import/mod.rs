@@ -1,0 +1,283 @@
+//! Profiles from measurements that people already have: Lambda's logs, AWS Lambda Power Tuning, tables.
+
+pub mod lambda_logs;
+pub mod power_tuning;
+pub mod raw_csv;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use super::Profile;
+use super::file::{Fact, How, Measurement, Origin};
+use super::surface::{Sample, Surface};
+use crate::error::InputError;
+
+/// One invocation, or a summary of several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// Memory size [MB].
+    pub memory_mb: u32,
+    /// Requests in the batch.
+    pub batch: u32,
+    /// Time to serve it [s].
+    pub service_s: f64,
+    /// Time to initialise [s], where the invocation was a cold start.
+    pub init_s: Option<f64>,
+}
+
+/// What was found in the files.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Observations {
+    /// The usable ones.
+    pub found: Vec<Observation>,
+    /// How many records were skipped, by reason.
+    pub skipped: BTreeMap<String, usize>,
+}
+
+/// A missing cell is filled by the fitted surface if that is at least this good (leave-one-out error).
+const TRUSTED: f64 = 0.10;
+/// Below this many observations a cell's median says little, and the profile says so.
+const FEW: usize = 10;
+/// A normal distribution's interquartile range in standard deviations.
+const IQR_PER_SIGMA: f64 = 1.349;
+
+impl Observations {
+    /// Adds those of another file.
+    pub fn append(&mut self, other: Observations) {
+        self.found.extend(other.found);
+        for (reason, count) in other.skipped {
+            *self.skipped.entry(reason).or_default() += count;
+        }
+    }
+
+    fn skip(&mut self, reason: impl Into<String>) {
+        *self.skipped.entry(reason.into()).or_default() += 1;
+    }
+
+    /// "1,204 records used, 3 skipped: 2 status timeout, 1 no batch size".
+    pub fn summary(&self) -> String {
+        let skipped: usize = self.skipped.values().sum();
+        let reasons: Vec<String> = self.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        let why = if skipped == 0 { String::new() } else { format!(": {}", reasons.join(", ")) };
+        format!("{} records used, {skipped} skipped{why}", self.found.len())
+    }
+
+    /// The profile of these observations: medians by cell, the pooled spread, the median initialisation.
+    ///
+    /// `file` stands for the input in errors. Cells of the grid (all memory sizes by all batch sizes) without an
+    /// observation are filled by a [`Surface`] whose leave-one-out error is at most 10 %, else it is an error.
+    pub fn profile(&self, model: &str, file: &str) -> Result<(Profile, Measurement), InputError> {
+        let cells = self.by_cell(file)?;
+        let memory_mb = distinct(cells.keys().map(|(memory, _)| *memory));
+        let batch = distinct(cells.keys().map(|(_, batch)| *batch));
+        let mut notes = vec![self.summary()];
+        let medians: BTreeMap<(u32, u32), f64> = cells.iter().map(|(at, all)| (*at, median(all))).collect();
+        let missing = missing_cells(&memory_mb, &batch, &medians);
+        let surface = match missing.is_empty() {
+            true => None,
+            false => Some(filling(&medians, &missing, file)?),
+        };
+        if let Some(surface) = &surface {
+            notes.push(format!("not measured: {}; filled by {}", list(&missing), surface.describe()));
+        }
+        let few: Vec<(u32, u32)> =
+            cells.iter().filter(|(_, all)| all.len() < FEW).map(|(at, _)| *at).collect();
+        if !few.is_empty() {
+            notes.push(format!("fewer than {FEW} observations: {}", list(&few)));
+        }
+        let cell = |m: u32, k: u32| match medians.get(&(m, k)) {
+            Some(median) => (*median, How::Measured),
+            None => (surface.as_ref().expect("cells are missing").at(m, k), How::Fitted),
+        };
+        let grid: Vec<Vec<(f64, How)>> =
+            memory_mb.iter().map(|m| batch.iter().map(|k| cell(*m, *k)).collect()).collect();
+        let service_s = grid.iter().map(|row| row.iter().map(|(s, _)| *s).collect()).collect();
+        let origin = |(_, how): &(f64, How)| Origin { how: *how, calls: 1 };
+        let origins = grid.iter().map(|row| row.iter().map(origin).collect()).collect();
+        let init_s = self.initialisation(&memory_mb, &mut notes);
+        let source = format!("imported from {file}");
+        let service_cv = spread(cells.values());
+        let model = model.to_owned();
+        let facts = vec![("observations", Fact::Count(self.found.len() as u64))];
+        let profile =
+            Profile { model, source, memory_mb, batch, service_s, service_cv, init_s, image_mb: None };
+        Ok((profile, Measurement { facts, cells: origins, notes }))
+    }
+
+    fn by_cell(&self, file: &str) -> Result<BTreeMap<(u32, u32), Vec<f64>>, InputError> {
+        let mut cells = BTreeMap::<(u32, u32), Vec<f64>>::new();
+        for seen in &self.found {
+            cells.entry((seen.memory_mb, seen.batch)).or_default().push(seen.service_s);
+        }
+        if cells.is_empty() {
+            let message = format!("holds no usable measurement ({})", self.summary());
+            return Err(InputError::new(file, message).help(self.mend()));
+        }
+        cells.values_mut().for_each(|all| all.sort_by(f64::total_cmp));
+        Ok(cells)
+    }
+
+    fn mend(&self) -> &'static str {
+        match self.skipped.keys().any(|reason| reason.contains("batch")) {
+            true => {
+                "say the batch size with --batch N, or name the log field that holds it with --batch-field NAME"
+            }
+            false => {
+                "expected Lambda REPORT lines (text or JSON), Power Tuning's JSON, or a CSV of measurements"
+            }
+        }
+    }
+
+    /// The median initialisation by memory size; sizes without a cold start take the nearest size's.
+    fn initialisation(&self, memory_mb: &[u32], notes: &mut Vec<String>) -> Vec<f64> {
+        let mut seen = BTreeMap::<u32, Vec<f64>>::new();
+        for (memory, init) in self.found.iter().filter_map(|o| Some((o.memory_mb, o.init_s?))) {
+            seen.entry(memory).or_default().push(init);
+        }
+        if seen.is_empty() {
+            notes.push("no initialisation was seen: init_s is 0".into());
+            return vec![0.0; memory_mb.len()];
+        }
+        seen.values_mut().for_each(|all| all.sort_by(f64::total_cmp));
+        let nearest = |m: u32| seen.keys().min_by_key(|known| known.abs_diff(m)).expect("some were seen");
+        let borrowed: Vec<u32> = memory_mb.iter().copied().filter(|m| !seen.contains_key(m)).collect();
+        if !borrowed.is_empty() {
+            notes.push(format!("no initialisation seen at {borrowed:?} MB: the nearest size's is taken"));
+        }
+        memory_mb.iter().map(|m| median(&seen[nearest(*m)])).collect()
+    }
+}
+
+/// The whole text of a file; gzip is recognised by its first bytes. Bytes that are no UTF-8 are replaced.
+fn read_text(path: &Path) -> Result<String, InputError> {
+    let bytes = std::fs::read(path).map_err(|e| InputError::io(path, &e))?;
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    let mut text = Vec::new();
+    let read = flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text);
+    read.map_err(|e| InputError::io(path, &e).help("the gzip file seems cut short: fetch it again"))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn missing_cells(memory: &[u32], batch: &[u32], known: &BTreeMap<(u32, u32), f64>) -> Vec<(u32, u32)> {
+    let all = memory.iter().flat_map(|m| batch.iter().map(move |k| (*m, *k)));
+    all.filter(|at| !known.contains_key(at)).collect()
+}
+
+fn filling(
+    medians: &BTreeMap<(u32, u32), f64>,
+    missing: &[(u32, u32)],
+    file: &str,
+) -> Result<Surface, InputError> {
+    let sample = |(at, s): (&(u32, u32), &f64)| Sample { memory_mb: at.0, batch: at.1, service_s: *s };
+    let surface = Surface::fit(&medians.iter().map(sample).collect::<Vec<_>>());
+    let why = match surface {
+        Some(found) if found.held_out_error > TRUSTED => {
+            format!("the best fit to the others misses by {:.0} %", 100.0 * found.held_out_error)
+        }
+        Some(found) if missing.iter().any(|(m, k)| found.at(*m, *k) <= 0.0) => {
+            "the fit to the others is not positive there".into()
+        }
+        Some(found) => return Ok(found),
+        None => "there are too few others to fit them".into(),
+    };
+    Err(InputError::new(file, format!("no measurement of {}, and {why}", list(missing)))
+        .help("measure these cells, or leave that memory or batch size out with --memory or --only-batch"))
+}
+
+/// "batch 4 at 1024 MB, ..." and how many more.
+fn list(cells: &[(u32, u32)]) -> String {
+    const SHOWN: usize = 6;
+    let names: Vec<String> = cells.iter().take(SHOWN).map(|(m, k)| format!("batch {k} at {m} MB")).collect();
+    let more = match cells.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    names.join(", ") + &more
+}
+
+fn distinct(values: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut values: Vec<u32> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// The median of an ascending, non-empty list.
+pub fn median(sorted: &[f64]) -> f64 {
+    quantile(sorted, 0.5)
+}
+
+/// The quantile by linear interpolation between order statistics (Hyndman and Fan 1996, type 7).
+fn quantile(sorted: &[f64], p: f64) -> f64 {
+    let at = p * (sorted.len() - 1) as f64;
+    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    low + (high - low) * at.fract()
+}
+
+/// The coefficient of variation of a lognormal time, from the interquartile range of `ln(x / median of its cell)`
+/// pooled over the cells with at least four observations: `sqrt(exp(s^2) - 1)` with `s = IQR / 1.349`, so that
+/// a few outliers do not set it. 0 where no cell has as many.
+pub fn spread<'a>(cells: impl Iterator<Item = &'a Vec<f64>>) -> f64 {
+    let mut residuals: Vec<f64> = Vec::new();
+    for sorted in cells.filter(|all| all.len() >= 4) {
+        let middle = median(sorted);
+        residuals.extend(sorted.iter().map(|x| (x / middle).ln()));
+    }
+    if residuals.is_empty() {
+        return 0.0;
+    }
+    residuals.sort_by(f64::total_cmp);
+    let sigma = (quantile(&residuals, 0.75) - quantile(&residuals, 0.25)) / IQR_PER_SIGMA;
+    (sigma * sigma).exp_m1().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(memory_mb: u32, batch: u32, service_s: f64) -> Observation {
+        Observation { memory_mb, batch, service_s, init_s: None }
+    }
+
+    #[test]
+    fn medians_and_a_filled_cell() {
+        let time = |m: u32, k: u32| (0.01 + 0.02 * f64::from(k)) * 1769.0 / f64::from(m);
+        let mut all = Observations::default();
+        for (m, k) in [(512, 1), (512, 4), (1024, 1), (1024, 4), (1024, 8), (1769, 1), (1769, 4), (1769, 8)] {
+            all.found.extend([0.99, 1.0, 1.7].map(|f| seen(m, k, f * time(m, k))));
+        }
+        all.found[0].init_s = Some(0.4);
+        let (profile, measurement) = all.profile("m", "log").unwrap();
+        assert!((profile.service_s[1][1] - time(1024, 4)).abs() < 1e-12);
+        assert!((profile.service_s[0][2] / time(512, 8) - 1.0).abs() < 1e-6);
+        assert_eq!(measurement.cells[0][2].how, How::Fitted);
+        assert_eq!(profile.init_s, [0.4; 3]);
+        assert!(measurement.notes[1].starts_with("not measured: batch 8 at 512 MB; filled by"));
+    }
+
+    #[test]
+    fn a_missing_cell_that_cannot_be_filled_names_itself_and_the_mend() {
+        let all = Observations { found: vec![seen(512, 1, 1.0), seen(1024, 2, 1.0)], ..Default::default() };
+        let error = all.profile("m", "log").unwrap_err().to_string();
+        assert!(error.contains("no measurement of batch 2 at 512 MB, batch 1 at 1024 MB"), "{error}");
+        assert!(error.contains("--only-batch"), "{error}");
+    }
+
+    #[test]
+    fn the_spread_of_a_lognormal_is_found_despite_outliers() {
+        use rand_distr::{Distribution, StandardNormal};
+        let mut stream = crate::numeric::streams::Streams::new(3).stream("spread");
+        let mut cell: Vec<f64> = (0..4000)
+            .map(|_| {
+                0.2 * (0.1 * <StandardNormal as Distribution<f64>>::sample(&StandardNormal, &mut stream))
+                    .exp()
+            })
+            .collect();
+        cell.extend([9.0; 20]);
+        cell.sort_by(f64::total_cmp);
+        assert!((spread([&cell].into_iter()) - 0.1).abs() < 0.006);
+    }
+}

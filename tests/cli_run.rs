@@ -1,0 +1,106 @@
+//! `sim run` as a user meets it: files, JSON, errors, exit status.
+
+use assert_cmd::Command;
+
+const SCENARIO: &str = "name = \"small\"\nseed = 7\n[workload]\nkind = \"mmpp\"\nrates = [10, 100]\n\
+    sojourns = [60, 5]\nrequests = 20000\n[profile]\nmemory_mb = [1024]\nbatch = [1, 8]\n\
+    service_s = [[0.026, 0.068]]\n[platform]\nkind = \"lambda\"\nbook = \"aws-2026\"\nmemory_mb = 1024\n\
+    cold_starts = true\n[policy]\nkind = \"batch\"\nbatch = 8\ntimeout = \"200ms\"\n\
+    [slo]\nlatency = \"500ms\"\n[output]\nbatches = true\nhours = true\n";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn with(text: &str) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("small.toml"), text).unwrap();
+        Place(folder)
+    }
+
+    fn sim(&self, args: &[&str]) -> assert_cmd::assert::Assert {
+        Command::cargo_bin("sim").unwrap().current_dir(self.0.path()).args(args).assert()
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.path().join("output/small").join(name)).unwrap()
+    }
+}
+
+fn stderr(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}
+
+#[test]
+fn writes_what_the_contract_names_and_nothing_else() {
+    let place = Place::with(SCENARIO);
+    let run = place.sim(&["run", "small.toml", "--json", "--quiet"]).success();
+    let printed: serde_json::Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&place.read("summary.json")).unwrap();
+    assert_eq!(printed, written);
+    for key in ["mean", "p50", "p90", "p95", "p99", "max"] {
+        assert!(written["simulated"]["latency_s"][key].as_f64().unwrap() > 0.0, "{key}");
+    }
+    assert_eq!(written["requests"], 20_000);
+    assert!(written["simulated"]["cold_starts"].as_u64().unwrap() > 0);
+    assert!(written["error"]["p95"].is_number() && written["predicted"]["mean_batch"].is_number());
+    assert!(run.get_output().stderr.is_empty());
+    let batches = place.read("batches.csv");
+    assert_eq!(batches.lines().count() as u64, written["batches"].as_u64().unwrap() + 1);
+    assert!(batches.lines().nth(1).unwrap().contains("timeout") || batches.contains("full"));
+    assert!(place.read("hours.csv").starts_with("hour,requests,rate_per_s,p50_s,p95_s,p99_s,cost_usd"));
+    let page = place.read("index.html");
+    assert!(page.contains("<svg") && !page.contains("<script"));
+    let names = std::fs::read_dir(place.0.path().join("output/small")).unwrap();
+    let mut names: Vec<String> = names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["batches.csv", "charts", "hours.csv", "index.html", "summary.json"]);
+}
+
+#[test]
+fn the_same_bytes_at_any_number_of_threads() {
+    let place = Place::with(&SCENARIO.replace("seed = 7", "seed = 7\nreplications = 4"));
+    place.sim(&["run", "small.toml", "--threads", "1", "--quiet"]).success();
+    let alone = (place.read("summary.json"), place.read("batches.csv"), place.read("index.html"));
+    place.sim(&["run", "small.toml", "--threads", "3", "--quiet"]).success();
+    assert_eq!(alone, (place.read("summary.json"), place.read("batches.csv"), place.read("index.html")));
+}
+
+#[test]
+fn bad_input_names_the_place_and_the_mend_and_leaves_nothing() {
+    let cases = [
+        ("timeout = \"200ms\"", "timout = \"200ms\"", "did you write `timout` for `timeout`?"),
+        ("batch = 8\n", "batch = 9\n", "batch size 9 is outside the profile of model, which covers 1 to 8"),
+        ("memory_mb = 1024\n", "memory_mb = 64\n", "aws-2026 offers 128 to 10240 MB"),
+        ("aws-2026", "aws-2027", "no price book `aws-2027`"),
+        ("\"mmpp\"", "\"mmppp\"", "did you mean `mmpp`?"),
+        ("[10, 100]", "[10, -100]", "must not be negative"),
+        ("\"200ms\"", "\"200\"", "is no duration"),
+        ("requests = 20000\n", "", "[workload] has no end"),
+        ("name = \"small\"", "name = \"../small\"", "it names the output folder"),
+        ("name = \"small\"", "name = \"small", "small.toml:1"),
+    ];
+    for (from, to, message) in cases {
+        let place = Place::with(&SCENARIO.replacen(from, to, 1));
+        let run = place.sim(&["run", "small.toml"]).code(1);
+        let text = stderr(&run);
+        assert!(text.contains("small.toml") && text.contains(message), "{to}: {text}");
+        assert!(!place.0.path().join("output").exists(), "{to}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_status_two() {
+    let place = Place::with(SCENARIO);
+    place.sim(&["run"]).code(2);
+    place.sim(&["run", "small.toml", "--model", "other"]).code(2);
+    place.sim(&["run", "absent.toml"]).code(1);
+}
+
+#[test]
+fn an_override_changes_one_field() {
+    let place = Place::with(SCENARIO);
+    place.sim(&["run", "small.toml", "--quiet", "--set", "policy.batch=2", "--seed", "9"]).success();
+    let written: serde_json::Value = serde_json::from_str(&place.read("summary.json")).unwrap();
+    assert_eq!((written["batch"].as_u64(), written["seed"].as_u64()), (Some(2), Some(9)));
+    assert_eq!(written["simulated"]["batch_size"].as_array().unwrap().len(), 2);
+}

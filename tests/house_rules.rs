@@ -1,0 +1,94 @@
+//! The invariants of lib.rs, read off the source.
+
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(sources(&path)),
+            false if path.extension().is_some_and(|e| e == "rs") => files.push(path),
+            false => {}
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Every source file under `src` as (path relative to src, text before its tests).
+fn modules() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+        (path.strip_prefix(&root).unwrap().display().to_string(), code)
+    };
+    sources(&root).into_iter().map(read).collect()
+}
+
+/// Files in `inside` must not mention any of `words`, except the files named.
+fn forbid(inside: &[&str], words: &[&str], except: &[&str]) {
+    let mut checked = 0;
+    for (file, code) in modules() {
+        let concerned = inside.iter().any(|prefix| file.starts_with(prefix));
+        if !concerned || except.iter().any(|prefix| file.starts_with(prefix)) || file.contains("tests") {
+            continue;
+        }
+        checked += 1;
+        for word in words {
+            assert!(!code.contains(word), "src/{file} must not use `{word}`");
+        }
+    }
+    assert!(checked > 0, "no file under {inside:?}");
+}
+
+#[test]
+fn engine_and_analytic_never_import_each_other() {
+    forbid(&["engine/"], &["crate::analytic", "crate::planner"], &[]);
+    forbid(&["analytic/"], &["crate::engine", "crate::scenario"], &[]);
+}
+
+#[test]
+fn policy_knows_no_prices_and_platform_no_batching() {
+    forbid(&["policy/"], &["crate::price", "crate::platform", "usd"], &[]);
+    forbid(&["platform/"], &["crate::policy", "crate::engine"], &[]);
+}
+
+#[test]
+fn files_are_touched_only_where_they_may_be() {
+    let allowed =
+        ["arrivals/", "profile", "price.rs", "document.rs", "scenario/", "report/", "cli/", "sweep/"];
+    forbid(&[""], &["std::fs", "File::open", "File::create"], &allowed);
+}
+
+#[test]
+fn the_clock_and_the_environment_stay_outside_the_simulation() {
+    forbid(&[""], &["Instant::now", "SystemTime"], &["profiler/", "cli/"]);
+    forbid(&[""], &["std::env::var", "env::var("], &["cli/"]);
+}
+
+#[test]
+fn reports_never_simulate() {
+    forbid(&["report/"], &["crate::engine"], &[]);
+}
+
+#[test]
+fn no_function_is_longer_than_seventy_lines() {
+    for (file, code) in modules() {
+        let lines: Vec<&str> = code.lines().collect();
+        for (start, line) in lines.iter().enumerate() {
+            let head = line.trim_start();
+            let indent = line.len() - head.len();
+            let is_function = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "const fn "]
+                .iter()
+                .any(|prefix| head.starts_with(prefix));
+            if !is_function {
+                continue;
+            }
+            let end = format!("{}}}", " ".repeat(indent));
+            let length = lines[start..].iter().position(|line| *line == end).unwrap_or(0);
+            assert!(length < 70, "src/{file}:{}: a function of {length} lines", start + 1);
+        }
+    }
+}

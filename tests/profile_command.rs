@@ -1,0 +1,93 @@
+//! `sim profile` and `sim import` from the command line.
+
+use assert_cmd::Command;
+use batchsim::profile::Profile;
+
+fn sim() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_sim"))
+}
+
+#[test]
+fn logs_become_a_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("lambda.log");
+    let mut text = String::new();
+    for (at, (memory, batch, ms)) in
+        [(512, 1, 80.0), (512, 4, 200.0), (1024, 1, 40.0), (1024, 4, 100.0)].into_iter().enumerate()
+    {
+        for i in 0..12 {
+            let id = format!("00000000-0000-4000-8000-{:012}", at * 100 + i);
+            let ms = ms + f64::from(i as u32 % 3) - 1.0;
+            text += &format!("{id} INFO batch={batch}\nREPORT RequestId: {id}\tDuration: {ms:.2} ms\t");
+            text += &format!(
+                "Billed Duration: {} ms\tMemory Size: {memory} MB\tMax Memory Used: 90 MB\n",
+                ms.ceil()
+            );
+        }
+    }
+    text +=
+        "REPORT RequestId: 00000000-0000-4000-8000-999999999999\tDuration: 1.00 ms\tMemory Size: 512 MB\n";
+    std::fs::write(&log, text).unwrap();
+    let out = folder.path().join("p.toml");
+    let done = sim().args(["import", "lambda-logs"]).arg(&log).arg("--out").arg(&out).assert().success();
+    let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    assert!(said.contains("48 records used, 1 skipped: 1 without a batch size"), "{said}");
+    let profile = Profile::read(&out).unwrap();
+    assert_eq!(profile.service_s, [[0.08, 0.2], [0.04, 0.1]]);
+    let missing =
+        sim().args(["import", "lambda-logs"]).arg(&log).args(["--batch-field", "size"]).assert().code(1);
+    let said = String::from_utf8_lossy(&missing.get_output().stderr).into_owned();
+    assert!(said.contains("--batch-field NAME"), "{said}");
+}
+
+#[cfg(feature = "profiler")]
+mod measured {
+    use super::*;
+
+    const MLP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/models/mlp.onnx");
+
+    fn measure(arguments: &[&str]) -> (Profile, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("mlp.toml");
+        let limit = ["--time-limit", "1s", "--precision", "5"];
+        sim().args(["profile", MLP]).args(limit).args(arguments).arg("--out").arg(&out).assert().success();
+        (Profile::read(&out).unwrap(), std::fs::read_to_string(&out).unwrap())
+    }
+
+    #[test]
+    fn the_shipped_model_is_profiled_offline() {
+        let (profile, text) = measure(&["--batch", "1,8", "--memory", "512,1769"]);
+        assert_eq!((&profile.memory_mb[..], &profile.batch[..]), (&[512, 1769][..], &[1, 8][..]));
+        for row in &profile.service_s {
+            assert!(row[0] > 0.0 && row[1] >= row[0] * 0.9 && row[1] <= row[0] * 8.0 * 1.0001, "{row:?}");
+        }
+        let ratio = profile.service_s[0][0] / profile.service_s[1][0];
+        assert!((ratio - 1769.0 / 512.0).abs() < 1e-2, "{ratio}");
+        assert!(profile.init_s[0] > profile.init_s[1]);
+        assert!(text.contains("[measurement]") && text.contains("runtime = \"tract"), "{text}");
+    }
+
+    #[test]
+    fn few_batch_sizes_fill_the_table() {
+        let (profile, text) = measure(&["--batch", "1-16", "--memory", "1769", "--fit"]);
+        assert_eq!(profile.batch.len(), 16);
+        assert!(text.contains("fitted") && text.contains("leave-one-out error"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_input_lists_the_models_own() {
+        let done = sim().args(["profile", MLP, "--input", "inputs=Nx64"]).assert().code(1);
+        let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(said.contains("did you mean `input`?") && said.contains("`input` Nx64 (f32)"), "{said}");
+    }
+
+    #[test]
+    fn a_memory_size_below_the_peak_is_refused_with_the_need() {
+        let done = sim()
+            .args(["profile", MLP, "--memory", "1", "--batch", "1", "--time-limit", "1s"])
+            .assert()
+            .code(1);
+        let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(said.contains("more than any memory size asked for"), "{said}");
+    }
+}

@@ -1,0 +1,28 @@
+//! The README's first command prints what the README says.
+
+use assert_cmd::Command;
+
+#[test]
+fn the_first_command_prints_what_the_readme_shows() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
+    assert!(readme.contains("$ cargo run --release -- run scenarios/twitter.toml\n"));
+    let out = tempfile::tempdir().unwrap();
+    let run = Command::cargo_bin("sim")
+        .unwrap()
+        .current_dir(root)
+        .args(["run", "scenarios/twitter.toml", "--quiet", "--out"])
+        .arg(out.path())
+        .assert()
+        .success();
+    let printed = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+    assert!(readme.contains(&printed), "the README shows something else than:\n{printed}");
+    for file in ["summary.json", "hours.csv", "index.html", "charts/latency-cdf.svg"] {
+        assert!(out.path().join(file).is_file(), "{file} is missing");
+    }
+    let gallery = |name: &str| std::fs::read_to_string(format!("{root}/output/gallery/{name}")).unwrap();
+    for name in ["latency-cdf.svg", "over-time.svg"] {
+        let fresh = std::fs::read_to_string(out.path().join("charts").join(name)).unwrap();
+        assert_eq!(gallery(name), fresh, "output/gallery/{name} is not what the command draws");
+    }
+}
