@@ -24,7 +24,8 @@ impl Counting {
     /// V(0): no arrival, no change of phase.
     pub fn identity(order: usize, levels: usize) -> Counting {
         let mut cells = vec![0.0; order * order * levels];
-        for i in 0..order {
+        // A batch of 1 needs no level at all.
+        for i in (0..order).filter(|_| levels > 0) {
             cells[i * (order + 1) * levels] = 1.0;
         }
         Counting { order, levels, used: 1, cells }

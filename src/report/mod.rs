@@ -8,5 +8,6 @@ pub mod chart;
 pub mod files;
 pub mod format;
 pub mod html;
+pub mod plan;
 pub mod run;
 pub mod table;
