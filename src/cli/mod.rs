@@ -1,5 +1,6 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod compare;
 mod progress;
 mod run;
 
@@ -23,6 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Set the systems of [[system]] side by side on the same arrivals.
+    Compare(compare::CompareArgs),
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
 }
@@ -112,6 +115,7 @@ fn model(name: &str) -> Result<Model, String> {
 /// Errors: it could not be done.
 pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
+        Command::Compare(args) => compare::run(&args),
         Command::Run(args) => run::run(&args),
     }
 }

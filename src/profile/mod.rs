@@ -1,5 +1,7 @@
 //! Service times of a model by memory size and batch size: the table, its interpolation and its file.
 
+pub mod instance;
+
 use std::path::Path;
 
 use crate::document::{Document, Section, Value};
