@@ -179,6 +179,20 @@ pub struct SliceRow {
     pub peak_concurrency: u64,
     /// Invocations of new environments.
     pub cold_starts: u64,
+    /// Requests served.
+    pub requests: u64,
+    /// Requests that failed.
+    pub rejected: u64,
+    /// Sum of their latencies.
+    pub latency_sum_s: f64,
+    /// Requests over the SLO.
+    pub slo_violations: u64,
+    /// What was billed: invocations that started here, and instances while they ran.
+    pub cost_usd: f64,
+    /// Mean number of ready instances.
+    pub instances: f64,
+    /// What they could serve: requests per second with every worker busy on full batches.
+    pub capacity_per_s: f64,
 }
 
 /// A simulation with the detail that charts and tables need.

@@ -116,6 +116,8 @@ pub struct InstancePrice {
     pub per_hour: Price,
     /// On the spot market, where known.
     pub spot_per_hour: Option<Price>,
+    /// The shortest time that is billed.
+    pub least_billed: Span,
 }
 
 impl Book {
@@ -250,8 +252,9 @@ fn instance(section: &Section<'_>) -> Result<InstancePrice, InputError> {
     let name = section.required("name")?.str()?.to_owned();
     let per_hour = price(&section.required("usd_per_hour")?)?;
     let spot_per_hour = section.optional("spot_usd_per_hour").map(|v| price(&v)).transpose()?;
+    let least_billed = section.optional("least_billed").map_or(Ok(Span::ZERO), |v| v.span())?;
     section.finish()?;
-    Ok(InstancePrice { name, per_hour, spot_per_hour })
+    Ok(InstancePrice { name, per_hour, spot_per_hour, least_billed })
 }
 
 /// How a month's volume enters the price.
@@ -311,6 +314,8 @@ pub struct Bill {
     pub requests: Usd,
     /// Provisioned concurrency: being ready, and serving.
     pub provisioned: Usd,
+    /// Rented instances, from their launch.
+    pub instances: Usd,
 }
 
 /// A bill in dollars, for reports.
@@ -324,6 +329,8 @@ pub struct BillUsd {
     pub requests: f64,
     /// Provisioned concurrency.
     pub provisioned: f64,
+    /// Rented instances.
+    pub instances: f64,
 }
 
 impl VolumePricing {
@@ -366,7 +373,7 @@ impl Tariff {
             let whole = |mb_ms| gb_s_usd(mb_ms, self.prices.tiers[0].1);
             let requests = Usd(u128::from(usage.invocations) * u128::from(self.per_request.0));
             let (compute, initialisation) = (whole(serving), whole(usage.init_mb_ms));
-            return Bill { compute, initialisation, requests, provisioned };
+            return Bill { compute, initialisation, requests, provisioned, instances: Usd(0) };
         }
         let months = usage.duration.as_secs_f64() / MONTH.as_secs_f64();
         let monthly = self.monthly_usd(on_demand as f64 / MB_MS_PER_GB_S as f64 / months) * months;
@@ -377,7 +384,8 @@ impl Tariff {
         let free_requests = (self.volume.free.requests as f64 * months).round() as u64;
         let paid = usage.invocations.saturating_sub(free_requests);
         let requests = Usd(u128::from(paid) * u128::from(self.per_request.0));
-        Bill { compute: share(serving), initialisation: share(usage.init_mb_ms), requests, provisioned }
+        let (compute, initialisation) = (share(serving), share(usage.init_mb_ms));
+        Bill { compute, initialisation, requests, provisioned, instances: Usd(0) }
     }
 
     /// The price [$] of a month's memory-time.
@@ -413,7 +421,7 @@ fn gb_s_usd(mb_ms: impl Into<u128>, price: Price) -> Usd {
 impl Bill {
     /// The sum of the components.
     pub fn total(&self) -> Usd {
-        self.compute + self.initialisation + self.requests + self.provisioned
+        self.compute + self.initialisation + self.requests + self.provisioned + self.instances
     }
 
     /// The components in dollars.
@@ -423,6 +431,7 @@ impl Bill {
             initialisation: self.initialisation.as_f64(),
             requests: self.requests.as_f64(),
             provisioned: self.provisioned.as_f64(),
+            instances: self.instances.as_f64(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod compare;
 pub mod import;
 mod plan;
 #[cfg(feature = "profiler")]
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Find the cheapest configuration within the SLO, or the fastest within the budget.
     Plan(plan::PlanArgs),
+    /// Set the systems of [[system]] side by side on the same arrivals.
+    Compare(compare::CompareArgs),
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
     Import(import::ImportArgs),
@@ -125,6 +128,7 @@ fn model(name: &str) -> Result<Model, String> {
 pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
         Command::Plan(args) => plan::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "profiler")]

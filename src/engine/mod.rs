@@ -5,6 +5,8 @@
 //! the order of their trace; the open batch leaves at its deadline. So an arrival exactly at the deadline
 //! joins the batch, and an environment that finishes just then can serve it.
 
+pub mod fleet;
+pub mod paired;
 pub mod record;
 pub mod recorder;
 pub mod service;

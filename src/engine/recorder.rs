@@ -4,6 +4,7 @@
 //! goes on, so memory does not grow with the trace. A batch counts in the slice and hour in which it
 //! starts.
 
+use super::fleet::rental::Rental;
 use super::record::{Batch, Cause, Observer};
 use crate::numeric::histogram::{Histogram, Recording};
 use crate::platform::Capacity;
@@ -46,6 +47,8 @@ pub struct Tally {
     pub init_mb_ms: u64,
     /// The part of it that provisioned concurrency served.
     pub provisioned_mb_ms: u64,
+    /// Batches that rented instances served; the others are invocations.
+    pub on_instances: u64,
     /// The most environments busy at once.
     pub peak_concurrency: u64,
     /// The longest wait of a batch's first request [ns].
@@ -53,6 +56,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Invocations of functions.
+    pub fn invocations(&self) -> u64 {
+        self.batches - self.on_instances
+    }
+
     /// Adds another tally.
     pub fn add(&mut self, other: &Tally) {
         self.requests += other.requests;
@@ -69,6 +77,7 @@ impl Tally {
         self.mb_ms += other.mb_ms;
         self.init_mb_ms += other.init_mb_ms;
         self.provisioned_mb_ms += other.provisioned_mb_ms;
+        self.on_instances += other.on_instances;
         self.peak_concurrency = self.peak_concurrency.max(other.peak_concurrency);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
     }
@@ -135,6 +144,8 @@ pub struct Record {
     pub sizes: Vec<u64>,
     /// When the last request was answered.
     pub last_finish: Time,
+    /// The instances that were rented; none on functions.
+    pub rentals: Vec<Rental>,
 }
 
 impl Recorder {
@@ -165,7 +176,7 @@ impl Recorder {
             total.merge(&slice.tally, &slice.latency);
         }
         let Recorder { hours, slices, width, sizes, last_finish, .. } = self;
-        Record { total, hours, slices, width, sizes, last_finish }
+        Record { total, hours, slices, width, sizes, last_finish, rentals: Vec::new() }
     }
 
     /// Opens the stretch that holds `now`: it ends with its slice or its hour.
@@ -217,6 +228,10 @@ impl Recorder {
 
     #[inline]
     fn bill(&mut self, batch: &Batch) {
+        if batch.capacity == Capacity::Instance {
+            self.tally.on_instances += 1;
+            return;
+        }
         let billed = self.billing.bill(batch.memory, batch.init, batch.service);
         self.tally.mb_ms += billed.total;
         self.tally.init_mb_ms += billed.init;

@@ -41,6 +41,11 @@ impl ServiceDraws {
         }
     }
 
+    /// The mean service time of a batch of `n`.
+    pub fn mean(&self, n: u32) -> Span {
+        self.times.of(n)
+    }
+
     /// The memory size.
     pub fn memory(&self) -> MemoryMb {
         self.times.memory

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::fleet::{Fleet, replay_fleet};
 use super::record::Observer;
 use super::recorder::{Record, Recorder};
 use super::service::ServiceDraws;
@@ -13,7 +14,9 @@ use crate::numeric::streams::Streams;
 use crate::outcome::Simulation;
 use crate::platform::lambda::{LambdaPool, PoolSettings};
 use crate::platform::warm::Warm;
+use crate::policy::Policy;
 use crate::policy::batch::Batch;
+use crate::profile::ServiceTimes;
 use crate::scenario::platform::Environments;
 use crate::scenario::{Scenario, Setting};
 use crate::units::{Span, Time};
@@ -64,9 +67,7 @@ fn record<O: Observer>(
 ) -> Result<Record, InputError> {
     let streams = Streams::new(scenario.seed).part(index);
     let mut arrivals = scenario.workload.open(streams)?;
-    let slo = scenario.slo.latency.unwrap_or(Span::MAX);
-    let warmup = Time::ZERO + scenario.warmup;
-    let mut recorder = Recorder::new(scenario.platform.tariff.billing, slo, warmup);
+    let mut recorder = recorder(scenario);
     run(scenario, setting, streams, &mut arrivals, &mut (&mut recorder, observer))?;
     Ok(recorder.into_record())
 }
@@ -82,9 +83,19 @@ pub fn run<A: Arrivals, O: Observer>(
     observer: &mut O,
 ) -> Result<(), InputError> {
     let times = scenario.service(setting)?;
+    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    run_policy(scenario, (policy, times), streams, arrivals, observer)
+}
+
+fn run_policy<P: Policy, A: Arrivals, O: Observer>(
+    scenario: &Scenario,
+    (policy, times): (P, ServiceTimes),
+    streams: Streams,
+    arrivals: &mut A,
+    observer: &mut O,
+) -> Result<(), InputError> {
     let retry = scenario.platform.retry;
     let model_init = times.init;
-    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
     let service = ServiceDraws::new(times, streams.stream("service"));
     let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
     let backoff = streams.stream("back-off");
@@ -100,6 +111,40 @@ pub fn run<A: Arrivals, O: Observer>(
         }
     }
     Ok(())
+}
+
+/// Simulates a scenario's workload with another policy on its functions, which start with `times`; one
+/// replication.
+///
+/// Errors: a trace cannot be read; no request came.
+pub fn simulate_policy<P: Policy>(
+    scenario: &Scenario,
+    policy: P,
+    times: ServiceTimes,
+) -> Result<Simulation, InputError> {
+    let streams = Streams::new(scenario.seed).part(0);
+    let mut arrivals = scenario.workload.open(streams)?;
+    let mut recorder = recorder(scenario);
+    run_policy(scenario, (policy, times), streams, &mut arrivals, &mut recorder)?;
+    summary(scenario, scenario.setting(), &[recorder.into_record()])
+}
+
+/// Simulates a scenario's workload on rented instances; one replication.
+///
+/// Errors: a trace cannot be read; no request came.
+pub fn simulate_fleet(scenario: &Scenario, fleet: Fleet) -> Result<Simulation, InputError> {
+    let streams = Streams::new(scenario.seed).part(0);
+    let mut arrivals = scenario.workload.open(streams)?;
+    let mut recorder = recorder(scenario);
+    let rentals = replay_fleet(&mut arrivals, fleet, &mut recorder)?;
+    let record = Record { rentals, ..recorder.into_record() };
+    summary(scenario, scenario.setting(), &[record])
+}
+
+fn recorder(scenario: &Scenario) -> Recorder {
+    let slo = scenario.slo.latency.unwrap_or(Span::MAX);
+    let warmup = Time::ZERO + scenario.warmup;
+    Recorder::new(scenario.platform.tariff.billing, slo, warmup)
 }
 
 /// Nobody looks.

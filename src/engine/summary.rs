@@ -10,10 +10,11 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::recorder::{Hour, Record, Slice};
+use super::fleet::rental;
+use super::recorder::{Hour, Record, Slice, Tally};
 use crate::outcome::{HourRow, Latency, LatencyIntervals, Simulated, Simulation, SliceRow};
-use crate::price::{Tariff, Usage};
-use crate::units::{MemoryMb, Span};
+use crate::price::{Bill, Tariff, Usage};
+use crate::units::{MemoryMb, Span, Time};
 
 /// Fewer slices than this give no interval.
 const LEAST_SLICES: usize = 16;
@@ -56,12 +57,13 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
     if total.tally.requests == 0 {
         return None;
     }
-    let bills = records.iter().map(|record| context.tariff.bill(&usage(record, context)));
-    let bill = bills.reduce(|a, b| crate::price::Bill {
+    let bills = records.iter().map(|record| bill(record, context));
+    let bill = bills.reduce(|a, b| Bill {
         compute: a.compute + b.compute,
         initialisation: a.initialisation + b.initialisation,
         requests: a.requests + b.requests,
         provisioned: a.provisioned + b.provisioned,
+        instances: a.instances + b.instances,
     })?;
     let tally = total.tally;
     let (requests, batches) = (tally.requests as f64, tally.batches as f64);
@@ -99,8 +101,8 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         batches: tally.batches,
         replications: records.len() as u32,
         simulated,
-        hours: records[0].hours.iter().map(|hour| hour_row(hour, context)).collect(),
-        slices: slice_rows(&records[0]),
+        hours: records[0].hours.iter().map(|hour| hour_row(hour, &records[0], context)).collect(),
+        slices: slice_rows(&records[0], context),
         cdf: cdf(&total),
     })
 }
@@ -110,10 +112,15 @@ fn span(record: &Record, context: Context<'_>) -> Span {
     Span(record.last_finish.0.saturating_sub(context.warmup.0))
 }
 
+fn bill(record: &Record, context: Context<'_>) -> Bill {
+    let instances = rental::bill(&record.rentals, Time::ZERO + context.warmup);
+    Bill { instances, ..context.tariff.bill(&usage(record, context)) }
+}
+
 fn usage(record: &Record, context: Context<'_>) -> Usage {
     let tally = &record.total.tally;
     Usage {
-        invocations: tally.batches,
+        invocations: tally.invocations(),
         mb_ms: tally.mb_ms,
         init_mb_ms: tally.init_mb_ms,
         provisioned_mb_ms: tally.provisioned_mb_ms,
@@ -149,9 +156,17 @@ fn cdf(total: &Slice) -> Vec<(f64, f64)> {
     points
 }
 
-fn hour_row(hour: &Hour, context: Context<'_>) -> HourRow {
-    let tally = &hour.tally;
+/// The dollars at the margin of what happened within `from..until`: invocations and instances.
+fn stretch_usd(tally: &Tally, record: &Record, context: Context<'_>, from: Time, until: Time) -> f64 {
     let on_demand = (tally.mb_ms - tally.provisioned_mb_ms) as f64;
+    let from = from.max(Time::ZERO + context.warmup);
+    let instances: f64 = record.rentals.iter().map(|rental| rental.usd_within(from, until)).sum();
+    context.tariff.marginal_usd(on_demand, tally.invocations() as f64) + instances
+}
+
+fn hour_row(hour: &Hour, record: &Record, context: Context<'_>) -> HourRow {
+    let tally = &hour.tally;
+    let start = Time::ZERO + Span::from_secs(3600 * hour.number);
     HourRow {
         hour: hour.number + 1,
         requests: tally.requests,
@@ -159,7 +174,7 @@ fn hour_row(hour: &Hour, context: Context<'_>) -> HourRow {
         p50_s: hour.percentiles[0] / 1e9,
         p95_s: hour.percentiles[1] / 1e9,
         p99_s: hour.percentiles[2] / 1e9,
-        cost_usd: context.tariff.marginal_usd(on_demand, tally.batches as f64),
+        cost_usd: stretch_usd(tally, record, context, start, start + Span::from_secs(3600)),
         mean_batch: tally.requests as f64 / (tally.batches.max(1)) as f64,
         slo_violations: tally.violations,
         cold_starts: tally.cold_starts,
@@ -167,8 +182,13 @@ fn hour_row(hour: &Hour, context: Context<'_>) -> HourRow {
     }
 }
 
+fn slice_usd(slice: &Slice, record: &Record, context: Context<'_>) -> f64 {
+    let from = Time(slice.number * record.width.0);
+    stretch_usd(&slice.tally, record, context, from, from + record.width)
+}
+
 /// The slices of the first replication, the empty ones included, the last one cut where it ended.
-fn slice_rows(record: &Record) -> Vec<SliceRow> {
+fn slice_rows(record: &Record, context: Context<'_>) -> Vec<SliceRow> {
     let width = record.width.as_secs_f64();
     let mut rows = Vec::new();
     for slice in &record.slices {
@@ -176,6 +196,9 @@ fn slice_rows(record: &Record) -> Vec<SliceRow> {
             let empty = Slice { number: rows.len() as u64, ..Slice::default() };
             let slice = if empty.number == slice.number { slice } else { &empty };
             let start_s = slice.number as f64 * width;
+            let from = Time(slice.number * record.width.0);
+            let until = Time((from + record.width).0.min(record.last_finish.0));
+            let ready = record.rentals.iter().map(|rental| (rental, rental.ready_within(from, until)));
             let seconds = width.min(record.last_finish.as_secs_f64() - start_s);
             rows.push(SliceRow {
                 start_s,
@@ -184,6 +207,13 @@ fn slice_rows(record: &Record) -> Vec<SliceRow> {
                 mean_concurrency: slice.tally.busy as f64 / 1e9 / seconds,
                 peak_concurrency: slice.tally.peak_concurrency,
                 cold_starts: slice.tally.cold_starts,
+                requests: slice.tally.requests,
+                rejected: slice.tally.rejected,
+                latency_sum_s: slice.tally.latency as f64 / 1e9,
+                slo_violations: slice.tally.violations,
+                cost_usd: slice_usd(slice, record, context),
+                instances: ready.clone().map(|(_, share)| share).sum(),
+                capacity_per_s: ready.map(|(rental, share)| rental.capacity_per_s * share).sum(),
             });
         }
     }
@@ -224,11 +254,7 @@ impl Intervals {
         let sums = |slice: &Slice| (slice.tally.latency as f64 / 1e9, slice.tally.requests as f64);
         let late = |slice: &Slice| (slice.tally.violations as f64, asked(slice));
         let batches = |slice: &Slice| (slice.tally.requests as f64, slice.tally.batches as f64);
-        let cost = |slice: &Slice| {
-            let tally = &slice.tally;
-            let mb_ms = (tally.mb_ms - tally.provisioned_mb_ms) as f64;
-            (context.tariff.marginal_usd(mb_ms, tally.batches as f64) * 1e6, tally.requests as f64)
-        };
+        let cost = |slice: &Slice| (slice_usd(slice, record, context) * 1e6, slice.tally.requests as f64);
         let mean = latency(total).mean;
         let mean_batch = total.tally.requests as f64 / total.tally.batches as f64;
         let [p50, p90, p95, p99] = QUANTILES.map(quantile);
@@ -253,7 +279,7 @@ impl Intervals {
         let [p50, p90, p95, p99] = QUANTILES.map(quantile);
         let batch = |slice: &Slice| slice.tally.requests as f64 / slice.tally.batches.max(1) as f64;
         let cost = |record: &Record| {
-            let cost = context.tariff.bill(&usage(record, context)).total().as_f64();
+            let cost = bill(record, context).total().as_f64();
             cost / record.total.tally.requests.max(1) as f64 * 1e6
         };
         let mean = about(latency(total).mean, spread(&|record| latency(&record.total).mean));

@@ -1,5 +1,7 @@
 //! From predictions to decisions.
 
+pub mod choose;
+pub mod compare;
 pub mod constraint;
 pub mod plan;
 pub mod predict;

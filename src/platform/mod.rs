@@ -2,6 +2,8 @@
 //!
 //! A platform knows no batching: it is asked to start an invocation of a known length.
 
+pub mod endpoint;
+pub mod fleet;
 pub mod lambda;
 pub mod token_bucket;
 pub mod warm;
@@ -29,6 +31,8 @@ pub enum Capacity {
     OnDemand,
     /// Provisioned concurrency.
     Provisioned,
+    /// A rented instance, which is paid by time and not by what it serves.
+    Instance,
 }
 
 /// Concurrency seen so far.

@@ -5,6 +5,7 @@
 //! the engine is started.
 
 pub mod batch;
+pub mod scheduled;
 
 use crate::profile::ServiceTimes;
 use crate::units::Time;

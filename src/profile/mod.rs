@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod import;
+pub mod instance;
 pub mod surface;
 
 use std::path::Path;

@@ -293,6 +293,7 @@ impl RunReport<'_> {
             ("initialisation", bill.initialisation),
             ("requests", bill.requests),
             ("provisioned", bill.provisioned),
+            ("instances", bill.instances),
         ];
         let shown: Vec<_> = parts.into_iter().filter(|(_, usd)| *usd > 0.0).collect();
         let categories = shown.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -3,6 +3,7 @@
 pub mod platform;
 pub mod policy;
 pub mod slo;
+pub mod system;
 pub mod workload;
 
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::path::Path;
 use self::platform::LambdaSpec;
 use self::policy::PolicySpec;
 use self::slo::Slo;
+use self::system::SystemSpec;
 use self::workload::Workload;
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
@@ -36,6 +38,8 @@ pub struct Scenario {
     pub slo: Slo,
     /// The grid of sweep and plan.
     pub sweep: Option<Grid>,
+    /// The systems of `sim compare`.
+    pub systems: Vec<SystemSpec>,
     /// Independent replications.
     pub replications: u32,
     /// Batches that start before this are simulated but not counted.
@@ -87,8 +91,10 @@ impl Scenario {
         let slo = optional_section(&root, "slo", Slo::from_section)?.unwrap_or_default();
         let sweep = optional_section(&root, "sweep", Grid::from_section)?;
         let output = optional_section(&root, "output", output)?.unwrap_or_default();
-        // The systems of `sim compare` are read by it.
-        root.optional("system");
+        let systems = match root.optional("system") {
+            Some(list) => SystemSpec::list(&list, &profile, &platform)?,
+            None => Vec::new(),
+        };
         root.finish()?;
         Ok(Scenario {
             name,
@@ -99,6 +105,7 @@ impl Scenario {
             policy,
             slo,
             sweep,
+            systems,
             replications,
             warmup,
             output,

@@ -1,0 +1,47 @@
+//! `sim compare`: the systems of [[system]] on the same arrivals.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::Common;
+use crate::error::InputError;
+use crate::planner::compare::compare;
+use crate::report::compare::CompareReport;
+use crate::report::files::{CsvFile, write_atomically};
+use crate::report::format;
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
+    let common = &args.common;
+    let scenario = common.read()?;
+    let folder = common.folder(&scenario);
+    let started = Instant::now();
+    let systems = compare(&scenario)?;
+    let elapsed = started.elapsed();
+    let report = CompareReport { scenario: &scenario, systems: &systems };
+    let json = report.json();
+    write_atomically(&folder.join("compare.json"), &json)?;
+    let mut file = CsvFile::create(&folder.join("compare.csv"))?;
+    report.csv_rows().iter().try_for_each(|row| file.serialize(row))?;
+    file.finish()?;
+    if !common.output.no_charts {
+        report.write_charts(&folder)?;
+    }
+    common.output.show(&json, &report.text())?;
+    let requests: u64 = systems.iter().map(|system| system.simulation.requests).sum();
+    common.output.note(&format!(
+        "{} systems, {} requests simulated in {}; results in {}",
+        systems.len(),
+        format::count(requests),
+        format::duration(elapsed.as_secs_f64()),
+        folder.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}

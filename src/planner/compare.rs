@@ -1,0 +1,221 @@
+//! Runs the systems of a scenario on the same arrivals.
+
+use rayon::prelude::*;
+
+use super::choose::{cheapest_memory, largest_memory, planned};
+use crate::engine::fleet::loadtest::{Tested, sustainable_rate};
+use crate::engine::fleet::{Fleet, Functions, HandOver, Kind, Routing};
+use crate::engine::paired::{Paired, paired};
+use crate::engine::service::ServiceDraws;
+use crate::engine::simulate::{simulate_fleet, simulate_policy};
+use crate::error::InputError;
+use crate::numeric::streams::Streams;
+use crate::outcome::Simulation;
+use crate::platform::Platform;
+use crate::platform::endpoint::autoscale::{AutoScaler, TargetTracking};
+use crate::platform::fleet::Fixed;
+use crate::platform::lambda::{LambdaPool, PoolSettings};
+use crate::platform::warm::Warm;
+use crate::policy::batch::Batch;
+use crate::policy::scheduled::{Scheduled, Step};
+use crate::profile::instance::InstanceProfile;
+use crate::scenario::platform::Environments;
+use crate::scenario::system::{EndpointSpec, FunctionSpec, HybridSpec, MemoryChoice, RentedSpec, SystemKind};
+use crate::scenario::{Scenario, Setting};
+use crate::units::{MemoryMb, Span, Time};
+
+/// One system's result.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// Its name.
+    pub name: String,
+    /// What it ran with, in words.
+    pub setting: String,
+    /// What happened.
+    pub simulation: Simulation,
+    /// It minus the first system; absent for the first.
+    pub difference: Option<Paired>,
+}
+
+/// Simulates every system, in parallel, on the same arrivals. The first is what the others are compared with.
+///
+/// Errors: there is no system; a setting that the profile does not cover; a trace that cannot be read.
+pub fn compare(scenario: &Scenario) -> Result<Vec<Compared>, InputError> {
+    if scenario.systems.is_empty() {
+        return Err(InputError::new(&scenario.name, "has no [[system]] to compare")
+            .help("add [[system]] entries with name, kind and their settings"));
+    }
+    let run = |system: &crate::scenario::system::SystemSpec| {
+        let (setting, simulation) = simulate(scenario, &system.kind)?;
+        Ok(Compared { name: system.name.clone(), setting, simulation, difference: None })
+    };
+    let mut results = scenario.systems.par_iter().map(run).collect::<Result<Vec<_>, InputError>>()?;
+    let (first, others) = results.split_first_mut().expect("at least one system");
+    for other in others {
+        other.difference = Some(paired(&other.simulation, &first.simulation));
+    }
+    Ok(results)
+}
+
+/// The list of systems: a further one is a variant in `scenario::system` and an arm here.
+fn simulate(scenario: &Scenario, system: &SystemKind) -> Result<(String, Simulation), InputError> {
+    let streams = Streams::new(scenario.seed).part(0);
+    let (words, fleet) = match system {
+        SystemKind::Lambda(spec) => return functions(scenario, spec),
+        SystemKind::Endpoint(spec) => endpoint(scenario, spec, streams)?,
+        SystemKind::Hybrid(spec) => hybrid(scenario, spec, streams)?,
+    };
+    Ok((words, simulate_fleet(scenario, fleet)?))
+}
+
+fn functions(scenario: &Scenario, spec: &FunctionSpec) -> Result<(String, Simulation), InputError> {
+    let (words, steps) = match spec {
+        FunctionSpec::Fixed(memory, batch) => {
+            let memory = chosen(scenario, *memory)?;
+            let words = match batch.batch {
+                1 => format!("{memory}, unbatched"),
+                n => format!("{memory}, up to {n} within {}", batch.timeout),
+            };
+            (words, vec![(Time::ZERO, memory, *batch)])
+        }
+        FunctionSpec::Planned(model) => {
+            let plan = planned(scenario, *model)?;
+            let words = match plan.as_slice() {
+                [(_, s)] => format!("planned: {}, up to {} within {}", s.memory, s.batch, s.timeout),
+                steps => format!("planned by the {} model in {} parts", model.name(), steps.len()),
+            };
+            let step =
+                |(from, s): &(Time, Setting)| (*from, s.memory, Batch { batch: s.batch, timeout: s.timeout });
+            (words, plan.iter().map(step).collect())
+        }
+        FunctionSpec::Listed { every, settings } => {
+            let from = |i: usize| Time(every.0.saturating_mul(i as u64));
+            let steps = settings.iter().enumerate().map(|(i, (memory, batch))| (from(i), *memory, *batch));
+            (format!("{} listed settings, each for {every}", settings.len()), steps.collect())
+        }
+    };
+    let step = |(from, memory, batch): (Time, MemoryMb, Batch)| {
+        let setting = Setting { memory, batch: batch.batch, timeout: batch.timeout };
+        Ok(Step { from, batch, times: scenario.service(setting)? })
+    };
+    let steps = steps.into_iter().map(step).collect::<Result<Vec<_>, InputError>>()?;
+    let policy = Scheduled::new(steps);
+    let times = policy.first_times();
+    Ok((words, simulate_policy(scenario, policy, times)?))
+}
+
+fn chosen(scenario: &Scenario, memory: MemoryChoice) -> Result<MemoryMb, InputError> {
+    match memory {
+        MemoryChoice::Fixed(memory) => Ok(memory),
+        MemoryChoice::Largest => Ok(largest_memory(scenario)),
+        MemoryChoice::CheapestWithinSlo => cheapest_memory(scenario),
+    }
+}
+
+fn endpoint(
+    scenario: &Scenario,
+    spec: &EndpointSpec,
+    streams: Streams,
+) -> Result<(String, Fleet), InputError> {
+    let kind = kind(scenario, &spec.rented, Batch::UNBATCHED, streams)?;
+    let sustainable = match spec.sustainable_per_s {
+        Some(rate) => rate,
+        None => load_test(scenario, &spec.rented, Batch::UNBATCHED, streams)?,
+    };
+    if sustainable <= 0.0 {
+        let message = format!("an instance {} sustains no load within the SLO", spec.rented.price.name);
+        let help = "take a faster instance, or give `sustainable_per_s` by hand";
+        return Err(InputError::new(&scenario.name, message).help(help));
+    }
+    let rules = TargetTracking {
+        target: sustainable * spec.safety * spec.period.as_secs_f64(),
+        period: spec.period,
+        points_out: spec.points_out,
+        points_in: spec.points_in,
+        low: spec.low,
+        cool_down: spec.cool_down,
+        least: spec.bounds.0,
+        most: spec.bounds.1,
+    };
+    let words = format!(
+        "{}, sustains {:.2}/s, target {:.0} a period and instance",
+        spec.rented.price.name, sustainable, rules.target
+    );
+    let fleet = Fleet {
+        kinds: vec![kind],
+        routing: spec.routing,
+        scaler: Box::new(AutoScaler::new(rules)),
+        functions: Vec::new(),
+        slo: scenario.slo.latency.unwrap_or(Span::MAX),
+        launches: streams.stream("launches"),
+    };
+    Ok((words, fleet))
+}
+
+fn hybrid(scenario: &Scenario, spec: &HybridSpec, streams: Streams) -> Result<(String, Fleet), InputError> {
+    let memory = chosen(scenario, spec.memory)?;
+    let words = format!("{} x {}, the rest on {memory}", spec.rented.initial, spec.rented.price.name);
+    let fleet = Fleet {
+        kinds: vec![kind(scenario, &spec.rented, Batch::UNBATCHED, streams)?],
+        routing: Routing::LeastOutstanding,
+        scaler: Box::new(Fixed),
+        functions: vec![beside(scenario, memory, HandOver::Busy, streams)?],
+        slo: scenario.slo.latency.unwrap_or(Span::MAX),
+        launches: streams.stream("launches"),
+    };
+    Ok((words, fleet))
+}
+
+/// Functions that take what the instances do not.
+fn beside(
+    scenario: &Scenario,
+    memory: MemoryMb,
+    rule: HandOver,
+    streams: Streams,
+) -> Result<Functions, InputError> {
+    let times = scenario.service(Setting { memory, batch: 1, timeout: Span::ZERO })?;
+    let platform: Box<dyn Platform + Send> = match &scenario.platform.environments {
+        Environments::AlwaysWarm => Box::new(Warm::default()),
+        Environments::Pool(pool) => {
+            let settings = PoolSettings { init: pool.init + times.init, ..pool.clone() };
+            Box::new(LambdaPool::new(settings, streams))
+        }
+    };
+    Ok(Functions { rule, platform, service: ServiceDraws::new(times, streams.stream("service")) })
+}
+
+fn kind(
+    scenario: &Scenario,
+    rented: &RentedSpec,
+    batch: Batch,
+    streams: Streams,
+) -> Result<Kind, InputError> {
+    let times = rented.profile.at(batch.batch).map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
+    let workers = rented.profile.workers;
+    let purpose = format!("service {}", rented.price.name);
+    Ok(Kind {
+        capacity_per_s: InstanceProfile::capacity_per_s(workers, batch.batch, times.of(batch.batch)),
+        service: ServiceDraws::new(times, streams.stream(&purpose)),
+        workers,
+        batch,
+        launch: rented.launch,
+        per_hour: rented.price.per_hour,
+        least_billed: rented.price.least_billed,
+        initial: rented.initial,
+    })
+}
+
+fn load_test(
+    scenario: &Scenario,
+    rented: &RentedSpec,
+    batch: Batch,
+    streams: Streams,
+) -> Result<f64, InputError> {
+    let times = rented.profile.at(batch.batch).map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
+    let Some(slo) = scenario.slo.latency else {
+        return Err(InputError::new(&scenario.name, "a load test needs [slo] latency")
+            .help("add it, or give the system `sustainable_per_s`"));
+    };
+    let tested = Tested { times, workers: rented.profile.workers, batch };
+    Ok(sustainable_rate(&tested, slo, scenario.slo.percentile, streams))
+}

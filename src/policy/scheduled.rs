@@ -1,0 +1,83 @@
+//! Settings that change at given times, such as those of a plan made for each hour.
+
+use super::batch::Batch;
+use super::{Buffer, Dispatch, Policy};
+use crate::profile::ServiceTimes;
+use crate::units::Time;
+
+/// What holds from a time on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// From when on.
+    pub from: Time,
+    /// The buffer.
+    pub batch: Batch,
+    /// The service times at its memory size, up to its largest batch at least.
+    pub times: ServiceTimes,
+}
+
+/// The steps in the order of time. A batch that is open at a change keeps its deadline.
+#[derive(Debug, Clone)]
+pub struct Scheduled {
+    steps: Vec<Step>,
+    current: usize,
+}
+
+impl Scheduled {
+    /// Panics unless there is a first step at time 0 and the others follow in order.
+    pub fn new(steps: Vec<Step>) -> Scheduled {
+        assert!(steps.first().is_some_and(|step| step.from == Time::ZERO), "a first step at time 0");
+        assert!(steps.windows(2).all(|w| w[0].from < w[1].from), "steps in the order of time");
+        Scheduled { steps, current: 0 }
+    }
+
+    /// The service times at the start.
+    pub fn first_times(&self) -> ServiceTimes {
+        self.steps[0].times.clone()
+    }
+}
+
+impl Policy for Scheduled {
+    fn joined(&mut self, buffer: Buffer) -> Dispatch {
+        self.steps[self.current].batch.joined(buffer)
+    }
+
+    fn next_review(&self) -> Time {
+        self.steps.get(self.current + 1).map_or(Time::NEVER, |step| step.from)
+    }
+
+    fn review(&mut self, _now: Time) -> Option<ServiceTimes> {
+        let before = &self.steps[self.current].times;
+        self.current += 1;
+        let after = &self.steps[self.current].times;
+        (after != before).then(|| after.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{MemoryMb, Span};
+
+    #[test]
+    fn each_step_holds_from_its_time_on() {
+        let times = |mb| ServiceTimes {
+            memory: MemoryMb(mb),
+            mean: vec![Span(1), Span(2)],
+            cv: 0.0,
+            init: Span::ZERO,
+        };
+        let step = |from, batch, mb| Step {
+            from: Time(from),
+            batch: Batch { batch, timeout: Span(5) },
+            times: times(mb),
+        };
+        let mut policy = Scheduled::new(vec![step(0, 2, 128), step(10, 1, 128), step(20, 1, 256)]);
+        let one = Buffer { waiting: 1, opened: Time(0), now: Time(0) };
+        assert_eq!(policy.joined(one), Dispatch::At(Time(5)));
+        assert_eq!((policy.next_review(), policy.review(Time(10))), (Time(10), None));
+        assert_eq!(policy.joined(one), Dispatch::Now);
+        assert_eq!(policy.review(Time(20)), Some(times(256)));
+        assert_eq!(policy.next_review(), Time::NEVER);
+    }
+}
