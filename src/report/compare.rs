@@ -10,7 +10,7 @@ use super::files::write_atomically;
 use super::format;
 use super::html::Page;
 use super::table::text_table;
-use crate::engine::paired::Difference;
+use crate::outcome::Difference;
 use crate::error::InputError;
 use crate::outcome::SliceRow;
 use crate::planner::compare::Compared;
