@@ -1,6 +1,8 @@
 //! From predictions to decisions.
 
 pub mod constraint;
+pub mod emit;
+pub mod max_rate;
 pub mod plan;
 pub mod predict;
 pub mod refine;

@@ -8,6 +8,7 @@ pub mod chart;
 pub mod files;
 pub mod format;
 pub mod html;
+pub mod max_rate;
 pub mod plan;
 pub mod run;
 pub mod table;
