@@ -132,3 +132,32 @@ fn without_an_objective_there_is_nothing_to_plan_for() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("[slo]"));
 }
+
+#[test]
+fn the_largest_rate_keeps_the_slo_and_a_larger_one_does_not() {
+    // Without waiting for others nothing but the batch's own time counts: any rate is carried.
+    let (status, json, _) = plan(&["--max-rate", "--set", "policy.batch=1"]);
+    assert_eq!((status, &json["limited_by_slo"]), (0, &Value::Bool(false)), "{json}");
+    // A full batch takes 67 ms and one of 1 up to 50 + 40 ms: below 80 ms the rate must be high, not low.
+    let (status, json, _) = plan(&["--max-rate", "--set", "slo.latency=80ms"]);
+    assert_eq!(status, 0);
+    assert!(number(&json, "/feasible_scales/0/0") > 0.5, "{json}");
+    // Batches of up to 8 take 120 ms when full: a rate that fills them is too much for 115 ms.
+    let full = ["--max-rate", "--set", "slo.latency=115ms", "--set", "policy.batch=8"];
+    let (status, json, _) = plan(&full);
+    assert_eq!(status, 0);
+    assert_eq!(json["limited_by_slo"], true);
+    assert!(number(&json, "/simulated/slo_violation_share_ci95/1") <= 0.05, "{json}");
+}
+
+#[test]
+fn infrastructure_code_is_all_that_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::cargo_bin("sim").unwrap();
+    command.arg("plan").arg(scenario(folder.path())).args(["--emit", "sam", "--predict-only", "--quiet"]);
+    let output = command.arg("--out").arg(folder.path().join("out")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("# Recommended by sim plan"), "{text}");
+    assert!(text.contains("MemorySize: ") && text.contains("No SQS event source mapping"), "{text}");
+    assert!(folder.path().join("out/index.html").exists() && folder.path().join("out/plan.json").exists());
+}

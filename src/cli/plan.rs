@@ -8,10 +8,13 @@ use clap::Args;
 use super::{Common, model};
 use crate::error::InputError;
 use crate::planner::constraint::{Constraint, Scope};
+use crate::planner::emit::{Emit, emit};
+use crate::planner::max_rate::max_rate;
 use crate::planner::plan::{Answer, Check, Request, Timeouts, plan};
 use crate::planner::predict::Model;
 use crate::report::files::write_atomically;
 use crate::report::format;
+use crate::report::max_rate::MaxRateReport;
 use crate::report::plan::PlanReport;
 use crate::scenario::Scenario;
 
@@ -31,6 +34,17 @@ pub(super) struct PlanArgs {
     /// Every hour (segment of the schedule) must keep the SLO, not only all requests together.
     #[arg(long)]
     robust: bool,
+    /// Find the largest arrival rate that the scenario's own configuration carries within the SLO.
+    #[arg(long, conflicts_with_all = ["predict_only", "grid_only", "emit"])]
+    max_rate: bool,
+    /// Print the recommended configuration as infrastructure code: sam or terraform.
+    #[arg(long, value_name = "LANGUAGE", value_parser = language, conflicts_with = "json")]
+    emit: Option<Emit>,
+}
+
+fn language(name: &str) -> Result<Emit, String> {
+    let found = Emit::NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, language)| *language).ok_or_else(|| "expected sam or terraform".to_owned())
 }
 
 /// The exit status where no configuration meets the SLO.
@@ -42,6 +56,16 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let folder = common.folder(&scenario);
     let request = request(args, &scenario)?;
     let started = Instant::now();
+    if args.max_rate {
+        let found = max_rate(&scenario, &request.constraint)?;
+        let report = MaxRateReport { scenario: &scenario, found: &found };
+        let json = report.json();
+        write_atomically(&folder.join("max-rate.json"), &json)?;
+        common.output.show(&json, &report.text())?;
+        let (took, folder) = (format::duration(started.elapsed().as_secs_f64()), folder.display());
+        common.output.note(&format!("{} simulations in {took}; results in {folder}", found.simulated));
+        return Ok(if found.scale.is_some() { ExitCode::SUCCESS } else { ExitCode::from(INFEASIBLE) });
+    }
     let plan = plan(&scenario, request)?;
     let report = PlanReport { scenario: &scenario, plan: &plan, elapsed_s: started.elapsed().as_secs_f64() };
     let json = report.json();
@@ -49,7 +73,15 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
-    common.output.show(&json, &report.text())?;
+    match (args.emit, &plan.answer) {
+        (Some(language), Answer::Recommended(best)) => {
+            let times = scenario.service(best.setting)?;
+            let text = emit(language, &scenario, best.setting, times.of(best.setting.batch) + times.init);
+            common.output.note(&report.text());
+            common.output.show(&json, &text)?;
+        }
+        _ => common.output.show(&json, &report.text())?,
+    }
     common.output.note(&format!(
         "{} configurations predicted and {} simulated in {}; results in {}",
         format::count(plan.evaluated as u64),

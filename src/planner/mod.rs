@@ -3,6 +3,8 @@
 pub mod choose;
 pub mod compare;
 pub mod constraint;
+pub mod emit;
+pub mod max_rate;
 pub mod plan;
 pub mod predict;
 pub mod refine;

@@ -153,10 +153,7 @@ pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
 
 impl<'a> Planner<'a> {
     fn new(scenario: &'a Scenario, request: Request) -> Result<Planner<'a>, InputError> {
-        let parts = parts(&scenario.workload).ok_or_else(|| {
-            InputError::new(&scenario.name, "a trace has no process to predict from")
-                .help("fit one with `sim fit TRACE` and plan with that as the [workload]")
-        })?;
+        let parts = processes(scenario)?;
         let grid = grid(scenario)?;
         let refused = |e: crate::profile::OutOfRange| {
             InputError::new(&scenario.name, format!("[sweep]: {e}")).help("keep [sweep] within the profile")
@@ -291,6 +288,24 @@ impl<'a> Planner<'a> {
         shown.dedup_by_key(|c| c.setting);
         shown.par_iter().map(|candidate| self.point(candidate.setting)).collect()
     }
+}
+
+/// The scenario's own configuration, judged.
+///
+/// Errors: as [`plan`].
+pub fn own_candidate(scenario: &Scenario, constraint: &Constraint) -> Result<Candidate, InputError> {
+    let Setting { memory, batch, timeout } = scenario.setting();
+    let grid = Grid { memory: vec![memory], batch: vec![batch], timeout: vec![timeout] };
+    let space = Space::new(&grid, &scenario.profile, &scenario.platform.tariff)
+        .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
+    candidate(&processes(scenario)?, &space, constraint, scenario.setting())
+}
+
+fn processes(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
+    parts(&scenario.workload).ok_or_else(|| {
+        InputError::new(&scenario.name, "a trace has no process to predict from")
+            .help("fit one with `sim fit TRACE` and plan with that as the [workload]")
+    })
 }
 
 /// The grid of [sweep]; without one, the memory sizes of the profile that the book offers, every batch of the

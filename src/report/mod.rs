@@ -9,6 +9,7 @@ pub mod compare;
 pub mod files;
 pub mod format;
 pub mod html;
+pub mod max_rate;
 pub mod plan;
 pub mod run;
 pub mod table;

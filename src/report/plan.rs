@@ -11,7 +11,7 @@ use super::html::{Card, Page};
 use super::table::text_table;
 use crate::error::InputError;
 use crate::outcome::{Predicted, RelativeError, Simulated};
-use crate::planner::constraint::{Objective, Scope};
+use crate::planner::constraint::Scope;
 use crate::planner::plan::{Alternative, Answer, Check, Evaluated, Mend, Plan, Point};
 use crate::planner::verify::Verdict;
 use crate::scenario::platform::Environments;
@@ -415,7 +415,11 @@ impl PlanReport<'_> {
             Answer::Recommended(_) => "recommended",
             Answer::Infeasible(..) => "nearest miss",
         };
-        let chosen = Dot::new(best.percentile_s, self.cost(), named(best.setting));
+        let front = self.front();
+        // A cross-hair from the axes: the dot alone drowns among its neighbours.
+        let chosen = Dot::new(best.percentile_s, self.cost(), named(best.setting))
+            .interval_x(front[0].0, best.percentile_s)
+            .interval_y(front[front.len() - 1].1, self.cost());
         let latency = Axis::new(format!("{} latency", self.scenario.slo.name()), Unit::Seconds);
         let mut chart = Scatter::new(
             "Cost against latency",
@@ -425,7 +429,7 @@ impl PlanReport<'_> {
         .subtitle(format!("{} configurations predicted; {}", self.plan.evaluated, self.headline()))
         .group(Group::new("misses what is asked", of(false)))
         .group(Group::new("meets it", of(true)))
-        .front("Pareto front", self.front())
+        .front("Pareto front", front)
         .group(Group::new(name, vec![chosen]));
         if let Some(latency) = self.scenario.slo.latency {
             chart = chart.mark_x(latency.as_secs_f64(), format!("SLO {latency}"));
@@ -456,11 +460,11 @@ impl PlanReport<'_> {
         let evaluated = self.plan.evaluated();
         let mut panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero());
         if let Some((simulation, _)) = &evaluated.simulation {
-            panel = panel.series(Series::new("simulated", simulation.cdf.clone()).steps());
+            panel = panel.series(Series::new("simulated", rising(&simulation.cdf)).steps());
         }
         for prediction in [Some(&evaluated.prediction), evaluated.published.as_ref()].into_iter().flatten() {
             let label = format!("predicted ({})", prediction.predicted.model);
-            panel = panel.series(Series::new(label, prediction.cdf.clone()).dashed());
+            panel = panel.series(Series::new(label, rising(&prediction.cdf)).dashed());
         }
         let chart = LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).subtitle(self.headline());
         match self.scenario.slo.latency {
@@ -480,6 +484,12 @@ pub fn named(setting: Setting) -> String {
         1 => format!("{memory}, unbatched"),
         _ => format!("{memory}, batches of up to {batch} within {timeout}"),
     }
+}
+
+/// A distribution without the zeros before it begins.
+fn rising(cdf: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let zeros = cdf.iter().take_while(|(_, share)| *share <= 0.0).count();
+    cdf[zeros.saturating_sub(1)..].to_vec()
 }
 
 /// The least figure of three significant digits that is not below `value`.
@@ -514,12 +524,4 @@ fn shortfall(verdict: &Verdict) -> String {
         missed.push(format!("a million requests cost up to {}", format::money(verdict.cost * 1e6)));
     }
     missed.join("; ")
-}
-
-/// What is least, in words.
-pub fn objective(objective: Objective) -> &'static str {
-    match objective {
-        Objective::Cost => "the cheapest",
-        Objective::Latency => "the fastest",
-    }
 }

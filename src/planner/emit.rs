@@ -1,0 +1,153 @@
+//! A configuration as infrastructure code: the function, and its queue where a queue can do the batching.
+//!
+//! An SQS event source mapping takes up to 10 messages without a window, and up to 10,000 with a window of 1 to
+//! 300 whole seconds (AWS, "Using Lambda with Amazon SQS").
+
+use std::fmt::Write as _;
+
+use crate::scenario::{Scenario, Setting};
+use crate::units::Span;
+
+/// A language for infrastructure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    /// AWS Serverless Application Model, YAML.
+    Sam,
+    /// Terraform, HCL.
+    Terraform,
+}
+
+impl Emit {
+    /// The languages by their names on the command line.
+    pub const NAMES: [(&str, Emit); 2] = [("sam", Emit::Sam), ("terraform", Emit::Terraform)];
+}
+
+/// Batches of a queue that waits for no others.
+const MOST_WITHOUT_WINDOW: u32 = 10;
+/// The largest batch of a queue.
+const MOST_WITH_WINDOW: u32 = 10_000;
+/// The longest window [s].
+const LONGEST_WINDOW: u64 = 300;
+const SECOND: u64 = 1_000_000_000;
+
+/// The window [s] with which an SQS event source mapping does the batching; else why it cannot.
+///
+/// Errors: the reason, a sentence without a full stop.
+pub fn queue_window(setting: Setting) -> Result<u64, String> {
+    let Setting { batch, timeout, .. } = setting;
+    let window = timeout.0 / SECOND;
+    match (batch, timeout) {
+        (1, _) => Ok(0),
+        (_, Span::ZERO) if batch <= MOST_WITHOUT_WINDOW => Ok(0),
+        (_, Span::ZERO) => Err(format!(
+            "SQS gives batches of more than {MOST_WITHOUT_WINDOW} only with a window of at least 1 s"
+        )),
+        _ if !timeout.0.is_multiple_of(SECOND) => Err(format!("SQS waits in whole seconds, not {timeout}")),
+        _ if window > LONGEST_WINDOW => Err(format!("SQS waits {LONGEST_WINDOW} s at most, not {timeout}")),
+        _ if batch > MOST_WITH_WINDOW => {
+            Err(format!("SQS gives batches of {MOST_WITH_WINDOW} at most, not {batch}"))
+        }
+        _ => Ok(window),
+    }
+}
+
+/// The configuration in a language; `serving` is the time of its longest step: a full batch after a cold start.
+pub fn emit(language: Emit, scenario: &Scenario, setting: Setting, serving: Span) -> String {
+    // Twice the expected time; the platform ends what takes longer.
+    let longest = scenario.platform.book.limits.longest_run.as_secs_f64();
+    let timeout_s = (2.0 * serving.as_secs_f64()).ceil().clamp(1.0, longest.max(1.0)) as u64;
+    let window = queue_window(setting);
+    let name: String =
+        scenario.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let mut text = format!("# Recommended by sim plan for {}.\n", scenario.name);
+    match language {
+        Emit::Sam => sam(&mut text, setting, timeout_s, &window),
+        Emit::Terraform => terraform(&mut text, (&name, setting), timeout_s, &window),
+    }
+    .expect("writing to a string");
+    text
+}
+
+/// Why there is no queue, and what does the batching instead.
+fn buffer(text: &mut String, indent: &str, setting: Setting, reason: &str) -> std::fmt::Result {
+    writeln!(text, "{indent}# No SQS event source mapping: {reason}.")?;
+    writeln!(
+        text,
+        "{indent}# Put a buffer in front that sends {} requests, or what has come {} after the first.",
+        setting.batch, setting.timeout
+    )
+}
+
+/// A message stays hidden while it is worked on: six times the function's timeout and the window, as AWS advises.
+fn visibility(timeout_s: u64, window: u64) -> u64 {
+    6 * timeout_s + window
+}
+
+fn sam(
+    text: &mut String,
+    setting: Setting,
+    timeout_s: u64,
+    window: &Result<u64, String>,
+) -> std::fmt::Result {
+    writeln!(text, "Resources:\n  Inference:\n    Type: AWS::Serverless::Function\n    Properties:")?;
+    writeln!(text, "      PackageType: Image\n      ImageUri: your-image   # set this")?;
+    writeln!(text, "      MemorySize: {}\n      Timeout: {timeout_s}", setting.memory.0)?;
+    match window {
+        Err(reason) => buffer(text, "      ", setting, reason),
+        Ok(window) => {
+            writeln!(text, "      Events:\n        Requests:\n          Type: SQS\n          Properties:")?;
+            writeln!(text, "            Queue: !GetAtt RequestQueue.Arn")?;
+            writeln!(text, "            BatchSize: {}", setting.batch)?;
+            writeln!(text, "            MaximumBatchingWindowInSeconds: {window}")?;
+            writeln!(text, "  RequestQueue:\n    Type: AWS::SQS::Queue\n    Properties:")?;
+            writeln!(text, "      VisibilityTimeout: {}", visibility(timeout_s, *window))
+        }
+    }
+}
+
+fn terraform(
+    text: &mut String,
+    (name, setting): (&str, Setting),
+    timeout_s: u64,
+    window: &Result<u64, String>,
+) -> std::fmt::Result {
+    writeln!(text, "resource \"aws_lambda_function\" \"inference\" {{")?;
+    writeln!(text, "  function_name = \"{name}\"\n  package_type  = \"Image\"")?;
+    writeln!(text, "  image_uri     = var.image_uri\n  role          = var.role_arn")?;
+    writeln!(text, "  memory_size   = {}\n  timeout       = {timeout_s}\n}}\n", setting.memory.0)?;
+    match window {
+        Err(reason) => buffer(text, "", setting, reason),
+        Ok(window) => {
+            writeln!(text, "resource \"aws_sqs_queue\" \"requests\" {{")?;
+            writeln!(text, "  visibility_timeout_seconds = {}\n}}\n", visibility(timeout_s, *window))?;
+            writeln!(text, "resource \"aws_lambda_event_source_mapping\" \"requests\" {{")?;
+            writeln!(text, "  event_source_arn                   = aws_sqs_queue.requests.arn")?;
+            writeln!(text, "  function_name                      = aws_lambda_function.inference.arn")?;
+            writeln!(text, "  batch_size                         = {}", setting.batch)?;
+            writeln!(text, "  maximum_batching_window_in_seconds = {window}\n}}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::MemoryMb;
+
+    fn window(batch: u32, timeout: &str) -> Result<u64, String> {
+        let timeout = Span::parse(timeout).unwrap();
+        queue_window(Setting { memory: MemoryMb(1024), batch, timeout })
+    }
+
+    #[test]
+    fn a_queue_batches_within_its_limits_only() {
+        assert_eq!(window(1, "120ms"), Ok(0));
+        assert_eq!(window(10, "0s"), Ok(0));
+        assert_eq!(window(64, "2s"), Ok(2));
+        assert_eq!(window(10_000, "300s"), Ok(300));
+        assert!(window(11, "0s").unwrap_err().contains("window of at least 1 s"));
+        assert!(window(8, "120ms").unwrap_err().contains("whole seconds, not 120ms"));
+        assert!(window(8, "301s").is_err());
+        assert!(window(10_001, "2s").is_err());
+    }
+}
