@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::choose::{cheapest_memory, largest_memory, planned};
+use crate::arrivals::{Arrivals, BLOCK};
 use crate::engine::fleet::loadtest::{Tested, sustainable_rate};
 use crate::engine::fleet::{Fleet, Functions, HandOver, Kind, Routing};
 use crate::engine::paired::paired;
@@ -16,12 +17,18 @@ use crate::platform::Platform;
 use crate::platform::endpoint::autoscale::{AutoScaler, TargetTracking};
 use crate::platform::fleet::Fixed;
 use crate::platform::lambda::{LambdaPool, PoolSettings};
+use crate::platform::mark::batching::batching;
+use crate::platform::mark::forecast::Forecast;
+use crate::platform::mark::provision::Offer;
+use crate::platform::mark::{Mark, MarkRules};
 use crate::platform::warm::Warm;
 use crate::policy::batch::Batch;
 use crate::policy::scheduled::{Scheduled, Step};
 use crate::profile::instance::InstanceProfile;
 use crate::scenario::platform::Environments;
-use crate::scenario::system::{EndpointSpec, FunctionSpec, HybridSpec, MemoryChoice, RentedSpec, SystemKind};
+use crate::scenario::system::{
+    EndpointSpec, ForecastSpec, FunctionSpec, HybridSpec, MarkSpec, MemoryChoice, RentedSpec, SystemKind,
+};
 use crate::scenario::{Scenario, Setting};
 use crate::units::{MemoryMb, Span, Time};
 
@@ -64,6 +71,7 @@ fn simulate(scenario: &Scenario, system: &SystemKind) -> Result<(String, Simulat
     let (words, fleet) = match system {
         SystemKind::Lambda(spec) => return functions(scenario, spec),
         SystemKind::Endpoint(spec) => endpoint(scenario, spec, streams)?,
+        SystemKind::Mark(spec) => mark(scenario, spec, streams)?,
         SystemKind::Hybrid(spec) => hybrid(scenario, spec, streams)?,
     };
     Ok((words, simulate_fleet(scenario, fleet)?))
@@ -165,6 +173,73 @@ fn hybrid(scenario: &Scenario, spec: &HybridSpec, streams: Streams) -> Result<(S
         launches: streams.stream("launches"),
     };
     Ok((words, fleet))
+}
+
+fn mark(scenario: &Scenario, spec: &MarkSpec, streams: Streams) -> Result<(String, Fleet), InputError> {
+    let memory = chosen(scenario, spec.memory)?;
+    let Some(limit) = scenario.slo.latency else {
+        return Err(InputError::new(&scenario.name, "MArk needs [slo] latency: its longest response time"));
+    };
+    let (mut kinds, mut offers, mut words) = (Vec::new(), Vec::new(), Vec::new());
+    for rented in &spec.types {
+        let name = &rented.price.name;
+        let all = rented.profile.at(rented.profile.largest_batch());
+        let all = all.map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
+        let rule = batching(&all, rented.profile.workers, limit).ok_or_else(|| {
+            let message = format!("a lone request takes longer than the SLO on {name}");
+            InputError::new(&scenario.name, message).help("leave the type out, or take a faster one")
+        })?;
+        kinds.push(kind(scenario, rented, rule.batch, streams)?);
+        let (usd_per_hour, launch) = (rented.price.per_hour.as_f64(), rented.launch.1);
+        offers.push(Offer { usd_per_hour, capacity_per_s: rule.capacity_per_s, launch });
+        words.push(format!("{name} ({:.1}/s in batches of {})", rule.capacity_per_s, rule.batch.batch));
+    }
+    let forecast = match spec.forecast {
+        ForecastSpec::Last => Forecast::last(),
+        ForecastSpec::Largest(factor) => Forecast::largest(factor),
+        ForecastSpec::Smoothed(alpha, beta) => Forecast::smoothed(alpha, beta),
+        ForecastSpec::Oracle => Forecast::oracle(rates(scenario, spec.step, streams)?),
+    };
+    let rules = MarkRules {
+        offers,
+        step: spec.step,
+        ahead: spec.ahead,
+        horizon: spec.horizon,
+        cool_down: spec.cool_down,
+        late: spec.late,
+        smoothing: MONITOR_WEIGHT,
+        monitor_pause: spec.monitor_pause,
+    };
+    let fleet = Fleet {
+        kinds,
+        routing: Routing::EarliestFinish,
+        scaler: Box::new(Mark::new(rules, forecast)),
+        functions: vec![beside(scenario, memory, HandOver::Late(limit), streams)?],
+        slo: limit,
+        launches: streams.stream("launches"),
+    };
+    Ok((format!("{}, the rest on {memory}", words.join(", ")), fleet))
+}
+
+/// Weight of the newest minute in the monitor's moving average. Not published; a stated choice.
+const MONITOR_WEIGHT: f64 = 0.5;
+
+/// The rate [1/s] of each step of the arrivals to come.
+fn rates(scenario: &Scenario, step: Span, streams: Streams) -> Result<Vec<f64>, InputError> {
+    let mut arrivals = scenario.workload.open(streams)?;
+    let (mut counts, mut block) = (Vec::<u64>::new(), Vec::with_capacity(BLOCK));
+    loop {
+        block.clear();
+        arrivals.fill(&mut block)?;
+        if block.is_empty() {
+            return Ok(counts.iter().map(|count| *count as f64 / step.as_secs_f64()).collect());
+        }
+        for arrival in &block {
+            let number = (arrival.0 / step.0) as usize;
+            counts.resize(counts.len().max(number + 1), 0);
+            counts[number] += 1;
+        }
+    }
 }
 
 /// Functions that take what the instances do not.

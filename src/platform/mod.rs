@@ -5,6 +5,7 @@
 pub mod endpoint;
 pub mod fleet;
 pub mod lambda;
+pub mod mark;
 pub mod token_bucket;
 pub mod warm;
 

@@ -28,6 +28,8 @@ pub enum SystemKind {
     Lambda(FunctionSpec),
     /// Instances behind a load balancer, with target tracking.
     Endpoint(EndpointSpec),
+    /// Instances provisioned ahead of a forecast, and functions for what they cannot answer in time.
+    Mark(MarkSpec),
     /// A fixed base of instances, and functions for what finds no idle worker.
     Hybrid(HybridSpec),
 }
@@ -106,15 +108,52 @@ pub struct HybridSpec {
     pub memory: MemoryChoice,
 }
 
+/// MArk. What a scenario leaves out is as in its paper.
+#[derive(Debug, Clone)]
+pub struct MarkSpec {
+    /// The types on offer.
+    pub types: Vec<RentedSpec>,
+    /// Memory size of the functions.
+    pub memory: MemoryChoice,
+    /// How the load is forecast.
+    pub forecast: ForecastSpec,
+    /// How often it plans, and the length of a step.
+    pub step: Span,
+    /// The plan begins so many steps from now.
+    pub ahead: usize,
+    /// Steps of a plan.
+    pub horizon: usize,
+    /// A spare instance ends after this.
+    pub cool_down: Span,
+    /// The share of late requests that makes the monitor launch.
+    pub late: f64,
+    /// Least time between two launches of the monitor.
+    pub monitor_pause: Span,
+}
+
+/// How MArk forecasts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ForecastSpec {
+    /// The last step's rate.
+    Last,
+    /// The largest so far times a factor.
+    Largest(f64),
+    /// Double exponential smoothing with its two weights.
+    Smoothed(f64, f64),
+    /// The arrivals that will come.
+    Oracle,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Lambda,
     Endpoint,
+    Mark,
     Hybrid,
 }
 
-const KINDS: [(&str, Kind); 3] =
-    [("lambda", Kind::Lambda), ("endpoint", Kind::Endpoint), ("hybrid", Kind::Hybrid)];
+const KINDS: [(&str, Kind); 4] =
+    [("lambda", Kind::Lambda), ("endpoint", Kind::Endpoint), ("mark", Kind::Mark), ("hybrid", Kind::Hybrid)];
 
 impl SystemSpec {
     /// Reads the list of systems.
@@ -136,6 +175,7 @@ impl SystemSpec {
             let kind = match section.required("kind")?.choice(&KINDS)? {
                 Kind::Lambda => SystemKind::Lambda(functions(&section, profile, platform)?),
                 Kind::Endpoint => SystemKind::Endpoint(endpoint(&section, platform)?),
+                Kind::Mark => SystemKind::Mark(mark(&section, profile, platform)?),
                 Kind::Hybrid => SystemKind::Hybrid(HybridSpec {
                     rented: rented(&section, platform)?,
                     memory: memory(&section, profile, platform)?,
@@ -314,4 +354,81 @@ fn endpoint(section: &Section<'_>, platform: &LambdaSpec) -> Result<EndpointSpec
         bounds,
         rented,
     })
+}
+
+fn mark(section: &Section<'_>, profile: &Profile, platform: &LambdaSpec) -> Result<MarkSpec, InputError> {
+    let list = section.required("types")?;
+    let rented_type = |value: &Value<'_>| {
+        let inner = value.section()?;
+        let spec = rented(&inner, platform)?;
+        inner.finish()?;
+        Ok(spec)
+    };
+    let types = list.list()?.iter().map(rented_type).collect::<Result<Vec<_>, InputError>>()?;
+    if types.is_empty() {
+        return Err(list.error("is empty: MArk needs at least one type of instance"));
+    }
+    let span = |name, default| match section.optional(name) {
+        None => Ok(default),
+        Some(value) => match value.span()? {
+            Span::ZERO => Err(value.error("must be above 0")),
+            span => Ok(span),
+        },
+    };
+    let steps = |name, default| match section.optional(name) {
+        None => Ok(default),
+        Some(value) => match value.integer::<usize>()? {
+            steps @ 1..=1000 => Ok(steps),
+            _ => Err(value.error("must be 1 to 1000")),
+        },
+    };
+    let forecast = match section.optional("forecast") {
+        None => ForecastSpec::Largest(1.2),
+        Some(value) => forecast(&value.section()?)?,
+    };
+    Ok(MarkSpec {
+        types,
+        memory: memory(section, profile, platform)?,
+        forecast,
+        step: span("step", Span::from_secs(60))?,
+        ahead: steps("ahead", 5)?,
+        horizon: steps("horizon", 5)?,
+        cool_down: span("cool_down", Span::from_secs(300))?,
+        late: section.optional("late").map_or(Ok(0.02), |v| v.nonnegative())?,
+        monitor_pause: span("monitor_pause", Span::from_secs(300))?,
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+enum ForecastKind {
+    Last,
+    Largest,
+    Smoothed,
+    Oracle,
+}
+
+fn forecast(section: &Section<'_>) -> Result<ForecastSpec, InputError> {
+    let kinds = [
+        ("last", ForecastKind::Last),
+        ("largest", ForecastKind::Largest),
+        ("smoothed", ForecastKind::Smoothed),
+        ("oracle", ForecastKind::Oracle),
+    ];
+    let weight = |name, default| match section.optional(name) {
+        None => Ok(default),
+        Some(value) => match value.positive()? {
+            weight if weight <= 1.0 => Ok(weight),
+            weight => Err(value.error(format!("must be above 0 and at most 1, is {weight}"))),
+        },
+    };
+    let forecast = match section.required("kind")?.choice(&kinds)? {
+        ForecastKind::Last => ForecastSpec::Last,
+        ForecastKind::Largest => {
+            ForecastSpec::Largest(section.optional("factor").map_or(Ok(1.2), |v| v.positive())?)
+        }
+        ForecastKind::Smoothed => ForecastSpec::Smoothed(weight("alpha", 0.5)?, weight("beta", 0.2)?),
+        ForecastKind::Oracle => ForecastSpec::Oracle,
+    };
+    section.finish()?;
+    Ok(forecast)
 }
