@@ -1,7 +1,9 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod merge;
 mod progress;
 mod run;
+mod sweep;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,10 @@ struct Cli {
 enum Command {
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
+    /// Evaluate a grid of configurations and find the front of latency and cost.
+    Sweep(sweep::SweepArgs),
+    /// Put the shards of a sweep together.
+    Merge(merge::MergeArgs),
 }
 
 /// What every command that reads a scenario takes.
@@ -113,5 +119,7 @@ fn model(name: &str) -> Result<Model, String> {
 pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Merge(args) => merge::run(&args),
     }
 }

@@ -9,4 +9,5 @@ pub mod files;
 pub mod format;
 pub mod html;
 pub mod run;
+pub mod sweep;
 pub mod table;
