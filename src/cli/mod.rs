@@ -5,8 +5,10 @@ pub mod import;
 mod plan;
 #[cfg(feature = "profiler")]
 pub mod profile;
+mod merge;
 mod progress;
 mod run;
+mod sweep;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,10 @@ enum Command {
     #[cfg(feature = "profiler")]
     #[command(hide = true)]
     ProfileWorker,
+    /// Evaluate a grid of configurations and find the front of latency and cost.
+    Sweep(sweep::SweepArgs),
+    /// Put the shards of a sweep together.
+    Merge(merge::MergeArgs),
 }
 
 /// What every command that reads a scenario takes.
@@ -135,5 +141,7 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Profile(args) => profile::run(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "profiler")]
         Command::ProfileWorker => profile::run_worker().map(|()| ExitCode::SUCCESS),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Merge(args) => merge::run(&args),
     }
 }

@@ -46,6 +46,19 @@ pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, 
     summary(scenario, setting, &[record])
 }
 
+/// As [`simulate_at`], with the latency [s] that the share `q` of the requests does not exceed.
+///
+/// Errors: as [`simulate`].
+pub fn simulate_quantile_at(
+    scenario: &Scenario,
+    setting: Setting,
+    q: f64,
+) -> Result<(Simulation, f64), InputError> {
+    let record = record(scenario, setting, 0, &mut Unwatched)?;
+    let quantile = record.total.latency.quantile(q).unwrap_or(0.0) / 1e9;
+    Ok((summary(scenario, setting, &[record])?, quantile))
+}
+
 fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<Simulation, InputError> {
     let context = Context {
         tariff: &scenario.platform.tariff,

@@ -18,7 +18,7 @@ pub fn bucket(nanos: u64) -> usize {
 }
 
 /// The least value of a bucket and its width.
-fn bounds(bucket: usize) -> (u64, u64) {
+pub fn bounds(bucket: usize) -> (u64, u64) {
     if bucket < 2 * SUB {
         return (bucket as u64, 1);
     }

@@ -12,4 +12,5 @@ pub mod html;
 pub mod max_rate;
 pub mod plan;
 pub mod run;
+pub mod sweep;
 pub mod table;

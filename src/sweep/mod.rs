@@ -1,3 +1,14 @@
 //! Many configurations on the same arrivals.
+//!
+//! A configuration's prediction needs the laws of its batches, which no memory size enters; so does its
+//! simulation where no environment starts cold. The work is therefore cut by timeout and batch, and each
+//! piece serves every memory size.
 
+pub mod front;
 pub mod grid;
+pub mod journal;
+pub mod row;
+pub mod run;
+pub mod shard;
+mod shared_pass;
+pub mod table;

@@ -1,0 +1,328 @@
+//! Evaluates a grid: predictions by timeout, then simulations, all in parallel and in any order.
+//!
+//! A row depends on its configuration alone: not on the threads, nor on which other rows are asked for.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::grid::Grid;
+use super::row::{Figures, Row, meets};
+use super::shard::Shard;
+use super::shared_pass::{Waits, bytes, pass};
+use crate::engine::simulate::simulate_quantile_at;
+use crate::error::InputError;
+use crate::numeric::streams::Streams;
+use crate::planner::predict::{BatchLaws, Model, Part, batch_cost, parts};
+use crate::price::Usage;
+use crate::profile::ServiceTimes;
+use crate::scenario::platform::Environments;
+use crate::scenario::workload::Source;
+use crate::scenario::{Scenario, Setting};
+use crate::units::{MemoryMb, Span, Time};
+
+/// Which figures are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Predictions alone.
+    Predict,
+    /// Predictions, where there is a model, and simulations.
+    Simulate,
+}
+
+/// What a sweep is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The analytic model.
+    Predicting,
+    /// The simulation.
+    Simulating,
+}
+
+/// Someone who is given the rows as soon as they are ready, from any thread.
+pub trait Listener: Sync {
+    /// A stage begins that handles so many rows.
+    fn begin(&self, stage: Stage, rows: usize);
+
+    /// The stage has handled so many more.
+    fn advance(&self, rows: usize);
+
+    /// Rows are ready.
+    ///
+    /// Errors: they cannot be kept; the sweep ends.
+    fn ready(&self, rows: &[Row]) -> Result<(), InputError>;
+}
+
+/// A grid to evaluate.
+#[derive(Debug)]
+pub struct Sweep<'a> {
+    scenario: &'a Scenario,
+    grid: &'a Grid,
+    model: Model,
+    mode: Mode,
+    parts: Option<Vec<Part>>,
+    /// One a memory size of the grid, for batches up to the largest.
+    services: Vec<Service>,
+}
+
+#[derive(Debug)]
+struct Service {
+    times: ServiceTimes,
+    seconds: Vec<f64>,
+}
+
+/// A timeout and a batch, by their places in the grid, and the rows that are wanted of them.
+#[derive(Debug, Clone)]
+struct Pair {
+    batch: usize,
+    timeout: usize,
+    wanted: Vec<Wanted>,
+}
+
+/// A memory size by its place in the grid, with its prediction once that is there.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    memory: usize,
+    predicted: Option<Judged>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    figures: Figures,
+    meets_slo: Option<bool>,
+}
+
+/// Histograms of one pass stay below this.
+const PASS_BYTES: usize = 32 << 20;
+/// More (B, T) a pass would save little: their batching outweighs the drawing of arrivals.
+const PASS_PAIRS: usize = 24;
+
+impl<'a> Sweep<'a> {
+    /// Prepares a sweep.
+    ///
+    /// Errors: the scenario has no grid; the profile does not cover it; there is nothing to predict from.
+    pub fn new(scenario: &'a Scenario, model: Model, mode: Mode) -> Result<Sweep<'a>, InputError> {
+        let Some(grid) = &scenario.sweep else {
+            let help = "add [sweep] with memory_mb, batch and timeout: lists, or { from, to, step }";
+            return Err(InputError::new(&scenario.name, "the scenario has no [sweep]").help(help));
+        };
+        let parts = parts(&scenario.workload);
+        if parts.is_none() && mode == Mode::Predict {
+            let help = "fit a process to it with `sim fit`, or leave out --predict-only";
+            return Err(InputError::new("--predict-only", "a trace has no prediction").help(help));
+        }
+        let largest = grid.batch[grid.batch.len() - 1];
+        let service = |memory: &MemoryMb| {
+            let times = scenario.service(Setting { memory: *memory, batch: largest, timeout: Span::ZERO })?;
+            let seconds = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+            Ok(Service { times, seconds })
+        };
+        let services = grid.memory.iter().map(service).collect::<Result<_, InputError>>()?;
+        Ok(Sweep { scenario, grid, model, mode, parts, services })
+    }
+
+    /// The configurations of a shard, in no particular order.
+    pub fn settings(&self, shard: Shard) -> Vec<Setting> {
+        let pairs = self.pairs(shard, &BTreeSet::new());
+        pairs.iter().flat_map(|pair| pair.wanted.iter().map(|w| self.setting(pair, w.memory))).collect()
+    }
+
+    /// Evaluates a shard's configurations except those in `done`.
+    ///
+    /// Errors: the model does not take the process; the arrivals cannot be read; a row cannot be kept.
+    pub fn run(
+        &self,
+        shard: Shard,
+        done: &BTreeSet<Setting>,
+        listener: &dyn Listener,
+    ) -> Result<(), InputError> {
+        let mut pairs = self.pairs(shard, done);
+        let rows = pairs.iter().map(|pair| pair.wanted.len()).sum();
+        if let Some(parts) = &self.parts {
+            listener.begin(Stage::Predicting, rows);
+            // Pairs of one timeout share their laws.
+            let groups = pairs.chunk_by_mut(|a, b| a.timeout == b.timeout).collect::<Vec<_>>();
+            let groups = groups.into_par_iter().with_max_len(1);
+            groups.try_for_each(|group| self.predict(parts, group, listener))?;
+        }
+        if self.mode == Mode::Predict {
+            return Ok(());
+        }
+        listener.begin(Stage::Simulating, rows);
+        match self.is_shared() {
+            true => self.simulate_shared(&pairs, listener),
+            false => self.simulate_each(&pairs, listener),
+        }
+    }
+
+    /// Does every memory size have the same batches, whatever they cost?
+    fn is_shared(&self) -> bool {
+        matches!(self.scenario.platform.environments, Environments::AlwaysWarm)
+            && self.scenario.profile.service_cv == 0.0
+    }
+
+    /// The (B, T) of a shard with the memory sizes that are not done; those with none left out.
+    fn pairs(&self, shard: Shard, done: &BTreeSet<Setting>) -> Vec<Pair> {
+        let batches = self.grid.batch.len();
+        let pair = |i: usize| {
+            let mut pair = Pair { batch: i % batches, timeout: i / batches, wanted: Vec::new() };
+            let todo = |memory: &usize| !done.contains(&self.setting(&pair, *memory));
+            let memories = (0..self.grid.memory.len()).filter(todo);
+            pair.wanted = memories.map(|memory| Wanted { memory, predicted: None }).collect();
+            pair
+        };
+        let range = shard.range(batches * self.grid.timeout.len());
+        range.map(pair).filter(|pair| !pair.wanted.is_empty()).collect()
+    }
+
+    fn setting(&self, pair: &Pair, memory: usize) -> Setting {
+        let Grid { memory: memories, batch, timeout } = self.grid;
+        Setting { memory: memories[memory], batch: batch[pair.batch], timeout: timeout[pair.timeout] }
+    }
+
+    fn row(&self, pair: &Pair, wanted: &Wanted, simulated: Option<Judged>) -> Row {
+        Row {
+            setting: self.setting(pair, wanted.memory),
+            predicted: wanted.predicted.map(|p| p.figures),
+            simulated: simulated.map(|s| s.figures),
+            meets_slo: simulated.or(wanted.predicted).and_then(|judged| judged.meets_slo),
+        }
+    }
+
+    /// Predicts pairs of one timeout.
+    fn predict(&self, parts: &[Part], pairs: &mut [Pair], listener: &dyn Listener) -> Result<(), InputError> {
+        let timeout = self.grid.timeout[pairs[0].timeout];
+        // All batches, wanted or not: the largest decides how finely the laws are cut.
+        let laws = BatchLaws::of(parts, self.model, &self.grid.batch, timeout)?;
+        pairs.par_iter_mut().try_for_each(|pair| {
+            let batch = self.grid.batch[pair.batch] as usize;
+            for wanted in &mut pair.wanted {
+                let predicted = self.predicted(&laws[pair.batch], batch, wanted.memory);
+                wanted.predicted = Some(predicted);
+            }
+            listener.advance(pair.wanted.len());
+            match self.mode {
+                Mode::Predict => {
+                    let rows: Vec<Row> = pair.wanted.iter().map(|w| self.row(pair, w, None)).collect();
+                    listener.ready(&rows)
+                }
+                Mode::Simulate => Ok(()),
+            }
+        })
+    }
+
+    fn predicted(&self, laws: &BatchLaws, batch: usize, memory: usize) -> Judged {
+        let (scenario, service) = (self.scenario, &self.services[memory]);
+        let q = scenario.slo.percentile;
+        let law = laws.latency(&service.seconds[..batch], service.times.cv);
+        let cost = batch_cost(&scenario.platform.tariff, &service.times);
+        let figures = Figures { latency_s: law.quantile(q), usd_per_million: law.per_request(q, cost) * 1e6 };
+        let slo = scenario.slo.latency.unwrap_or(Span::MAX).as_secs_f64();
+        Judged { figures, meets_slo: meets(&scenario.slo, figures, || 1.0 - law.cdf(slo)) }
+    }
+
+    /// One pass over the arrivals for some pairs at a time.
+    fn simulate_shared(&self, pairs: &[Pair], listener: &dyn Listener) -> Result<(), InputError> {
+        let spans = self.services.iter().flat_map(|service| &service.times.mean);
+        let shortest = spans.copied().min().unwrap_or_default();
+        let groups = self.passes(pairs, shortest);
+        groups.into_par_iter().with_max_len(1).try_for_each(|group| {
+            let settings: Vec<(u32, Span)> =
+                group.iter().map(|p| (self.grid.batch[p.batch], self.grid.timeout[p.timeout])).collect();
+            let mut arrivals = self.scenario.workload.open(Streams::new(self.scenario.seed).part(0))?;
+            let warmup = Time::ZERO + self.scenario.warmup;
+            let waits = pass(&mut *arrivals, &settings, shortest, warmup)?;
+            for (pair, waits) in group.iter().zip(&waits) {
+                if waits.requests() == 0 {
+                    return Err(self.nothing_served());
+                }
+                let row = |w: &Wanted| self.row(pair, w, Some(self.shifted(waits, w.memory)));
+                let rows: Vec<Row> = pair.wanted.iter().map(row).collect();
+                listener.ready(&rows)?;
+                listener.advance(rows.len());
+            }
+            Ok(())
+        })
+    }
+
+    fn nothing_served(&self) -> InputError {
+        InputError::new(&self.scenario.name, "no request was served")
+            .help("look at the workload's requests, duration, from and until, and at the warm-up")
+    }
+
+    /// Cuts the pairs into passes: enough of them for all threads, none with more histograms than caches like.
+    fn passes<'p>(&self, pairs: &'p [Pair], shortest: Span) -> Vec<&'p [Pair]> {
+        let threads = rayon::current_num_threads();
+        let longest = match self.scenario.workload.source {
+            // Drawing arrivals is cheap, so many passes spread the work better.
+            Source::Process(_) | Source::Schedule(_) => pairs.len().div_ceil(8 * threads).min(PASS_PAIRS),
+            // Every pass reads the file again.
+            Source::Trace(_) => pairs.len().div_ceil(4 * threads),
+        };
+        let mut passes = Vec::new();
+        let (mut first, mut used) = (0, 0);
+        for (i, pair) in pairs.iter().enumerate() {
+            let more = bytes((self.grid.batch[pair.batch], self.grid.timeout[pair.timeout]), shortest);
+            if i > first && (i - first == longest || used + more > PASS_BYTES) {
+                passes.push(&pairs[first..i]);
+                (first, used) = (i, 0);
+            }
+            used += more;
+        }
+        passes.extend((first < pairs.len()).then(|| &pairs[first..]));
+        passes
+    }
+
+    /// The figures of batches made once at the service times of a memory size.
+    fn shifted(&self, waits: &Waits, memory: usize) -> Judged {
+        let (scenario, times) = (self.scenario, &self.services[memory].times);
+        let slo = &scenario.slo;
+        let requests = waits.requests();
+        let figures = Figures {
+            latency_s: waits.quantile(slo.percentile, &times.mean).as_secs_f64(),
+            usd_per_million: self.cost_usd(waits, times) / requests as f64 * 1e6,
+        };
+        let late = || {
+            let target = slo.latency.unwrap_or(Span::MAX);
+            1.0 - waits.up_to(target, &times.mean) / requests as f64
+        };
+        Judged { figures, meets_slo: meets(slo, figures, late) }
+    }
+
+    /// The bill of the replay; as the engine's, from the counts of batches.
+    fn cost_usd(&self, waits: &Waits, times: &ServiceTimes) -> f64 {
+        let tariff = &self.scenario.platform.tariff;
+        let mut usage = Usage { memory: times.memory, ..Usage::default() };
+        let mut last = Time::ZERO;
+        for (size, service) in waits.by_size.iter().zip(&times.mean).filter(|(size, _)| size.batches > 0) {
+            usage.invocations += size.batches;
+            usage.mb_ms += size.batches * tariff.billing.bill(times.memory, Span::ZERO, *service).total;
+            last = last.max(size.last_left + *service);
+        }
+        usage.duration = Span(last.0.saturating_sub(self.scenario.warmup.0));
+        tariff.bill(&usage).total().as_f64()
+    }
+
+    /// Every configuration by itself, on the same arrivals and with the same luck.
+    fn simulate_each(&self, pairs: &[Pair], listener: &dyn Listener) -> Result<(), InputError> {
+        let each = |pair: &'_ Pair| pair.wanted.iter().map(move |w| (pair.clone(), *w)).collect::<Vec<_>>();
+        let all: Vec<(Pair, Wanted)> = pairs.iter().flat_map(each).collect();
+        all.par_iter().with_max_len(1).try_for_each(|(pair, wanted)| {
+            let judged = self.simulated(self.setting(pair, wanted.memory))?;
+            listener.ready(&[self.row(pair, wanted, Some(judged))])?;
+            listener.advance(1);
+            Ok(())
+        })
+    }
+
+    fn simulated(&self, setting: Setting) -> Result<Judged, InputError> {
+        let slo = &self.scenario.slo;
+        let (simulation, latency_s) = simulate_quantile_at(self.scenario, setting, slo.percentile)?;
+        let simulated = simulation.simulated;
+        let figures = Figures { latency_s, usd_per_million: simulated.cost_usd_per_million };
+        let late = simulated.slo_violation_share;
+        // A failed request has no latency, but it is late.
+        let few_fail = simulated.rejected == 0 || slo.latency.is_none() || late <= 1.0 - slo.percentile;
+        Ok(Judged { figures, meets_slo: meets(slo, figures, || late).map(|met| met && few_fail) })
+    }
+}
