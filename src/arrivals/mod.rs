@@ -1,5 +1,6 @@
 //! Where requests come from: processes, schedules of them, and trace files. All stream.
 
+pub mod convert;
 pub mod map;
 pub mod schedule;
 pub mod trace;

@@ -145,7 +145,8 @@ impl Lines {
         self.buffer.copy_within(self.complete..self.filled, 0);
         self.filled -= self.complete;
         (self.start, self.complete) = (0, 0);
-        while !self.ended {
+        // Full blocks only, as pipes hand over little at a time and the first block has to show the format.
+        while self.complete == 0 && !self.ended {
             if self.filled == self.buffer.len() {
                 if self.filled >= LONGEST_LINE {
                     let message = format!("line {} is longer than {LONGEST_LINE} bytes", self.line + 1);
@@ -153,24 +154,28 @@ impl Lines {
                 }
                 self.buffer.resize(2 * self.filled, 0);
             }
-            let read = match self.source.read(&mut self.buffer[self.filled..]) {
-                Ok(read) => read,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(self.unreadable(&e)),
-            };
-            let new = self.filled..self.filled + read;
-            self.filled += read;
-            if read == 0 {
-                self.ended = true;
-                // A last line without an end gets one, so that all lines are alike.
-                if self.filled > 0 {
-                    self.buffer[self.filled] = b'\n';
-                    self.filled += 1;
-                    self.complete = self.filled;
+            self.fill_buffer()?;
+            self.complete = memrchr(b'\n', &self.buffer[..self.filled]).map_or(0, |last| last + 1);
+        }
+        // A last line without an end gets one, so that all lines are alike.
+        if self.ended && self.complete < self.filled {
+            self.buffer[self.filled] = b'\n';
+            self.filled += 1;
+            self.complete = self.filled;
+        }
+        Ok(())
+    }
+
+    fn fill_buffer(&mut self) -> Result<(), InputError> {
+        while self.filled < self.buffer.len() {
+            match self.source.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
                 }
-            } else if let Some(last) = memrchr(b'\n', &self.buffer[new.clone()]) {
-                self.complete = new.start + last + 1;
-                break;
+                Ok(read) => self.filled += read,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => (),
+                Err(e) => return Err(self.unreadable(&e)),
             }
         }
         Ok(())

@@ -183,6 +183,6 @@ impl Arrivals for Stamps {
 impl Reader for Stamps {
     /// The last arrival and a mean gap after it.
     fn length(&self) -> Span {
-        Span(self.last + self.last / (self.count - 1).max(1))
+        Span(self.last + self.last / self.count.saturating_sub(1).max(1))
     }
 }
