@@ -1,7 +1,10 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod fit;
 mod progress;
 mod run;
+mod trace;
+mod trace_args;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,6 +28,10 @@ struct Cli {
 enum Command {
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
+    /// Fit arrival processes to a trace and say how good they are.
+    Fit(fit::FitArgs),
+    /// Look at, make and convert traces.
+    Trace(trace::TraceCommand),
 }
 
 /// What every command that reads a scenario takes.
@@ -113,5 +120,7 @@ fn model(name: &str) -> Result<Model, String> {
 pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Fit(args) => fit::run(&args),
+        Command::Trace(args) => trace::run(&args),
     }
 }

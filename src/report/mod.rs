@@ -6,7 +6,9 @@
 
 pub mod chart;
 pub mod files;
+pub mod fit;
 pub mod format;
 pub mod html;
 pub mod run;
 pub mod table;
+pub mod trace;
