@@ -81,6 +81,9 @@ pub struct Simulated {
     pub slo_violations: u64,
     /// The same as a share of all requests.
     pub slo_violation_share: f64,
+    /// Absent where the run is too short for an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_violation_share_ci95: Option<[f64; 2]>,
 }
 
 /// What an analytic model says.

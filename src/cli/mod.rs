@@ -1,6 +1,7 @@
 //! The command line: arguments, and one file a subcommand.
 
 mod fit;
+mod plan;
 mod progress;
 mod run;
 mod trace;
@@ -26,6 +27,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Find the cheapest configuration within the SLO, or the fastest within the budget.
+    Plan(plan::PlanArgs),
     /// Replay a scenario, predict it, and show both side by side.
     Run(run::RunArgs),
     /// Fit arrival processes to a trace and say how good they are.
@@ -119,6 +122,7 @@ fn model(name: &str) -> Result<Model, String> {
 /// Errors: it could not be done.
 pub fn run() -> Result<ExitCode, InputError> {
     match Cli::parse().command {
+        Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Trace(args) => trace::run(&args),

@@ -91,7 +91,8 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         peak_concurrency: tally.peak_concurrency,
         mean_concurrency: if seconds > 0.0 { tally.busy as f64 / 1e9 / seconds } else { 0.0 },
         slo_violations: tally.violations,
-        slo_violation_share: tally.violations as f64 / (tally.requests + tally.rejected) as f64,
+        slo_violation_share: violation_share(&total),
+        slo_violation_share_ci95: intervals.map(|i| i.violations),
     };
     Some(Simulation {
         requests: tally.requests,
@@ -194,6 +195,7 @@ struct Intervals {
     latency: LatencyIntervals,
     mean_batch: [f64; 2],
     cost_half_width: f64,
+    violations: [f64; 2],
 }
 
 impl Intervals {
@@ -220,6 +222,7 @@ impl Intervals {
             [(q - half).max(0.0), (q + half).min(1.0)].map(|q| seconds_at(total, q))
         };
         let sums = |slice: &Slice| (slice.tally.latency as f64 / 1e9, slice.tally.requests as f64);
+        let late = |slice: &Slice| (slice.tally.violations as f64, asked(slice));
         let batches = |slice: &Slice| (slice.tally.requests as f64, slice.tally.batches as f64);
         let cost = |slice: &Slice| {
             let tally = &slice.tally;
@@ -233,6 +236,7 @@ impl Intervals {
             latency: LatencyIntervals { mean: about(mean, half_width(&sums)), p50, p90, p95, p99 },
             mean_batch: about(mean_batch, half_width(&batches)),
             cost_half_width: half_width(&cost),
+            violations: share_about(violation_share(total), half_width(&late)),
         })
     }
 
@@ -257,8 +261,26 @@ impl Intervals {
             latency: LatencyIntervals { mean, p50, p90, p95, p99 },
             mean_batch: about(batch(total), spread(&|record| batch(&record.total))),
             cost_half_width: spread(&cost),
+            violations: {
+                let late = spread(&|record| violation_share(&record.total));
+                share_about(violation_share(total), late)
+            },
         }
     }
+}
+
+/// Requests that were served or failed.
+fn asked(slice: &Slice) -> f64 {
+    (slice.tally.requests + slice.tally.rejected) as f64
+}
+
+fn violation_share(slice: &Slice) -> f64 {
+    slice.tally.violations as f64 / asked(slice)
+}
+
+/// An interval of a share.
+fn share_about(centre: f64, half_width: f64) -> [f64; 2] {
+    about(centre, half_width).map(|share| share.clamp(0.0, 1.0))
 }
 
 fn about(centre: f64, half_width: f64) -> [f64; 2] {

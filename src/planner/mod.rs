@@ -1,3 +1,8 @@
 //! From predictions to decisions.
 
+pub mod constraint;
+pub mod plan;
 pub mod predict;
+pub mod refine;
+pub mod search;
+pub mod verify;

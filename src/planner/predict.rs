@@ -167,7 +167,20 @@ fn weighted(parts: &[PublishedPart<'_>], of: impl Fn(&PublishedPart<'_>) -> f64)
     parts.iter().map(|part| part.0 * of(part)).sum::<f64>() / total
 }
 
-impl LatencyLaw<'_> {
+impl<'a> LatencyLaw<'a> {
+    /// The law of every part on its own.
+    pub fn parts(&self) -> Vec<LatencyLaw<'a>> {
+        match &self.parts {
+            LatencyParts::Exact(law) => {
+                law.parts().map(|law| LatencyLaw { parts: LatencyParts::Exact(law) }).collect()
+            }
+            LatencyParts::Published(parts) => {
+                let alone = |part: &PublishedPart<'a>| LatencyParts::Published(vec![part.clone()]);
+                parts.iter().map(|part| LatencyLaw { parts: alone(part) }).collect()
+            }
+        }
+    }
+
     /// The share of requests with a latency of at most `x` [s].
     pub fn cdf(&self, x: f64) -> f64 {
         match &self.parts {

@@ -9,6 +9,7 @@ pub mod files;
 pub mod fit;
 pub mod format;
 pub mod html;
+pub mod plan;
 pub mod run;
 pub mod table;
 pub mod trace;

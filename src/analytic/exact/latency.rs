@@ -56,6 +56,11 @@ impl<'a> LatencyLaw<'a> {
         LatencyLaw { parts: weighted.collect() }
     }
 
+    /// The laws that are mixed, each on its own.
+    pub fn parts(&self) -> impl Iterator<Item = LatencyLaw<'a>> + '_ {
+        self.parts.iter().map(|part| LatencyLaw { parts: vec![Part { weight: 1.0, ..part.clone() }] })
+    }
+
     /// The share of requests with a latency of at most `x` [s].
     pub fn cdf(&self, x: f64) -> f64 {
         self.parts.iter().map(|part| part.weight * part.cdf(x, SLACK)).sum::<f64>().min(1.0)

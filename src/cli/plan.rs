@@ -1,0 +1,77 @@
+//! `sim plan`: the best configuration within the SLO or the budget.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::{Common, model};
+use crate::error::InputError;
+use crate::planner::constraint::{Constraint, Scope};
+use crate::planner::plan::{Answer, Check, Request, Timeouts, plan};
+use crate::planner::predict::Model;
+use crate::report::files::write_atomically;
+use crate::report::format;
+use crate::report::plan::PlanReport;
+use crate::scenario::Scenario;
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    common: Common,
+    /// The analytic model that predicts: exact or published.
+    #[arg(long, default_value = "exact", value_parser = model)]
+    model: Model,
+    /// Do not confirm the plan by simulation.
+    #[arg(long)]
+    predict_only: bool,
+    /// Choose only timeouts of the grid, none between its points.
+    #[arg(long)]
+    grid_only: bool,
+    /// Every hour (segment of the schedule) must keep the SLO, not only all requests together.
+    #[arg(long)]
+    robust: bool,
+}
+
+/// The exit status where no configuration meets the SLO.
+const INFEASIBLE: u8 = 3;
+
+pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
+    let common = &args.common;
+    let scenario = common.read()?;
+    let folder = common.folder(&scenario);
+    let request = request(args, &scenario)?;
+    let started = Instant::now();
+    let plan = plan(&scenario, request)?;
+    let report = PlanReport { scenario: &scenario, plan: &plan, elapsed_s: started.elapsed().as_secs_f64() };
+    let json = report.json();
+    write_atomically(&folder.join("plan.json"), &json)?;
+    if !common.output.no_charts {
+        report.write_charts(&folder)?;
+    }
+    common.output.show(&json, &report.text())?;
+    common.output.note(&format!(
+        "{} configurations predicted and {} simulated in {}; results in {}",
+        format::count(plan.evaluated as u64),
+        plan.simulated,
+        format::duration(report.elapsed_s),
+        folder.display()
+    ));
+    Ok(match plan.answer {
+        Answer::Recommended(_) => ExitCode::SUCCESS,
+        Answer::Infeasible(..) => ExitCode::from(INFEASIBLE),
+    })
+}
+
+fn request(args: &PlanArgs, scenario: &Scenario) -> Result<Request, InputError> {
+    let scope = if args.robust { Scope::EveryPart } else { Scope::Mix };
+    let constraint = Constraint::new(&scenario.slo, args.model, scope).ok_or_else(|| {
+        InputError::new(args.common.scenario.display().to_string(), "there is nothing to plan for")
+            .help("give [slo] with `latency = \"500ms\"` or `budget_usd_per_million = 0.5`")
+    })?;
+    Ok(Request {
+        constraint,
+        timeouts: if args.grid_only { Timeouts::Grid } else { Timeouts::Refined },
+        check: if args.predict_only { Check::Predicted } else { Check::Simulated },
+    })
+}

@@ -1,0 +1,115 @@
+//! What is asked of a configuration, and what is then to be least.
+
+use super::predict::{LatencyLaw, Model};
+use crate::scenario::slo::Slo;
+use crate::units::Span;
+
+/// Whose latency must keep the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// All requests together.
+    #[default]
+    Mix,
+    /// The requests of every part (hour, segment) of the workload.
+    EveryPart,
+}
+
+/// What is least in the best configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objective {
+    /// The cost, where a latency is asked for.
+    Cost,
+    /// The percentile of the latency, where only a budget is given.
+    Latency,
+}
+
+/// The constraints on a configuration.
+///
+/// The exact model takes them as "at most"; the published one as "below", with its own percentile, as the SC20
+/// paper does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Constraint {
+    /// Which model predicts.
+    pub model: Model,
+    /// The percentile that the latency is judged by, as a share.
+    pub percentile: f64,
+    /// The latency to keep [s].
+    pub latency: Option<f64>,
+    /// The share of requests that must keep it: the percentile's, or more if fewer violations are allowed.
+    pub share: f64,
+    /// The most that a request may cost [$]; infinite without a budget.
+    pub budget: f64,
+    /// Whose latency.
+    pub scope: Scope,
+}
+
+/// What a share may lack for rounding.
+const ROUNDING: f64 = 1e-12;
+
+impl Constraint {
+    /// The constraints of an objective; `None` if it asks for neither a latency nor a budget.
+    pub fn new(slo: &Slo, model: Model, scope: Scope) -> Option<Constraint> {
+        if slo.latency.is_none() && slo.budget_usd_per_million.is_none() {
+            return None;
+        }
+        Some(Constraint {
+            model,
+            percentile: slo.percentile,
+            latency: slo.latency.map(Span::as_secs_f64),
+            share: slo.max_violations.map_or(slo.percentile, |most| slo.percentile.max(1.0 - most)),
+            budget: slo.budget_usd_per_million.map_or(f64::INFINITY, |usd| usd / 1e6),
+            scope,
+        })
+    }
+
+    /// What is to be least.
+    pub fn objective(&self) -> Objective {
+        if self.latency.is_some() { Objective::Cost } else { Objective::Latency }
+    }
+
+    /// Is a request's cost [$] within the budget?
+    pub fn affords(&self, cost: f64) -> bool {
+        match self.model {
+            Model::Exact => cost <= self.budget,
+            Model::Published => cost < self.budget,
+        }
+    }
+
+    /// Is the latency kept? True without one.
+    pub fn kept(&self, law: &LatencyLaw<'_>) -> bool {
+        self.latency.is_none_or(|latency| self.keeps(law, latency))
+    }
+
+    /// Does the share of requests that is asked for stay within `latency` [s]?
+    pub fn keeps(&self, law: &LatencyLaw<'_>, latency: f64) -> bool {
+        match self.model {
+            Model::Exact => self.share_within(law, latency) >= self.share - ROUNDING,
+            Model::Published => self.needed(law) < latency,
+        }
+    }
+
+    /// The share of requests within `latency` [s]; of the worst part where every part counts.
+    pub fn share_within(&self, law: &LatencyLaw<'_>, latency: f64) -> f64 {
+        match self.scope {
+            Scope::Mix => law.cdf(latency),
+            Scope::EveryPart => law.parts().iter().map(|part| part.cdf(latency)).fold(1.0, f64::min),
+        }
+    }
+
+    /// The least latency target [s] that would be kept: of the worst part where every part counts.
+    pub fn needed(&self, law: &LatencyLaw<'_>) -> f64 {
+        self.quantile(law, self.share)
+    }
+
+    /// The percentile [s] that the latency is judged by: of the worst part where every part counts.
+    pub fn percentile_s(&self, law: &LatencyLaw<'_>) -> f64 {
+        self.quantile(law, self.percentile)
+    }
+
+    fn quantile(&self, law: &LatencyLaw<'_>, q: f64) -> f64 {
+        match self.scope {
+            Scope::Mix => law.quantile(q),
+            Scope::EveryPart => law.parts().iter().map(|part| part.quantile(q)).fold(0.0, f64::max),
+        }
+    }
+}

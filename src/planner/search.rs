@@ -1,0 +1,300 @@
+//! The exhaustive search of a grid with an analytic model.
+//!
+//! The batches of one timeout are computed once for all batch sizes and serve every memory size; whether a
+//! latency is kept takes one evaluation of the distribution, no quantile. Timeouts are spread over the threads;
+//! the result does not depend on how many there are.
+
+use rayon::prelude::*;
+
+use super::constraint::{Constraint, Objective};
+use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost};
+use crate::error::InputError;
+use crate::price::Tariff;
+use crate::profile::{OutOfRange, Profile, ServiceTimes};
+use crate::scenario::Setting;
+use crate::sweep::grid::Grid;
+use crate::units::{MemoryMb, Span};
+
+/// The configurations among which to choose, with what they take and cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Space {
+    /// Memory sizes with their service times.
+    pub functions: Vec<Function>,
+    /// Largest batches, ascending.
+    pub batch: Vec<u32>,
+    /// Timeouts, ascending.
+    pub timeout: Vec<Span>,
+}
+
+/// A memory size with its service times and prices.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// The memory size.
+    pub memory: MemoryMb,
+    /// The mean service time of a batch of n at `n - 1` [s].
+    pub service: Vec<f64>,
+    /// Their coefficient of variation.
+    pub cv: f64,
+    /// The expected price of a batch of n at `n - 1` [$].
+    pub cost: Vec<f64>,
+}
+
+/// A configuration as the model sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The configuration.
+    pub setting: Setting,
+    /// The expected cost of a request [$].
+    pub cost: f64,
+    /// The share of requests within the latency target, of the worst part where every part counts; 1 without a
+    /// target.
+    pub share: f64,
+    /// What is to be least: the cost [$], or the percentile of the latency [s] (infinite beyond the budget).
+    pub score: f64,
+    /// Are all constraints met?
+    pub meets: bool,
+}
+
+/// What a search of the grid found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Decision {
+    /// The best configuration that meets the constraints.
+    Meets(Choice),
+    /// None does; this is the one nearest to it.
+    Nearest(Choice),
+}
+
+/// A configuration with what decided for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Choice {
+    /// The configuration.
+    pub setting: Setting,
+    /// The expected cost of a request [$].
+    pub cost: f64,
+    /// The least latency target that it keeps [s].
+    pub latency: f64,
+}
+
+impl Decision {
+    /// The configuration to use.
+    pub fn choice(&self) -> Choice {
+        match self {
+            Decision::Meets(choice) | Decision::Nearest(choice) => *choice,
+        }
+    }
+}
+
+impl Space {
+    /// A grid's configurations at a tariff.
+    ///
+    /// Errors: the profile does not cover the grid.
+    pub fn new(grid: &Grid, profile: &Profile, tariff: &Tariff) -> Result<Space, OutOfRange> {
+        Space::priced(grid, profile, |times, mean| batch_cost(tariff, times)(1, mean))
+    }
+
+    /// A grid's configurations where a batch with a mean service time [s] costs `price(times, mean)` [$].
+    ///
+    /// Errors: the profile does not cover the grid.
+    pub fn priced(
+        grid: &Grid,
+        profile: &Profile,
+        price: impl Fn(&ServiceTimes, f64) -> f64,
+    ) -> Result<Space, OutOfRange> {
+        let largest = grid.batch.iter().copied().max().unwrap_or(1);
+        let function = |memory: &MemoryMb| {
+            let times = profile.at(*memory, largest)?;
+            let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+            let cost = service.iter().map(|mean| price(&times, *mean)).collect();
+            Ok(Function { memory: *memory, service, cv: times.cv, cost })
+        };
+        let functions = grid.memory.iter().map(function).collect::<Result<_, _>>()?;
+        Ok(Space { functions, batch: grid.batch.clone(), timeout: grid.timeout.clone() })
+    }
+
+    /// The batches worth asking for at the timeout of this index: without waiting for others every timeout is
+    /// the same, so that a batch of 1 is tried at the first only.
+    fn batches_at(&self, index: usize) -> &[u32] {
+        let skip = self.batch.partition_point(|batch| *batch == 1 && index > 0);
+        &self.batch[skip..]
+    }
+
+    /// The number of different configurations.
+    pub fn len(&self) -> usize {
+        (0..self.timeout.len()).map(|i| self.batches_at(i).len()).sum::<usize>() * self.functions.len()
+    }
+
+    /// True without a configuration.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Function {
+    /// The law at this memory size.
+    pub fn law<'a>(&'a self, batches: &'a BatchLaws) -> LatencyLaw<'a> {
+        batches.latency(&self.service, self.cv)
+    }
+
+    /// The expected cost of a request [$].
+    pub fn per_request(&self, law: &LatencyLaw<'_>, constraint: &Constraint) -> f64 {
+        law.per_request(constraint.percentile, |n, _| self.cost[n as usize - 1])
+    }
+
+    /// This memory size with given batches, judged.
+    pub fn candidate(
+        &self,
+        batches: &BatchLaws,
+        batch: u32,
+        timeout: Span,
+        constraint: &Constraint,
+    ) -> Candidate {
+        let law = self.law(batches);
+        let cost = self.per_request(&law, constraint);
+        let affords = constraint.affords(cost);
+        let score = match constraint.objective() {
+            Objective::Cost => cost,
+            Objective::Latency if affords => constraint.needed(&law),
+            Objective::Latency => f64::INFINITY,
+        };
+        let share = constraint.latency.map_or(1.0, |latency| constraint.share_within(&law, latency));
+        let setting = Setting { memory: self.memory, batch, timeout };
+        Candidate { setting, cost, share, score, meets: affords && constraint.kept(&law) }
+    }
+}
+
+/// The better comes first; of equals the one with the earlier timeout, the smaller memory, the smaller batch.
+pub fn order(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+    let key = |c: &Candidate| (c.setting.timeout, c.setting.memory, c.setting.batch);
+    a.score.total_cmp(&b.score).then(a.cost.total_cmp(&b.cost)).then_with(|| key(a).cmp(&key(b)))
+}
+
+/// Judges every configuration of the space, timeout by timeout.
+///
+/// Errors: the model does not cover the processes.
+pub fn evaluate(
+    parts: &[Part],
+    space: &Space,
+    constraint: &Constraint,
+) -> Result<Vec<Candidate>, InputError> {
+    let judged = every_timeout(parts, space, constraint, |batches, batch, timeout| {
+        let judge = |function: &Function| function.candidate(batches, batch, timeout, constraint);
+        space.functions.iter().map(judge).collect::<Vec<_>>()
+    })?;
+    Ok(judged.into_iter().flatten().flatten().collect())
+}
+
+/// The best configuration of the space for one process or a mixture of several: what an adaptive policy asks
+/// for again and again.
+///
+/// Errors: the model does not cover the processes. Panics if the space is empty.
+pub fn search(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Decision, InputError> {
+    match best(parts, space, constraint)? {
+        Some(best) => choice(parts, space, constraint, best.setting).map(Decision::Meets),
+        None => nearest(parts, space, constraint).map(Decision::Nearest),
+    }
+}
+
+fn best(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Option<Candidate>, InputError> {
+    let found = every_timeout(parts, space, constraint, |batches, batch, timeout| {
+        space
+            .functions
+            .iter()
+            .fold(None, |best, function| better(function, batches, (batch, timeout), constraint, best))
+    })?;
+    Ok(found.into_iter().flatten().flatten().min_by(order))
+}
+
+/// The better of a configuration and the best so far; the latency is only looked at where the cost is less.
+fn better(
+    function: &Function,
+    batches: &BatchLaws,
+    (batch, timeout): (u32, Span),
+    constraint: &Constraint,
+    best: Option<Candidate>,
+) -> Option<Candidate> {
+    let law = function.law(batches);
+    let cost = function.per_request(&law, constraint);
+    if !constraint.affords(cost) {
+        return best;
+    }
+    let candidate = |score| Candidate {
+        setting: Setting { memory: function.memory, batch, timeout },
+        cost,
+        share: constraint.share,
+        score,
+        meets: true,
+    };
+    let new = match (constraint.objective(), best) {
+        (Objective::Cost, best) => {
+            let new = candidate(cost);
+            let less = best.is_none_or(|best| order(&new, &best).is_lt());
+            (less && constraint.kept(&law)).then_some(new)
+        }
+        (Objective::Latency, Some(best)) if !constraint.keeps(&law, best.score) => None,
+        (Objective::Latency, _) => Some(candidate(constraint.needed(&law))),
+    };
+    new.into_iter().chain(best).min_by(order)
+}
+
+/// The configuration that is nearest to the constraints: the fastest within the budget, else the cheapest.
+///
+/// Errors: as [`search`].
+pub fn nearest(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Choice, InputError> {
+    if let Some(fastest) = fastest(parts, space, constraint)? {
+        return Ok(fastest);
+    }
+    let anything = Constraint { latency: None, ..*constraint };
+    Ok(cheapest(parts, space, &anything)?.expect("the space is not empty"))
+}
+
+/// The configuration that keeps the lowest latency target within the budget; `None` if the budget pays for none.
+///
+/// Errors: as [`search`].
+pub fn fastest(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Option<Choice>, InputError> {
+    let best = best(parts, space, &Constraint { latency: None, ..*constraint })?;
+    best.map(|best| choice(parts, space, constraint, best.setting)).transpose()
+}
+
+/// The cheapest configuration that keeps the latency, whatever it costs; `None` if none does.
+///
+/// Errors: as [`search`].
+pub fn cheapest(
+    parts: &[Part],
+    space: &Space,
+    constraint: &Constraint,
+) -> Result<Option<Choice>, InputError> {
+    let latency = constraint.latency.or(Some(f64::INFINITY));
+    let best = best(parts, space, &Constraint { latency, budget: f64::INFINITY, ..*constraint })?;
+    best.map(|best| choice(parts, space, constraint, best.setting)).transpose()
+}
+
+/// What is known of one configuration of the space.
+///
+/// Errors: the model does not cover the processes. Panics if the space has no such memory size.
+pub fn choice(
+    parts: &[Part],
+    space: &Space,
+    constraint: &Constraint,
+    setting: Setting,
+) -> Result<Choice, InputError> {
+    let function = space.functions.iter().find(|f| f.memory == setting.memory).expect("of the space");
+    let laws = BatchLaws::of(parts, constraint.model, &[setting.batch], setting.timeout)?;
+    let law = function.law(&laws[0]);
+    let (cost, latency) = (function.per_request(&law, constraint), constraint.needed(&law));
+    Ok(Choice { setting, cost, latency })
+}
+
+/// Applies `each` to the batches of every timeout and batch size, in that order; the timeouts in parallel.
+fn every_timeout<T: Send>(
+    parts: &[Part],
+    space: &Space,
+    constraint: &Constraint,
+    each: impl Fn(&BatchLaws, u32, Span) -> T + Sync,
+) -> Result<Vec<Vec<T>>, InputError> {
+    let at = |(index, timeout): (usize, &Span)| {
+        let batches = space.batches_at(index);
+        let laws = BatchLaws::of(parts, constraint.model, batches, *timeout)?;
+        Ok(laws.iter().zip(batches).map(|(laws, batch)| each(laws, *batch, *timeout)).collect())
+    };
+    space.timeout.par_iter().enumerate().map(at).collect()
+}
