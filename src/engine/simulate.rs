@@ -13,6 +13,7 @@ use crate::numeric::streams::Streams;
 use crate::outcome::Simulation;
 use crate::platform::lambda::{LambdaPool, PoolSettings};
 use crate::platform::warm::Warm;
+use crate::policy::Policy;
 use crate::policy::batch::Batch;
 use crate::scenario::platform::Environments;
 use crate::scenario::{Scenario, Setting};
@@ -24,22 +25,43 @@ use crate::units::{Span, Time};
 /// Errors: the profile does not cover the setting; a trace cannot be read; no request came.
 pub fn simulate<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Simulation, InputError> {
     let setting = scenario.setting();
-    let first = || record(scenario, setting, 0, observer);
+    let policy = |_| Ok(Batch { batch: setting.batch, timeout: setting.timeout });
+    simulate_with(scenario, observer, policy).map(|(simulation, _)| simulation)
+}
+
+/// Simulates a scenario with a policy of its own for each replication, which starts at the scenario's setting;
+/// also the policy of the first as it ended.
+///
+/// Errors: as [`simulate`], and those of `policy`.
+pub fn simulate_with<P: Policy, O: Observer + Send>(
+    scenario: &Scenario,
+    observer: &mut O,
+    policy: impl Fn(Streams) -> Result<P, InputError> + Sync,
+) -> Result<(Simulation, P), InputError> {
+    let setting = scenario.setting();
+    let made = |index| policy(Streams::new(scenario.seed).part(index));
+    let first = || {
+        let mut policy = made(0)?;
+        record(scenario, setting, &mut policy, 0, observer).map(|record| (record, policy))
+    };
     let others = || {
         let rest = (1..u64::from(scenario.replications)).into_par_iter();
-        rest.map(|index| record(scenario, setting, index, &mut Unwatched)).collect::<Result<Vec<_>, _>>()
+        rest.map(|index| record(scenario, setting, &mut made(index)?, index, &mut Unwatched))
+            .collect::<Result<Vec<_>, _>>()
     };
     let (first, others) = rayon::join(first, others);
-    let mut records = vec![first?];
+    let (first, policy) = first?;
+    let mut records = vec![first];
     records.extend(others?);
-    summary(scenario, setting, &records)
+    Ok((summary(scenario, setting, &records)?, policy))
 }
 
 /// Simulates a scenario at another setting, one replication.
 ///
 /// Errors: as [`simulate`].
 pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
-    let record = record(scenario, setting, 0, &mut Unwatched)?;
+    let mut policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    let record = record(scenario, setting, &mut policy, 0, &mut Unwatched)?;
     summary(scenario, setting, &[record])
 }
 
@@ -56,9 +78,10 @@ fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<
     })
 }
 
-fn record<O: Observer>(
+fn record<P: Policy, O: Observer>(
     scenario: &Scenario,
     setting: Setting,
+    policy: &mut P,
     index: u64,
     observer: &mut O,
 ) -> Result<Record, InputError> {
@@ -67,7 +90,7 @@ fn record<O: Observer>(
     let slo = scenario.slo.latency.unwrap_or(Span::MAX);
     let warmup = Time::ZERO + scenario.warmup;
     let mut recorder = Recorder::new(scenario.platform.tariff.billing, slo, warmup);
-    run(scenario, setting, streams, &mut arrivals, &mut (&mut recorder, observer))?;
+    run_policy(scenario, setting, policy, streams, &mut arrivals, &mut (&mut recorder, observer))?;
     Ok(recorder.into_record())
 }
 
@@ -81,10 +104,22 @@ pub fn run<A: Arrivals, O: Observer>(
     arrivals: &mut A,
     observer: &mut O,
 ) -> Result<(), InputError> {
+    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    run_policy(scenario, setting, policy, streams, arrivals, observer)
+}
+
+/// Replays arrivals through a policy that starts at a setting, on the scenario's platform.
+fn run_policy<A: Arrivals, P: Policy, O: Observer>(
+    scenario: &Scenario,
+    setting: Setting,
+    policy: P,
+    streams: Streams,
+    arrivals: &mut A,
+    observer: &mut O,
+) -> Result<(), InputError> {
     let times = scenario.service(setting)?;
     let retry = scenario.platform.retry;
     let model_init = times.init;
-    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
     let service = ServiceDraws::new(times, streams.stream("service"));
     let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
     let backoff = streams.stream("back-off");

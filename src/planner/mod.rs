@@ -1,5 +1,6 @@
 //! From predictions to decisions.
 
+pub mod adaptive;
 pub mod constraint;
 pub mod plan;
 pub mod predict;
