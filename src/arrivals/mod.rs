@@ -7,7 +7,7 @@ pub mod trace;
 pub mod transform;
 
 use crate::error::InputError;
-use crate::units::Time;
+use crate::units::{Span, Time};
 
 /// The number of arrivals that a source hands over at a time.
 pub const BLOCK: usize = 4096;
@@ -21,10 +21,19 @@ pub trait Arrivals: Send {
     ///
     /// Errors: a trace file that cannot be read, with the line.
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError>;
+
+    /// The bin of a source that only knows counts, from time 0 on: within it, the times are made up.
+    fn bin(&self) -> Option<Span> {
+        None
+    }
 }
 
 impl Arrivals for Box<dyn Arrivals> {
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
         (**self).fill(block)
+    }
+
+    fn bin(&self) -> Option<Span> {
+        (**self).bin()
     }
 }

@@ -1,14 +1,17 @@
 //! The command line: arguments, and one file a subcommand.
 
 mod compare;
+mod fit;
 pub mod import;
+mod merge;
 mod plan;
 #[cfg(feature = "profiler")]
 pub mod profile;
-mod merge;
 mod progress;
 mod run;
 mod sweep;
+mod trace;
+mod trace_args;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -46,6 +49,10 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Put the shards of a sweep together.
     Merge(merge::MergeArgs),
+    /// Fit arrival processes to a trace and say how good they are.
+    Fit(fit::FitArgs),
+    /// Look at, make and convert traces.
+    Trace(trace::TraceCommand),
 }
 
 /// What every command that reads a scenario takes.
@@ -143,5 +150,7 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::ProfileWorker => profile::run_worker().map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Fit(args) => fit::run(&args),
+        Command::Trace(args) => trace::run(&args),
     }
 }

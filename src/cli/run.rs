@@ -11,6 +11,7 @@ use super::{Common, model};
 use crate::engine::record::{Batch, Cause, Observer};
 use crate::engine::simulate::simulate;
 use crate::error::InputError;
+use crate::planner::adaptive;
 use crate::planner::predict::{Model, predict};
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
@@ -38,13 +39,27 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         false => BatchRows::default(),
     };
     let started = Instant::now();
-    let simulation = simulate(&scenario, &mut (&mut progress, &mut rows))?;
+    let mut observer = (&mut progress, &mut rows);
+    let (simulation, decisions) = match scenario.policy.adaptive {
+        None => (simulate(&scenario, &mut observer)?, Vec::new()),
+        Some(settings) => adaptive::simulate(&scenario, settings, &mut observer)?,
+    };
     let elapsed = started.elapsed();
     progress.finish();
     rows.finish()?;
-    let report = RunReport { scenario: &scenario, simulation: &simulation, prediction: prediction.as_ref() };
+    let report = RunReport {
+        scenario: &scenario,
+        simulation: &simulation,
+        prediction: prediction.as_ref(),
+        decisions: &decisions,
+    };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;
+    if scenario.policy.adaptive.is_some() {
+        let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
+        report.decision_rows().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
     if scenario.output.hours {
         let mut file = CsvFile::create(&folder.join("hours.csv"))?;
         simulation.hours.iter().try_for_each(|row| file.serialize(row))?;

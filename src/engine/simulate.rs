@@ -27,22 +27,43 @@ use crate::units::{Span, Time};
 /// Errors: the profile does not cover the setting; a trace cannot be read; no request came.
 pub fn simulate<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Simulation, InputError> {
     let setting = scenario.setting();
-    let first = || record(scenario, setting, 0, observer);
+    let policy = |_| Ok(Batch { batch: setting.batch, timeout: setting.timeout });
+    simulate_with(scenario, observer, policy).map(|(simulation, _)| simulation)
+}
+
+/// Simulates a scenario with a policy of its own for each replication, which starts at the scenario's setting;
+/// also the policy of the first as it ended.
+///
+/// Errors: as [`simulate`], and those of `policy`.
+pub fn simulate_with<P: Policy, O: Observer + Send>(
+    scenario: &Scenario,
+    observer: &mut O,
+    policy: impl Fn(Streams) -> Result<P, InputError> + Sync,
+) -> Result<(Simulation, P), InputError> {
+    let setting = scenario.setting();
+    let made = |index| policy(Streams::new(scenario.seed).part(index));
+    let first = || {
+        let mut policy = made(0)?;
+        record(scenario, setting, &mut policy, 0, observer).map(|record| (record, policy))
+    };
     let others = || {
         let rest = (1..u64::from(scenario.replications)).into_par_iter();
-        rest.map(|index| record(scenario, setting, index, &mut Unwatched)).collect::<Result<Vec<_>, _>>()
+        rest.map(|index| record(scenario, setting, &mut made(index)?, index, &mut Unwatched))
+            .collect::<Result<Vec<_>, _>>()
     };
     let (first, others) = rayon::join(first, others);
-    let mut records = vec![first?];
+    let (first, policy) = first?;
+    let mut records = vec![first];
     records.extend(others?);
-    summary(scenario, setting, &records)
+    Ok((summary(scenario, setting, &records)?, policy))
 }
 
 /// Simulates a scenario at another setting, one replication.
 ///
 /// Errors: as [`simulate`].
 pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
-    let record = record(scenario, setting, 0, &mut Unwatched)?;
+    let mut policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    let record = record(scenario, setting, &mut policy, 0, &mut Unwatched)?;
     summary(scenario, setting, &[record])
 }
 
@@ -54,7 +75,8 @@ pub fn simulate_quantile_at(
     setting: Setting,
     q: f64,
 ) -> Result<(Simulation, f64), InputError> {
-    let record = record(scenario, setting, 0, &mut Unwatched)?;
+    let mut policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    let record = record(scenario, setting, &mut policy, 0, &mut Unwatched)?;
     let quantile = record.total.latency.quantile(q).unwrap_or(0.0) / 1e9;
     Ok((summary(scenario, setting, &[record])?, quantile))
 }
@@ -72,16 +94,18 @@ fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<
     })
 }
 
-fn record<O: Observer>(
+fn record<P: Policy, O: Observer>(
     scenario: &Scenario,
     setting: Setting,
+    policy: &mut P,
     index: u64,
     observer: &mut O,
 ) -> Result<Record, InputError> {
     let streams = Streams::new(scenario.seed).part(index);
     let mut arrivals = scenario.workload.open(streams)?;
     let mut recorder = recorder(scenario);
-    run(scenario, setting, streams, &mut arrivals, &mut (&mut recorder, observer))?;
+    let times = scenario.service(setting)?;
+    run_policy(scenario, (policy, times), streams, &mut arrivals, &mut (&mut recorder, observer))?;
     Ok(recorder.into_record())
 }
 

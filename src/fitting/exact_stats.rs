@@ -16,6 +16,8 @@ pub struct MapStats {
     moments: [f64; 3],
     /// `phi M` and `M e`.
     ends: (Vec<f64>, Vec<f64>),
+    /// `phi` and `D0`.
+    gap: (Vec<f64>, Matrix),
     embedded: Matrix,
     generator: Matrix,
     /// `pi D1 Z` and `Z D1 e`.
@@ -48,6 +50,7 @@ impl MapStats {
             rate,
             moments,
             ends: (inverse.left(&phi), once),
+            gap: (phi, map.d0().clone()),
             embedded,
             generator,
             deviation,
@@ -98,6 +101,12 @@ impl MapStats {
         // Z commutes with exp(Q t), so that pi D1 (I - exp(Q t)) Z^2 D1 e = (pi D1 Z)(I - exp(Q t))(Z D1 e).
         let correction = dot(&rest.left(&self.deviation.0), &self.deviation.1);
         self.idc_limit - 2.0 / (self.rate * t) * correction
+    }
+
+    /// The share of gaps longer than `t` [s]: `phi exp(D0 t) e`.
+    pub fn gap_tail(&self, t: f64) -> f64 {
+        let (phi, d0) = &self.gap;
+        generator_exp(d0, t).left(phi).iter().sum()
     }
 
     /// The limit of IDC(t).

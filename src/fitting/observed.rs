@@ -49,6 +49,21 @@ impl Counts {
         Counts { bin, counts }
     }
 
+    /// Counts all arrivals of `source` in bins from time 0 to the last arrival.
+    ///
+    /// Errors: what the source meets.
+    pub fn read(source: &mut dyn Arrivals, bin: Span) -> Result<Counts, InputError> {
+        let (mut counts, mut block) = (Vec::new(), Vec::new());
+        loop {
+            block.clear();
+            source.fill(&mut block)?;
+            let Some(last) = block.last() else { break };
+            counts.resize(counts.len().max((last.0 / bin.0) as usize + 1), 0);
+            block.iter().for_each(|time| counts[(time.0 / bin.0) as usize] += 1);
+        }
+        Ok(Counts { bin, counts })
+    }
+
     /// The same counts in bins of `factor` bins each; a rest at the end is left out.
     pub fn merged(&self, factor: usize) -> Counts {
         let sums = self.counts.chunks_exact(factor).map(|bins| bins.iter().sum());
@@ -59,8 +74,13 @@ impl Counts {
 impl Observed {
     /// Reads all of `source`: its statistics, and its arrivals if they are fine and few enough, else counts.
     ///
-    /// Memory stays bounded. Errors: what the source meets.
+    /// Memory stays bounded. A source of counts is taken as these counts: the times within its bins say nothing.
+    /// Errors: what the source meets.
     pub fn read(source: &mut dyn Arrivals) -> Result<(TraceStats, Observed), InputError> {
+        if let Some(bin) = source.bin() {
+            let counts = Counts::read(source, bin)?;
+            return Ok((measure_counts(&counts), Observed::Counts(counts)));
+        }
         let (mut meter, mut kept, mut binner) = (Meter::new(), Vec::new(), Binner::new());
         let mut block = Vec::new();
         loop {

@@ -1,5 +1,6 @@
 //! From predictions to decisions.
 
+pub mod adaptive;
 pub mod choose;
 pub mod compare;
 pub mod constraint;

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::constraint::{Constraint, Objective};
-use super::predict::{BatchLaws, Model, Part, Prediction, parts, predict};
+use super::predict::{BatchLaws, Model, Part, Prediction, predict, scenario_parts};
 use super::refine::{Lines, Margin, candidate};
 use super::search::{self, Candidate, Decision, Space};
 use super::verify::Verdict;
@@ -153,7 +153,7 @@ pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
 
 impl<'a> Planner<'a> {
     fn new(scenario: &'a Scenario, request: Request) -> Result<Planner<'a>, InputError> {
-        let parts = processes(scenario)?;
+        let parts = scenario_parts(scenario)?;
         let grid = grid(scenario)?;
         let refused = |e: crate::profile::OutOfRange| {
             InputError::new(&scenario.name, format!("[sweep]: {e}")).help("keep [sweep] within the profile")
@@ -298,14 +298,7 @@ pub fn own_candidate(scenario: &Scenario, constraint: &Constraint) -> Result<Can
     let grid = Grid { memory: vec![memory], batch: vec![batch], timeout: vec![timeout] };
     let space = Space::new(&grid, &scenario.profile, &scenario.platform.tariff)
         .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
-    candidate(&processes(scenario)?, &space, constraint, scenario.setting())
-}
-
-fn processes(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
-    parts(&scenario.workload).ok_or_else(|| {
-        InputError::new(&scenario.name, "a trace has no process to predict from")
-            .help("fit one with `sim fit TRACE` and plan with that as the [workload]")
-    })
+    candidate(&scenario_parts(scenario)?, &space, constraint, scenario.setting())
 }
 
 /// The grid of [sweep]; without one, the memory sizes of the profile that the book offers, every batch of the

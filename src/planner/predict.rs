@@ -7,6 +7,8 @@ use statrs::distribution::{ContinuousCDF, LogNormal};
 use crate::analytic::{exact, published};
 use crate::arrivals::map::Map;
 use crate::error::InputError;
+use crate::fitting::{FitError, Observed, Piece, piecewise};
+use crate::numeric::streams::Streams;
 use crate::outcome::{Latency, Predicted};
 use crate::price::Tariff;
 use crate::profile::ServiceTimes;
@@ -80,6 +82,36 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
         }
     }
 }
+
+/// The processes behind a scenario's workload. To a trace a process is fitted for each of its hours.
+///
+/// Errors: a trace that cannot be read.
+pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
+    if let Some(parts) = parts(&scenario.workload) {
+        return Ok(parts);
+    }
+    let mut source = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
+    let (_, observed) = Observed::read(&mut *source)?;
+    let part = |piece: &Piece| match &piece.fit {
+        Ok(fit) => {
+            let requests = fit.trace.arrivals as f64;
+            Some(Part { requests, process: fit.best().map.clone() })
+        }
+        Err(FitError::TooFew { arrivals, .. }) if *arrivals > 0 => {
+            let requests = *arrivals as f64;
+            Some(Part { requests, process: Map::poisson(requests / piece.duration.as_secs_f64()) })
+        }
+        Err(_) => None,
+    };
+    let parts: Vec<Part> = piecewise(&observed, HOUR).iter().filter_map(part).collect();
+    if parts.is_empty() {
+        let help = "look at the workload's from, until and duration";
+        return Err(InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help));
+    }
+    Ok(parts)
+}
+
+const HOUR: Span = Span::from_secs(3600);
 
 /// The batches of one (B, T) in every part of a workload. No memory size enters.
 #[derive(Debug)]
@@ -289,7 +321,8 @@ pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(
     }
 }
 
-/// Predicts a scenario at a setting; `None` for a trace, which has no process until one is fitted.
+/// Predicts a scenario at a setting, a trace by the fits of its hours; `None` for an adaptive policy, which has no
+/// one setting.
 ///
 /// Errors: the profile does not cover the setting, or the model the process.
 pub fn predict(
@@ -297,7 +330,10 @@ pub fn predict(
     setting: Setting,
     model: Model,
 ) -> Result<Option<Prediction>, InputError> {
-    let Some(parts) = parts(&scenario.workload) else { return Ok(None) };
+    if scenario.policy.adaptive.is_some() {
+        return Ok(None);
+    }
+    let parts = scenario_parts(scenario)?;
     let times = scenario.service(setting)?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let laws = BatchLaws::of(&parts, model, &[setting.batch], setting.timeout)?;

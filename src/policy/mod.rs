@@ -4,7 +4,9 @@
 //! to a platform. A new policy is a new file here, a variant in `scenario::PolicySpec`, and one arm where
 //! the engine is started.
 
+pub mod adaptive;
 pub mod batch;
+pub mod forecast;
 pub mod scheduled;
 
 use crate::profile::ServiceTimes;
@@ -44,5 +46,21 @@ pub trait Policy: Send {
     /// environments are new.
     fn review(&mut self, _now: Time) -> Option<ServiceTimes> {
         None
+    }
+}
+
+/// A policy that the caller keeps.
+impl<P: Policy> Policy for &mut P {
+    #[inline(always)]
+    fn joined(&mut self, buffer: Buffer) -> Dispatch {
+        (**self).joined(buffer)
+    }
+
+    fn next_review(&self) -> Time {
+        (**self).next_review()
+    }
+
+    fn review(&mut self, now: Time) -> Option<ServiceTimes> {
+        (**self).review(now)
     }
 }

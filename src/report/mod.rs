@@ -7,6 +7,7 @@
 pub mod chart;
 pub mod compare;
 pub mod files;
+pub mod fit;
 pub mod format;
 pub mod html;
 pub mod max_rate;
@@ -14,3 +15,4 @@ pub mod plan;
 pub mod run;
 pub mod sweep;
 pub mod table;
+pub mod trace;

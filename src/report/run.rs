@@ -10,10 +10,12 @@ use super::format;
 use super::html::{Card, Page};
 use super::table::text_table;
 use crate::error::InputError;
-use crate::outcome::{Predicted, RelativeError, Simulated, Simulation};
+use crate::outcome::{HourRow, Predicted, RelativeError, Simulated, Simulation};
 use crate::planner::predict::Prediction;
+use crate::policy::adaptive::{Decision, Reason};
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
+use crate::scenario::workload::Source;
 use crate::units::Span;
 
 /// A simulated scenario beside its prediction.
@@ -23,8 +25,32 @@ pub struct RunReport<'a> {
     pub scenario: &'a Scenario,
     /// What was simulated.
     pub simulation: &'a Simulation,
-    /// What the analytic model says; absent for traces.
+    /// What the analytic model says; absent for an adaptive policy.
     pub prediction: Option<&'a Prediction>,
+    /// The plans of an adaptive policy.
+    pub decisions: &'a [Decision],
+}
+
+/// A row of decisions.csv.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DecisionRow {
+    time_s: f64,
+    reason: &'static str,
+    measured_rate: f64,
+    forecast_rate: f64,
+    margin: f64,
+    memory_mb: u32,
+    batch: u32,
+    timeout_s: f64,
+    meets_slo: bool,
+    held_memory: bool,
+}
+
+#[derive(Serialize)]
+struct Plans {
+    plans: usize,
+    early: usize,
+    memory_changes: usize,
 }
 
 #[derive(Serialize)]
@@ -42,6 +68,18 @@ struct Summary<'a> {
     simulated: &'a Simulated,
     predicted: Option<&'a Predicted>,
     error: Option<RelativeError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours_over_slo: Option<HoursOver>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adaptive: Option<Plans>,
+}
+
+/// Hours in which too many requests were over the SLO.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct HoursOver {
+    hours: usize,
+    over: usize,
+    share: f64,
 }
 
 impl RunReport<'_> {
@@ -64,10 +102,52 @@ impl RunReport<'_> {
             simulated: &simulation.simulated,
             predicted,
             error: predicted.map(|p| RelativeError::of(p, &simulation.simulated)),
+            hours_over_slo: self.hours_over(),
+            adaptive: self.plans(),
         };
         let mut text = serde_json::to_string_pretty(&summary).expect("plain data");
         text.push('\n');
         text
+    }
+
+    fn hours_over(&self) -> Option<HoursOver> {
+        self.scenario.slo.latency?;
+        let hours = self.simulation.hours.len();
+        let allowed = 1.0 - self.scenario.slo.percentile;
+        let late = |hour: &&HourRow| hour.slo_violations as f64 > allowed * hour.requests as f64;
+        let over = self.simulation.hours.iter().filter(late).count();
+        (hours > 1).then(|| HoursOver { hours, over, share: over as f64 / hours as f64 })
+    }
+
+    fn plans(&self) -> Option<Plans> {
+        self.scenario.policy.adaptive?;
+        let start = self.scenario.setting().memory;
+        let sizes = std::iter::once(start).chain(self.decisions.iter().map(|d| d.memory));
+        let sizes: Vec<_> = sizes.collect();
+        Some(Plans {
+            plans: self.decisions.len(),
+            early: self.decisions.iter().filter(|d| d.reason == Reason::RateChanged).count(),
+            memory_changes: sizes.windows(2).filter(|w| w[0] != w[1]).count(),
+        })
+    }
+
+    /// The rows of decisions.csv.
+    pub fn decision_rows(&self) -> impl Iterator<Item = DecisionRow> {
+        self.decisions.iter().map(|d| DecisionRow {
+            time_s: d.time.as_secs_f64(),
+            reason: match d.reason {
+                Reason::Period => "period",
+                Reason::RateChanged => "rate changed",
+            },
+            measured_rate: d.measured,
+            forecast_rate: d.forecast,
+            margin: d.margin,
+            memory_mb: d.memory.0,
+            batch: d.buffer.batch,
+            timeout_s: d.buffer.timeout.as_secs_f64(),
+            meets_slo: d.meets,
+            held_memory: d.held,
+        })
     }
 
     /// What a reader must know to trust the figures.
@@ -83,8 +163,16 @@ impl RunReport<'_> {
                 notes.push("Environments are always warm (cold_starts = false).".to_owned());
             }
         }
-        if self.prediction.is_none() {
-            notes.push("A trace has no prediction until a process is fitted to it (sim fit).".to_owned());
+        match (&self.scenario.workload.source, self.prediction) {
+            (_, None) => notes.push(
+                "An adaptive policy has no one configuration to predict; its plans are in decisions.csv."
+                    .to_owned(),
+            ),
+            (Source::Trace(_), Some(_)) => notes.push(
+                "Predicted from hourly fits of the trace (Poisson or MMPP(2)), not from the trace itself."
+                    .to_owned(),
+            ),
+            (Source::Process(_) | Source::Schedule(_), Some(_)) => {}
         }
         notes.push(match self.scenario.warmup {
             Span::ZERO => "Every request is counted: there is no warm-up.".to_owned(),
@@ -103,6 +191,9 @@ impl RunReport<'_> {
         let (memory, batch, timeout) = (setting.memory, setting.batch, setting.timeout);
         let model = &self.scenario.profile.model;
         let book = &self.scenario.platform.book.name;
+        if let Some(settings) = self.scenario.policy.adaptive {
+            return format!("{model}, planned anew every {}, prices of {book}", settings.period);
+        }
         match batch {
             1 => format!("{model} at {memory}, unbatched, prices of {book}"),
             _ => format!("{model} at {memory}, batches of up to {batch} within {timeout}, prices of {book}"),
@@ -140,6 +231,12 @@ impl RunReport<'_> {
             rows.push(compared(&format!("over {slo}"), s.slo_violation_share, None, over, format::percent));
         }
         let plain = |name: &str, value: String| vec![name.to_owned(), value];
+        if let Some(HoursOver { hours, over, .. }) = self.hours_over() {
+            rows.push(plain("hours over the SLO", format!("{over} of {hours}")));
+        }
+        if let Some(Plans { plans, early, memory_changes }) = self.plans() {
+            rows.push(plain("plans / early / new memory", format!("{plans} / {early} / {memory_changes}")));
+        }
         rows.push(plain("longest latency", duration(s.latency_s.max.unwrap_or(0.0))));
         rows.push(plain("batches full / timed out", {
             format!("{} / {}", format::count(s.full_batches), format::count(s.timeout_batches))
@@ -214,13 +311,18 @@ impl RunReport<'_> {
     }
 
     fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
-        vec![
+        let mut charts: Vec<(&str, Box<dyn Chart>, &str)> = vec![
             ("latency-cdf", Box::new(self.latency_chart()), "Share of requests answered within a time."),
             ("batch-size", Box::new(self.batch_chart()), "How many requests the batches held."),
             ("over-time", Box::new(self.time_chart()), "The load, and what it did to the latency."),
             ("concurrency", Box::new(self.concurrency_chart()), "Environments that serve or initialise."),
             ("cost", Box::new(self.cost_chart()), "What the run cost, by component."),
-        ]
+        ];
+        if !self.decisions.is_empty() {
+            let caption = "The rate that was expected, and the configuration that was chosen for it.";
+            charts.push(("decisions", Box::new(self.decision_chart()), caption));
+        }
+        charts
     }
 
     fn latency_chart(&self) -> LineChart {
@@ -286,6 +388,28 @@ impl RunReport<'_> {
             .panel(Panel::new(Axis::new("cold starts", Unit::Number(String::new())).from_zero()).series(cold))
     }
 
+    /// Rates and the settings that were chosen for them.
+    fn decision_chart(&self) -> LineChart {
+        let over = |value: fn(&Decision) -> f64| -> Vec<(f64, f64)> {
+            self.decisions.iter().map(|d| (d.time.as_secs_f64(), value(d))).collect()
+        };
+        let number = |title: &str, unit: &str| Axis::new(title, Unit::Number(unit.to_owned())).from_zero();
+        let line = |name: &str, value: fn(&Decision) -> f64| Series::new(name, over(value)).steps();
+        let served = Series::new("arrival rate", self.over_time(|row| Some(row.rate_per_s)));
+        LineChart::new("What was planned", Axis::new("time", Unit::Elapsed).tight())
+            .panel(
+                Panel::new(number("requests", "1/s")).series(served).series(line("forecast", |d| d.forecast)),
+            )
+            .panel(Panel::new(number("memory", "MB")).series(line("memory", |d| f64::from(d.memory.0))))
+            .panel(
+                Panel::new(number("batch", "")).series(line("largest batch", |d| f64::from(d.buffer.batch))),
+            )
+            .panel(
+                Panel::new(Axis::new("timeout", Unit::Seconds).from_zero())
+                    .series(line("timeout", |d| d.buffer.timeout.as_secs_f64())),
+            )
+    }
+
     fn cost_chart(&self) -> BarChart {
         let bill = self.simulation.simulated.cost_components_usd;
         let parts = [
@@ -310,7 +434,7 @@ impl RunReport<'_> {
     }
 
     fn hour_rows(&self) -> Vec<Vec<String>> {
-        let row = |hour: &crate::outcome::HourRow| {
+        let row = |hour: &HourRow| {
             vec![
                 hour.hour.to_string(),
                 format::number(hour.rate_per_s),

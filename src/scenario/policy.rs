@@ -2,24 +2,33 @@
 
 use crate::document::Section;
 use crate::error::InputError;
+use crate::policy::adaptive::{Margin, Settings};
 use crate::policy::batch::Batch;
+use crate::policy::forecast::Forecast;
 use crate::profile::Profile;
 use crate::units::{MemoryMb, Span};
+
+const MINUTE: Span = Span::from_secs(60);
+const HOUR: Span = Span::from_secs(3600);
+const DAY: Span = Span::from_secs(86_400);
 
 /// The largest batch that a scenario may ask for.
 const LARGEST_BATCH: u32 = 1024;
 
 /// A batching policy with its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PolicySpec {
-    /// The buffer.
+    /// The buffer; with an adaptive policy, that of the first period.
     pub buffer: Batch,
+    /// How the buffer and the memory size follow the traffic, if they do.
+    pub adaptive: Option<Settings>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Unbatched,
     Batch,
+    Adaptive,
 }
 
 impl PolicySpec {
@@ -29,27 +38,72 @@ impl PolicySpec {
         profile: &Profile,
         memory: MemoryMb,
     ) -> Result<PolicySpec, InputError> {
-        let kinds = [("unbatched", Kind::Unbatched), ("batch", Kind::Batch)];
+        let kinds = [("unbatched", Kind::Unbatched), ("batch", Kind::Batch), ("adaptive", Kind::Adaptive)];
         let kind = section.required("kind")?;
-        let buffer = match kind.choice(&kinds)? {
-            Kind::Unbatched => Batch::UNBATCHED,
-            Kind::Batch => {
-                let value = section.required("batch")?;
-                let batch: u32 = value.integer()?;
-                if !(1..=LARGEST_BATCH).contains(&batch) {
-                    return Err(value.error(format!("must be 1 to {LARGEST_BATCH}, is {batch}")));
-                }
-                profile.at(memory, batch).map_err(|e| value.error(e.to_string()))?;
-                let timeout = section.required("timeout")?;
-                Batch {
-                    batch,
-                    timeout: bounded(timeout.span()?).ok_or_else(|| timeout.error("is over a year"))?,
-                }
+        let (buffer, adaptive) = match kind.choice(&kinds)? {
+            Kind::Unbatched => (Batch::UNBATCHED, None),
+            Kind::Batch => (buffer(section, profile, memory)?, None),
+            Kind::Adaptive => {
+                let given = section.names().any(|name| name == "batch" || name == "timeout");
+                let start = if given { buffer(section, profile, memory)? } else { Batch::UNBATCHED };
+                (start, Some(adaptive(section)?))
             }
         };
         profile.at(memory, buffer.batch).map_err(|e| kind.error(e.to_string()))?;
-        Ok(PolicySpec { buffer })
+        Ok(PolicySpec { buffer, adaptive })
     }
+}
+
+fn buffer(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<Batch, InputError> {
+    let value = section.required("batch")?;
+    let batch: u32 = value.integer()?;
+    if !(1..=LARGEST_BATCH).contains(&batch) {
+        return Err(value.error(format!("must be 1 to {LARGEST_BATCH}, is {batch}")));
+    }
+    profile.at(memory, batch).map_err(|e| value.error(e.to_string()))?;
+    let timeout = section.required("timeout")?;
+    let timeout = bounded(timeout.span()?).ok_or_else(|| timeout.error("is over a year"))?;
+    Ok(Batch { batch, timeout })
+}
+
+/// Reads `window`, `period`, `forecast`, `margin` (a share or "learnt"), `hysteresis` and `early` (a factor or
+/// "never").
+fn adaptive(section: &Section<'_>) -> Result<Settings, InputError> {
+    let stretch = |name, default| match section.optional(name) {
+        None => Ok(default),
+        Some(value) => match value.span()? {
+            span if span < MINUTE || span > DAY => Err(value.error("must be 1 minute to 24 hours")),
+            span => Ok(span),
+        },
+    };
+    let window = stretch("window", HOUR)?;
+    let period = stretch("period", HOUR)?;
+    let forecast =
+        section.optional("forecast").map_or(Ok(Forecast::Smoothing), |v| v.choice(&Forecast::ALL))?;
+    let margin = match section.optional("margin") {
+        None => Margin::Learnt,
+        Some(value) if value.str().is_ok_and(|text| text == "learnt") => Margin::Learnt,
+        Some(value) => match value.nonnegative().map_err(|e| e.help("a share such as 0.2, or \"learnt\""))? {
+            share if share <= 10.0 => Margin::Fixed(share),
+            _ => return Err(value.error("is a share of the rate, at most 10")),
+        },
+    };
+    let hysteresis = match section.optional("hysteresis") {
+        None => 0.02,
+        Some(value) => match value.nonnegative()? {
+            share if share < 1.0 => share,
+            _ => return Err(value.error("is a share of the cost, below 1")),
+        },
+    };
+    let early = match section.optional("early") {
+        None => Some(1.5),
+        Some(value) if value.str().is_ok_and(|text| text == "never") => None,
+        Some(value) => match value.f64().map_err(|e| e.help("a factor such as 1.5, or \"never\""))? {
+            factor if factor > 1.0 => Some(factor),
+            _ => return Err(value.error("is a factor of the planned rate, above 1")),
+        },
+    };
+    Ok(Settings { window, period, forecast, margin, hysteresis, early })
 }
 
 fn bounded(span: Span) -> Option<Span> {

@@ -74,6 +74,10 @@ impl<B: Bins> Arrivals for Spread<B> {
         }
         Ok(())
     }
+
+    fn bin(&self) -> Option<Span> {
+        Some(self.width)
+    }
 }
 
 impl<B: Bins> Reader for Spread<B> {

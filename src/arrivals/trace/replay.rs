@@ -44,6 +44,10 @@ impl Arrivals for Window {
         }
         Ok(())
     }
+
+    fn bin(&self) -> Option<Span> {
+        self.inner.bin().filter(|bin| self.from.0.is_multiple_of(bin.0))
+    }
 }
 
 impl Reader for Window {
@@ -94,5 +98,9 @@ impl Arrivals for Repeat {
             self.inner = self.spec.pass(self.stream.clone())?;
             self.stream.jump();
         }
+    }
+
+    fn bin(&self) -> Option<Span> {
+        self.inner.bin()
     }
 }

@@ -1,0 +1,82 @@
+//! `sim fit`: what kind of process a trace is, and how well a fit describes it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::OutputArgs;
+use super::trace_args::{TraceArgs, named};
+use crate::error::InputError;
+use crate::fitting::{Method, Observed, fit, piecewise};
+use crate::numeric::streams::Streams;
+use crate::report::files::write_atomically;
+use crate::report::fit::FitReport;
+use crate::report::format;
+use crate::units::Span;
+
+#[derive(Debug, Args)]
+pub(super) struct FitArgs {
+    #[command(flatten)]
+    trace: TraceArgs,
+    /// auto, poisson, closed-form, em-counts, em-interarrivals, map2, mmpp3 or mmpp4.
+    #[arg(long, default_value = "auto", value_parser = method)]
+    method: Method,
+    /// Also fit each window of this length by itself; fit.toml is then the schedule of them.
+    #[arg(long, value_name = "1h", value_parser = window)]
+    window: Option<Span>,
+    /// The seed that spreads counts in their bins.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The folder to write to, instead of output/<trace name>.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn method(name: &str) -> Result<Method, String> {
+    named(name, &Method::NAMES)
+}
+
+fn window(text: &str) -> Result<Span, String> {
+    match Span::parse(text)? {
+        Span::ZERO => Err("a window is longer than 0".into()),
+        window => Ok(window),
+    }
+}
+
+pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
+    args.output.start_threads()?;
+    let file = args.trace.trace.display().to_string();
+    let name = args.trace.name();
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("output").join(&name));
+    let started = Instant::now();
+    let mut source = args.trace.spec().open(Streams::new(args.seed).stream("trace"))?;
+    let (stats, observed) = Observed::read(&mut *source)?;
+    let read = started.elapsed();
+    let fitted = fit(&observed, stats, args.method).map_err(|e| {
+        let help = "look at the trace with `sim trace info`, or choose another --method";
+        InputError::new(&file, e.to_string()).help(help)
+    })?;
+    let pieces = args.window.map(|window| piecewise(&observed, window));
+    let elapsed = started.elapsed();
+    let report =
+        FitReport { name: &name, file: &file, fit: &fitted, observed: &observed, pieces: pieces.as_deref() };
+    let json = report.json();
+    write_atomically(&folder.join("fit.json"), &json)?;
+    write_atomically(&folder.join("fit.toml"), report.toml())?;
+    if !args.output.no_charts {
+        report.write_charts(&folder)?;
+    }
+    args.output.show(&json, &report.text())?;
+    args.output.note(&format!(
+        "{} arrivals read in {}, fitted in {}; results in {}",
+        format::count(fitted.trace.arrivals),
+        format::duration(read.as_secs_f64()),
+        format::duration((elapsed - read).as_secs_f64()),
+        folder.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,115 @@
+//! The planner of the adaptive policy: fits what it is shown and searches the grid with the exact law.
+
+use super::constraint::{Constraint, Scope};
+use super::predict::{Model, Part};
+use super::search::{Choice, Decision as Found, Space, search};
+use crate::arrivals::map::Map;
+use crate::engine::record::Observer;
+use crate::engine::simulate::simulate_with;
+use crate::error::InputError;
+use crate::fitting::{Counts, Observed, fit_window};
+use crate::numeric::matrix::Matrix;
+use crate::numeric::streams::Streams;
+use crate::outcome::Simulation;
+use crate::policy::adaptive::{Adaptive, Decision, Outlook, Planner, Proposal, Proposals, Settings};
+use crate::policy::batch::Batch;
+use crate::policy::forecast::Forecast;
+use crate::profile::Profile;
+use crate::scenario::Scenario;
+use crate::units::Span;
+
+/// The edges of the margin count for the latency, not for the cost.
+const EDGE: f64 = 1e-9;
+
+/// Simulates a scenario with the adaptive policy; also the plans of the first replication.
+///
+/// Errors: no `[sweep]` to choose from or nothing asked for in `[slo]`; the profile does not cover the grid; as
+/// [`crate::engine::simulate::simulate`].
+pub fn simulate<O: Observer + Send>(
+    scenario: &Scenario,
+    settings: Settings,
+    observer: &mut O,
+) -> Result<(Simulation, Vec<Decision>), InputError> {
+    let missing = |what: &str, help: &str| Err(InputError::new(&scenario.name, what).help(help));
+    let Some(grid) = &scenario.sweep else {
+        return missing("an adaptive policy needs configurations to choose from", "give [sweep]");
+    };
+    let Some(constraint) = Constraint::new(&scenario.slo, Model::Exact, Scope::EveryPart) else {
+        return missing("an adaptive policy needs an objective", "give [slo] with `latency`");
+    };
+    let space = Space::new(grid, &scenario.profile, &scenario.platform.tariff)
+        .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
+    let setting = scenario.setting();
+    let policy = |streams: Streams| {
+        let future = match settings.forecast {
+            Forecast::Oracle => {
+                Counts::read(&mut *scenario.workload.open(streams)?, Span::from_secs(1))?.counts
+            }
+            Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
+        };
+        let planner = planner(space.clone(), constraint, scenario.profile.clone());
+        let start = Batch { batch: setting.batch, timeout: setting.timeout };
+        Ok(Adaptive::new(settings, setting.memory, start, future, planner))
+    };
+    let (simulation, policy) = simulate_with(scenario, observer, policy)?;
+    Ok((simulation, policy.decisions().to_vec()))
+}
+
+/// A planner over a space of configurations, none of which may be outside of `profile`.
+pub fn planner(space: Space, constraint: Constraint, profile: Profile) -> Planner {
+    Box::new(move |outlook| {
+        let process = process(outlook);
+        let proposal = |(Choice { setting, cost, latency }, meets)| {
+            let times = profile.at(setting.memory, setting.batch).expect("the space lies in the profile");
+            let score = if constraint.latency.is_some() && meets { cost } else { latency };
+            let buffer = Batch { batch: setting.batch, timeout: setting.timeout };
+            Proposal { times, buffer, score, meets }
+        };
+        let mut here = space.clone();
+        here.functions.retain(|function| function.memory == outlook.memory);
+        let best = proposal(plan(&process, outlook.margin, &space, &constraint));
+        let stay = match (here.is_empty(), best.times.memory == outlook.memory) {
+            (true, _) => None,
+            (false, true) => Some(best.clone()),
+            (false, false) => Some(proposal(plan(&process, outlook.margin, &here, &constraint))),
+        };
+        Proposals { best, stay }
+    })
+}
+
+/// The best configuration that holds throughout the margin, and true; the best without a margin and false where
+/// none does.
+fn plan(process: &Map, margin: f64, space: &Space, constraint: &Constraint) -> (Choice, bool) {
+    let part = |requests, factor: f64| Part { requests, process: at_rate(process, process.rate() * factor) };
+    let expected = part(1.0, 1.0);
+    let found =
+        |parts: &[Part]| search(parts, space, constraint).expect("the exact law covers every process");
+    let edges = [part(EDGE, 1.0 / (1.0 + margin)), part(EDGE, 1.0 + margin)];
+    let robust = match margin > 0.0 {
+        true => found(&[expected.clone(), edges[0].clone(), edges[1].clone()]),
+        false => found(std::slice::from_ref(&expected)),
+    };
+    match robust {
+        Found::Meets(choice) => (choice, true),
+        Found::Nearest(choice) if margin == 0.0 => (choice, false),
+        Found::Nearest(_) => (found(&[expected]).choice(), false),
+    }
+}
+
+/// The course of the window at the rate that is forecast; Poisson where there is too little to fit.
+fn process(outlook: &Outlook<'_>) -> Map {
+    let counts = Counts { bin: Span::from_secs(1), counts: outlook.counts.to_vec() };
+    match fit_window(&Observed::Counts(counts)) {
+        Ok(fit) => at_rate(&fit.best().map, outlook.rate),
+        Err(_) => Map::poisson(outlook.rate),
+    }
+}
+
+/// Another rate with the same sojourns in each phase: `D1' = f D1`, `D0' = D0 + D1 - D1'`. It is an MMPP if `map` is.
+fn at_rate(map: &Map, rate: f64) -> Map {
+    let factor = rate / map.rate();
+    let n = map.order();
+    let d1 = map.d1().scaled(factor);
+    let d0 = Matrix::from_fn(n, |i, j| map.d0()[(i, j)] + map.d1()[(i, j)] - d1[(i, j)]);
+    Map::new(d0, d1).unwrap_or_else(|_| map.scaled(factor))
+}
