@@ -219,3 +219,123 @@ impl SizeWaits {
         below as f64 + share * (including - below) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::record::{Batch, Observer};
+    use crate::engine::service::ServiceDraws;
+    use crate::engine::{Replay, Retry, replay};
+    use crate::numeric::streams::Streams;
+    use crate::platform::warm::Warm;
+    use crate::policy;
+    use crate::profile::ServiceTimes;
+    use crate::units::MemoryMb;
+    use proptest::prelude::*;
+
+    /// Hands over given times, some at a time.
+    struct Given {
+        times: Vec<Time>,
+        next: usize,
+        step: usize,
+    }
+
+    impl Arrivals for Given {
+        fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+            let end = (self.next + self.step).min(self.times.len());
+            block.extend_from_slice(&self.times[self.next..end]);
+            self.next = end;
+            Ok(())
+        }
+    }
+
+    /// Every latency, and the batches by size.
+    #[derive(Default)]
+    struct All {
+        latencies: Vec<u64>,
+        sizes: Vec<u64>,
+    }
+
+    impl Observer for All {
+        fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+            self.latencies.extend(arrivals.iter().map(|time| batch.finish().0 - time.0));
+            self.sizes.resize(self.sizes.len().max(arrivals.len()), 0);
+            self.sizes[arrivals.len() - 1] += 1;
+        }
+
+        fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {
+            unreachable!("a warm platform refuses nothing")
+        }
+    }
+
+    fn engine(times: &[Time], (batch, timeout): (u32, Span), service: &[Span]) -> All {
+        let streams = Streams::new(1);
+        let times_of =
+            ServiceTimes { memory: MemoryMb(1), mean: service.to_vec(), cv: 0.0, init: Span::ZERO };
+        let all = Replay {
+            policy: policy::batch::Batch { batch, timeout },
+            platform: Warm::default(),
+            service: ServiceDraws::new(times_of, streams.stream("service")),
+            retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
+            backoff: streams.stream("back-off"),
+        };
+        let mut seen = All::default();
+        replay(&mut Given { times: times.to_vec(), next: 0, step: 100 }, all, &mut seen).unwrap();
+        seen.latencies.sort_unstable();
+        seen
+    }
+
+    fn check(
+        gaps: &[u64],
+        step: usize,
+        settings: &[(u32, Span)],
+        service: &[Span],
+    ) -> Result<(), TestCaseError> {
+        let mut now = 0;
+        let add = |gap: &u64| {
+            now += gap;
+            Time(now)
+        };
+        let times: Vec<Time> = gaps.iter().map(add).collect();
+        let shortest = service.iter().copied().min().unwrap();
+        let mut given = Given { times: times.clone(), next: 0, step };
+        let found = pass(&mut given, settings, shortest, Time::ZERO).unwrap();
+        for (setting, waits) in settings.iter().zip(&found) {
+            let exact = engine(&times, *setting, service);
+            let sizes: Vec<u64> = waits.by_size.iter().map(|size| size.batches).collect();
+            prop_assert_eq!(&sizes[..exact.sizes.len()], &exact.sizes[..]);
+            prop_assert_eq!(waits.requests(), times.len() as u64);
+            for q in [0.01, 0.5, 0.95, 1.0] {
+                let rank = ((q * times.len() as f64).ceil() as usize).max(1);
+                let exact = exact.latencies[rank - 1] as f64;
+                let quantile = waits.quantile(q, service).0 as f64;
+                prop_assert!((quantile - exact).abs() <= exact / 2048.0 + 1.0, "{quantile} {exact}");
+            }
+        }
+        Ok(())
+    }
+
+    fn services() -> impl Strategy<Value = Vec<Span>> {
+        prop::collection::vec((1u64..50_000_000).prop_map(Span), 6)
+    }
+
+    proptest! {
+        #[test]
+        fn a_pass_makes_the_engine_s_batches(
+            gaps in prop::collection::vec(prop_oneof![Just(0u64), 0u64..40, 0u64..100_000], 1..200),
+            step in 1usize..60,
+            settings in prop::collection::vec((1u32..=6, prop_oneof![0u64..50, 0u64..200_000].prop_map(Span)), 1..5),
+            service in services(),
+        ) {
+            check(&gaps, step, &settings, &service)?;
+        }
+    }
+
+    #[test]
+    fn open_batches_outlive_a_chunk() {
+        let gaps: Vec<u64> = (0..3 * CHUNK as u64 + 17).map(|i| i * 7919 % 1000).collect();
+        let settings = [(1, Span(5)), (5, Span(1500)), (6, Span(1 << 40)), (3, Span::ZERO)];
+        let service: Vec<Span> = (1..=6).map(|n| Span(n * 1000)).collect();
+        check(&gaps, BLOCK, &settings, &service).unwrap();
+    }
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# One sweep as a Slurm array job, one shard a task; a last job merges the shards.
+#
+#   scripts/slurm-array.sh SHARDS SCENARIO.toml OUT [options of `sim sweep`]
+#
+# SHARDS is the number of tasks. OUT must be on a file system that all nodes see. `sim` is taken from $SIM, else
+# from the PATH. Give sbatch's own options in $SBATCH_OPTIONS, such as "--cpus-per-task=8 --time=2:00:00".
+# A task that is requeued goes on where it was (--resume).
+set -eu
+
+if [ $# -lt 3 ]; then
+    echo "usage: $0 SHARDS SCENARIO.toml OUT [options of sim sweep]" >&2
+    exit 2
+fi
+shards=$1 scenario=$2 out=$3
+shift 3
+sim=${SIM:-sim}
+mkdir -p "$out"
+
+# Quotes words so that a shell reads them back as they are.
+quoted() {
+    for word in "$@"; do
+        printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")"
+    done
+}
+
+threads='--threads "${SLURM_CPUS_PER_TASK:-1}"'
+shard='--shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"'
+# shellcheck disable=SC2086
+job=$(sbatch ${SBATCH_OPTIONS:-} --parsable --requeue --job-name=sim-sweep --array="1-$shards" \
+    --output="$out/slurm-%A-%a.log" \
+    --wrap "exec $(quoted "$sim" sweep "$scenario" --out "$out") --resume $threads $shard$(quoted "$@")")
+job=${job%%;*}
+# Merges only when every shard has been written.
+merge=$(sbatch --parsable --job-name=sim-merge --dependency="afterok:$job" --kill-on-invalid-dep=yes \
+    --output="$out/slurm-%j-merge.log" --wrap "exec$(quoted "$sim" merge "$out" --out "$out")")
+echo "shards: job $job; merge: job ${merge%%;*}; results will be in $out"
