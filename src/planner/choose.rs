@@ -53,16 +53,21 @@ fn normal_quantile(q: f64) -> f64 {
     Normal::standard().inverse_cdf(q)
 }
 
-/// The setting of `[sweep]` that is best for each part of a schedule, with the time from which it holds; one for
+/// The setting of `[sweep]` (with other largest batches, if given) that is best for each part of a schedule, with the time from which it holds; one for
 /// the whole of a stationary workload. Best is the cheapest within the latency SLO, else the fastest within the
 /// budget, else the fastest of all. The plan knows each part's process: it has the forecast of an oracle.
 ///
 /// Errors: no `[sweep]`, or a trace, which has no process; the model does not take the process.
-pub fn planned(scenario: &Scenario, model: Model) -> Result<Vec<(Time, Setting)>, InputError> {
+pub fn planned(
+    scenario: &Scenario,
+    model: Model,
+    batch: Option<&[u32]>,
+) -> Result<Vec<(Time, Setting)>, InputError> {
     let fail = |message: &str, help: &str| InputError::new(&scenario.name, message).help(help);
     let Some(grid) = &scenario.sweep else {
         return Err(fail("a planned policy needs [sweep]", "add the grid to choose from"));
     };
+    let grid = &Grid { batch: batch.map_or_else(|| grid.batch.clone(), <[u32]>::to_vec), ..grid.clone() };
     let segments: Vec<(Time, Part)> = match (&scenario.workload.source, parts(&scenario.workload)) {
         (_, None) => {
             return Err(fail("a planned policy needs a process, not a trace", "fit one with `sim fit`"));

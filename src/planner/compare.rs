@@ -87,8 +87,8 @@ fn functions(scenario: &Scenario, spec: &FunctionSpec) -> Result<(String, Simula
             };
             (words, vec![(Time::ZERO, memory, *batch)])
         }
-        FunctionSpec::Planned(model) => {
-            let plan = planned(scenario, *model)?;
+        FunctionSpec::Planned { model, batch } => {
+            let plan = planned(scenario, *model, batch.as_deref())?;
             let words = match plan.as_slice() {
                 [(_, s)] => format!("planned: {}, up to {} within {}", s.memory, s.batch, s.timeout),
                 steps => format!("planned by the {} model in {} parts", model.name(), steps.len()),

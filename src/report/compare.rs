@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Map, json};
 
-use super::chart::{Axis, BarChart, Chart, Group, LineChart, Panel, Point, Scatter, Series, Unit};
+use super::chart::{Axis, BarChart, Chart, Colour, Group, LineChart, Panel, Point, Scatter, Series, Unit};
 use super::files::write_atomically;
 use super::format;
 use super::html::Page;
@@ -280,20 +280,20 @@ impl CompareReport<'_> {
             .panel(latency)
             .panel(
                 Panel::new(Axis::new("requests", Unit::Number("1/s".into())).from_zero())
-                    .series(Series::new("load", rate).filled()),
+                    .series(Series::new("load", rate).filled().colour(Colour::Muted)),
             )
     }
 
     fn capacity(&self) -> LineChart {
         let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
         let rate_axis = Axis::new("requests", Unit::Number("1/s".into())).from_zero();
-        let mut capacity = Panel::new(rate_axis).series(Series::new("load", rate).filled());
+        let mut capacity = Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
         let mut instances = Panel::new(Axis::new("instances", Unit::Number(String::new())).from_zero());
         for (index, system) in self.systems.iter().enumerate() {
             if peak(system, |row| row.instances) == 0.0 {
                 continue;
             }
-            let colour = super::chart::Colour::Category(index);
+            let colour = Colour::Category(index);
             let points = |value: fn(&SliceRow) -> f64| over_time(system, move |row| Some(value(row)));
             let served = Series::new(&system.name, points(|row| row.capacity_per_s));
             capacity = capacity.series(served.colour(colour));

@@ -39,8 +39,13 @@ pub enum SystemKind {
 pub enum FunctionSpec {
     /// The same setting throughout.
     Fixed(MemoryChoice, Batch),
-    /// The cheapest setting of `[sweep]` within the SLO, for each part of a schedule by itself.
-    Planned(Model),
+    /// The cheapest setting of a grid within the SLO, for each part of a schedule by itself.
+    Planned {
+        /// The model that predicts.
+        model: Model,
+        /// Largest batches in place of those of `[sweep]`.
+        batch: Option<Vec<u32>>,
+    },
     /// Given settings, each for a stretch of time, in turn.
     Listed {
         /// How long each holds.
@@ -208,10 +213,13 @@ fn functions(
     ];
     let policy = section.required("policy")?.section()?;
     let spec = match policy.required("kind")?.choice(&kinds)? {
-        PolicyKind::Planned => FunctionSpec::Planned(match policy.optional("model") {
-            Some(value) => value.choice(&Model::NAMES)?,
-            None => Model::default(),
-        }),
+        PolicyKind::Planned => FunctionSpec::Planned {
+            model: match policy.optional("model") {
+                Some(value) => value.choice(&Model::NAMES)?,
+                None => Model::default(),
+            },
+            batch: policy.optional("batch").map(|value| batches(&value, profile)).transpose()?,
+        },
         PolicyKind::Listed => listed(&policy, profile, platform)?,
         PolicyKind::Fixed => {
             let memory = memory(section, profile, platform)?;
@@ -222,6 +230,16 @@ fn functions(
     };
     policy.finish()?;
     Ok(spec)
+}
+
+fn batches(value: &Value<'_>, profile: &Profile) -> Result<Vec<u32>, InputError> {
+    let list = value.list()?.iter().map(Value::integer::<u32>).collect::<Result<Vec<_>, _>>()?;
+    let at = MemoryMb(profile.memory_mb[0]);
+    match list.iter().find(|batch| **batch == 0 || profile.at(at, **batch).is_err()) {
+        Some(bad) => Err(value.error(format!("{bad} is not a batch size that the profile covers"))),
+        None if list.is_empty() => Err(value.error("is empty")),
+        None => Ok(list),
+    }
 }
 
 fn listed(
