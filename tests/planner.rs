@@ -109,7 +109,7 @@ fn every_part_asks_more_than_the_mix() {
     let space = paper(vec![8]);
     let part = |rate| Part { requests: rate, process: Map::poisson(rate) };
     let parts = [part(2.0), part(200.0)];
-    let slo = Slo { latency: Some(Span::from_secs(4)), ..Slo::default() };
+    let slo = Slo { latency: Some(Span::from_secs(6)), ..Slo::default() };
     let cost = |scope| {
         let constraint = Constraint::new(&slo, Model::Exact, scope).unwrap();
         match search(&parts, &space, &constraint).unwrap() {
@@ -121,5 +121,5 @@ fn every_part_asks_more_than_the_mix() {
     // Each part alone keeps what both together must keep by part.
     let constraint = Constraint::new(&slo, Model::Exact, Scope::EveryPart).unwrap();
     let Decision::Meets(choice) = search(&parts, &space, &constraint).unwrap() else { panic!() };
-    assert!(choice.latency <= 4.0 + 1e-9);
+    assert!(choice.latency <= 6.0 + 1e-9);
 }
