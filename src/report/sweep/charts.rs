@@ -190,7 +190,7 @@ fn best_of(rows: &[Row]) -> Cell {
 
 /// Rows that lie apart on logarithmic axes: one a cell of the finest lattice that leaves few enough.
 fn thinned(rows: &[Row], at: impl Fn(&Row) -> (f64, f64)) -> Vec<&Row> {
-    let logs: Vec<(f64, f64)> = rows.iter().map(|row| at(row)).map(|(x, y)| (x.ln(), y.ln())).collect();
+    let logs: Vec<(f64, f64)> = rows.iter().map(at).map(|(x, y)| (x.ln(), y.ln())).collect();
     let range = |values: Vec<f64>| {
         let finite = || values.iter().copied().filter(|v| v.is_finite());
         let (low, high) =
