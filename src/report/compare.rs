@@ -287,7 +287,8 @@ impl CompareReport<'_> {
     fn capacity(&self) -> LineChart {
         let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
         let rate_axis = Axis::new("requests", Unit::Number("1/s".into())).from_zero();
-        let mut capacity = Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
+        let mut capacity =
+            Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
         let mut instances = Panel::new(Axis::new("instances", Unit::Number(String::new())).from_zero());
         for (index, system) in self.systems.iter().enumerate() {
             if peak(system, |row| row.instances) == 0.0 {
