@@ -26,6 +26,9 @@ pub struct CompareReport<'a> {
     pub systems: &'a [Compared],
 }
 
+/// One part of a bill.
+type Component = fn(&BillUsd) -> f64;
+
 /// A row of compare.csv.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompareRow<'a> {
@@ -226,7 +229,7 @@ impl CompareReport<'_> {
     }
 
     fn cost(&self) -> BarChart {
-        let components: [(&str, fn(&BillUsd) -> f64); 5] = [
+        let components: [(&str, Component); 5] = [
             ("serving", |bill| bill.compute),
             ("requests", |bill| bill.requests),
             ("initialisation", |bill| bill.initialisation),
@@ -287,7 +290,8 @@ impl CompareReport<'_> {
     fn capacity(&self) -> LineChart {
         let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
         let rate_axis = Axis::new("requests", Unit::Number("1/s".into())).from_zero();
-        let mut capacity = Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
+        let mut capacity =
+            Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
         let mut instances = Panel::new(Axis::new("instances", Unit::Number(String::new())).from_zero());
         for (index, system) in self.systems.iter().enumerate() {
             if peak(system, |row| row.instances) == 0.0 {
