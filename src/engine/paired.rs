@@ -5,34 +5,12 @@
 //! the difference are z_i = (a_i - r b_i) / sum b - (a'_i - r' b'_i) / sum b'; its variance comes from the
 //! differences of successive z_i (von Neumann et al., 1941), so that a trend does not count as noise.
 
-use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::outcome::{Simulation, SliceRow};
+use crate::outcome::{Difference, Paired, Simulation, SliceRow};
 
 /// Fewer slices than this give no interval.
 const LEAST_SLICES: usize = 16;
-
-/// A difference, first minus second.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Difference {
-    /// The difference of the two figures.
-    pub value: f64,
-    /// Its 95 % confidence interval; absent where the run is too short.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ci95: Option<[f64; 2]>,
-}
-
-/// The differences of two systems, first minus second.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Paired {
-    /// Of the cost of a million requests [$].
-    pub cost_usd_per_million: Difference,
-    /// Of the mean latency [s].
-    pub mean_latency_s: Difference,
-    /// Of the share of requests over the SLO.
-    pub slo_violation_share: Difference,
-}
 
 /// Compares two simulations of the same arrivals.
 pub fn paired(first: &Simulation, second: &Simulation) -> Paired {

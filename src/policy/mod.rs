@@ -5,6 +5,7 @@
 //! the engine is started.
 
 pub mod batch;
+pub mod mark;
 pub mod scheduled;
 
 use crate::profile::ServiceTimes;
