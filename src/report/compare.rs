@@ -11,8 +11,7 @@ use super::format;
 use super::html::Page;
 use super::table::text_table;
 use crate::error::InputError;
-use crate::outcome::Difference;
-use crate::outcome::SliceRow;
+use crate::outcome::{Difference, SliceRow};
 use crate::planner::compare::Compared;
 use crate::price::BillUsd;
 use crate::scenario::Scenario;
@@ -25,6 +24,9 @@ pub struct CompareReport<'a> {
     /// What each system did; the first is the one that the others are compared with.
     pub systems: &'a [Compared],
 }
+
+/// One part of a bill.
+type Component = fn(&BillUsd) -> f64;
 
 /// A row of compare.csv.
 #[derive(Debug, Clone, Serialize)]
@@ -226,7 +228,7 @@ impl CompareReport<'_> {
     }
 
     fn cost(&self) -> BarChart {
-        let components: [(&str, fn(&BillUsd) -> f64); 5] = [
+        let components: [(&str, Component); 5] = [
             ("serving", |bill| bill.compute),
             ("requests", |bill| bill.requests),
             ("initialisation", |bill| bill.initialisation),

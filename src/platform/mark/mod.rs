@@ -1,7 +1,6 @@
 //! MArk (Zhang et al., USENIX ATC 2019): rented instances of several types, provisioned ahead of a forecast, with
 //! functions for what they cannot answer in time.
 
-pub mod batching;
 pub mod forecast;
 pub mod provision;
 

@@ -1,6 +1,6 @@
 //! MArk's batching rule for one type of instance.
 
-use crate::policy::batch::Batch;
+use super::batch::Batch;
 use crate::profile::ServiceTimes;
 use crate::units::Span;
 
