@@ -117,7 +117,7 @@ fn run_policy<A: Arrivals, P: Policy, O: Observer>(
     arrivals: &mut A,
     observer: &mut O,
 ) -> Result<(), InputError> {
-    let times = scenario.service(setting)?;
+    let times = scenario.service(Setting { batch: scenario.largest_batch(setting), ..setting })?;
     let retry = scenario.platform.retry;
     let model_init = times.init;
     let service = ServiceDraws::new(times, streams.stream("service"));

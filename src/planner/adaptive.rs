@@ -42,10 +42,13 @@ pub fn simulate<O: Observer + Send>(
     let setting = scenario.setting();
     let policy = |streams: Streams| {
         let future = match settings.forecast {
-            Forecast::Oracle => Counts::read(&mut *scenario.workload.open(streams)?, Span::from_secs(1))?.counts,
+            Forecast::Oracle => {
+                Counts::read(&mut *scenario.workload.open(streams)?, Span::from_secs(1))?.counts
+            }
             Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
         };
-        let planner = planner(space.clone(), constraint, scenario.profile.clone());
+        let largest = scenario.largest_batch(setting);
+        let planner = planner(space.clone(), constraint, scenario.profile.clone(), largest);
         let start = Batch { batch: setting.batch, timeout: setting.timeout };
         Ok(Adaptive::new(settings, setting.memory, start, future, planner))
     };
@@ -53,12 +56,13 @@ pub fn simulate<O: Observer + Send>(
     Ok((simulation, policy.decisions().to_vec()))
 }
 
-/// A planner over a space of configurations, none of which may be outside of `profile`.
-pub fn planner(space: Space, constraint: Constraint, profile: Profile) -> Planner {
+/// A planner over a space of configurations, none of which may be outside of `profile`. The service times that it
+/// hands out reach to `largest`, as a batch may have begun under an earlier plan.
+pub fn planner(space: Space, constraint: Constraint, profile: Profile, largest: u32) -> Planner {
     Box::new(move |outlook| {
         let process = process(outlook);
         let proposal = |(Choice { setting, cost, latency }, meets)| {
-            let times = profile.at(setting.memory, setting.batch).expect("the space lies in the profile");
+            let times = profile.at(setting.memory, largest).expect("the space lies in the profile");
             let score = if constraint.latency.is_some() && meets { cost } else { latency };
             let buffer = Batch { batch: setting.batch, timeout: setting.timeout };
             Proposal { times, buffer, score, meets }
@@ -80,7 +84,8 @@ pub fn planner(space: Space, constraint: Constraint, profile: Profile) -> Planne
 fn plan(process: &Map, margin: f64, space: &Space, constraint: &Constraint) -> (Choice, bool) {
     let part = |requests, factor: f64| Part { requests, process: at_rate(process, process.rate() * factor) };
     let expected = part(1.0, 1.0);
-    let found = |parts: &[Part]| search(parts, space, constraint).expect("the exact law covers every process");
+    let found =
+        |parts: &[Part]| search(parts, space, constraint).expect("the exact law covers every process");
     let edges = [part(EDGE, 1.0 / (1.0 + margin)), part(EDGE, 1.0 + margin)];
     let robust = match margin > 0.0 {
         true => found(&[expected.clone(), edges[0].clone(), edges[1].clone()]),

@@ -165,10 +165,12 @@ impl RunReport<'_> {
         }
         match (&self.scenario.workload.source, self.prediction) {
             (_, None) => notes.push(
-                "An adaptive policy has no one configuration to predict; its plans are in decisions.csv.".to_owned(),
+                "An adaptive policy has no one configuration to predict; its plans are in decisions.csv."
+                    .to_owned(),
             ),
             (Source::Trace(_), Some(_)) => notes.push(
-                "Predicted from hourly fits of the trace (Poisson or MMPP(2)), not from the trace itself.".to_owned(),
+                "Predicted from hourly fits of the trace (Poisson or MMPP(2)), not from the trace itself."
+                    .to_owned(),
             ),
             (Source::Process(_) | Source::Schedule(_), Some(_)) => {}
         }
@@ -395,9 +397,13 @@ impl RunReport<'_> {
         let line = |name: &str, value: fn(&Decision) -> f64| Series::new(name, over(value)).steps();
         let served = Series::new("arrival rate", self.over_time(|row| Some(row.rate_per_s)));
         LineChart::new("What was planned", Axis::new("time", Unit::Elapsed).tight())
-            .panel(Panel::new(number("requests", "1/s")).series(served).series(line("forecast", |d| d.forecast)))
+            .panel(
+                Panel::new(number("requests", "1/s")).series(served).series(line("forecast", |d| d.forecast)),
+            )
             .panel(Panel::new(number("memory", "MB")).series(line("memory", |d| f64::from(d.memory.0))))
-            .panel(Panel::new(number("batch", "")).series(line("largest batch", |d| f64::from(d.buffer.batch))))
+            .panel(
+                Panel::new(number("batch", "")).series(line("largest batch", |d| f64::from(d.buffer.batch))),
+            )
             .panel(
                 Panel::new(Axis::new("timeout", Unit::Seconds).from_zero())
                     .series(line("timeout", |d| d.buffer.timeout.as_secs_f64())),

@@ -78,7 +78,8 @@ fn adaptive(section: &Section<'_>) -> Result<Settings, InputError> {
     };
     let window = stretch("window", HOUR)?;
     let period = stretch("period", HOUR)?;
-    let forecast = section.optional("forecast").map_or(Ok(Forecast::Smoothing), |v| v.choice(&Forecast::ALL))?;
+    let forecast =
+        section.optional("forecast").map_or(Ok(Forecast::Smoothing), |v| v.choice(&Forecast::ALL))?;
     let margin = match section.optional("margin") {
         None => Margin::Learnt,
         Some(value) if value.str().is_ok_and(|text| text == "learnt") => Margin::Learnt,
