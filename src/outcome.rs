@@ -234,24 +234,3 @@ pub struct Simulation {
     /// The latency's distribution: (seconds, share of requests up to it).
     pub cdf: Vec<(f64, f64)>,
 }
-
-/// A difference, first minus second.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Difference {
-    /// The difference of the two figures.
-    pub value: f64,
-    /// Its 95 % confidence interval; absent where the run is too short.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ci95: Option<[f64; 2]>,
-}
-
-/// The differences of two systems, first minus second.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Paired {
-    /// Of the cost of a million requests [$].
-    pub cost_usd_per_million: Difference,
-    /// Of the mean latency [s].
-    pub mean_latency_s: Difference,
-    /// Of the share of requests over the SLO.
-    pub slo_violation_share: Difference,
-}

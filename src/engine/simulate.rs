@@ -104,7 +104,7 @@ fn record<P: Policy, O: Observer>(
     let streams = Streams::new(scenario.seed).part(index);
     let mut arrivals = scenario.workload.open(streams)?;
     let mut recorder = recorder(scenario);
-    let times = scenario.service(setting)?;
+    let times = scenario.service(Setting { batch: scenario.largest_batch(setting), ..setting })?;
     run_policy(scenario, (policy, times), streams, &mut arrivals, &mut (&mut recorder, observer))?;
     Ok(recorder.into_record())
 }

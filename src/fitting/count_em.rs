@@ -162,6 +162,10 @@ impl<const K: usize> Hmm<K> {
         for _ in 0..stop.iterations {
             let next = model.maximised(&work.backward(&model, bins));
             let now = work.forward(&next, bins);
+            if !now.is_finite() {
+                // A state that explains almost no bin has become degenerate; the step before is the answer.
+                break;
+            }
             let gained = now - last;
             assert!(gained >= -ROUNDING * now.abs().max(1e3), "EM lost {gained} of {now}");
             (model, last) = (next, now);

@@ -47,7 +47,8 @@ pub fn simulate<O: Observer + Send>(
             }
             Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
         };
-        let planner = planner(space.clone(), constraint, scenario.profile.clone());
+        let largest = scenario.largest_batch(setting);
+        let planner = planner(space.clone(), constraint, scenario.profile.clone(), largest);
         let start = Batch { batch: setting.batch, timeout: setting.timeout };
         Ok(Adaptive::new(settings, setting.memory, start, future, planner))
     };
@@ -55,12 +56,13 @@ pub fn simulate<O: Observer + Send>(
     Ok((simulation, policy.decisions().to_vec()))
 }
 
-/// A planner over a space of configurations, none of which may be outside of `profile`.
-pub fn planner(space: Space, constraint: Constraint, profile: Profile) -> Planner {
+/// A planner over a space of configurations, none of which may be outside of `profile`. The service times that it
+/// hands out reach to `largest`, as a batch may have begun under an earlier plan.
+pub fn planner(space: Space, constraint: Constraint, profile: Profile, largest: u32) -> Planner {
     Box::new(move |outlook| {
         let process = process(outlook);
         let proposal = |(Choice { setting, cost, latency }, meets)| {
-            let times = profile.at(setting.memory, setting.batch).expect("the space lies in the profile");
+            let times = profile.at(setting.memory, largest).expect("the space lies in the profile");
             let score = if constraint.latency.is_some() && meets { cost } else { latency };
             let buffer = Batch { batch: setting.batch, timeout: setting.timeout };
             Proposal { times, buffer, score, meets }

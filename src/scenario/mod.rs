@@ -118,6 +118,14 @@ impl Scenario {
         Setting { memory: self.platform.memory, batch, timeout }
     }
 
+    /// The largest batch that may come: where the policy adapts, also the largest of the grid.
+    pub fn largest_batch(&self, setting: Setting) -> u32 {
+        match (&self.policy.adaptive, &self.sweep) {
+            (Some(_), Some(grid)) => grid.batch.iter().copied().fold(setting.batch, u32::max),
+            _ => setting.batch,
+        }
+    }
+
     /// The service times at a setting.
     ///
     /// Errors: the profile does not cover it.
