@@ -39,20 +39,6 @@ pub enum Stage {
     Simulating,
 }
 
-/// Someone who is given the rows as soon as they are ready, from any thread.
-pub trait Listener: Sync {
-    /// A stage begins that handles so many rows.
-    fn begin(&self, stage: Stage, rows: usize);
-
-    /// The stage has handled so many more.
-    fn advance(&self, rows: usize);
-
-    /// Rows are ready.
-    ///
-    /// Errors: they cannot be kept; the sweep ends.
-    fn ready(&self, rows: &[Row]) -> Result<(), InputError>;
-}
-
 /// A grid to evaluate.
 #[derive(Debug)]
 pub struct Sweep<'a> {
@@ -96,6 +82,20 @@ struct Judged {
 const PASS_BYTES: usize = 32 << 20;
 /// More (B, T) a pass would save little: their batching outweighs the drawing of arrivals.
 const PASS_PAIRS: usize = 24;
+
+/// Someone who is given the rows as soon as they are ready, from any thread.
+pub trait Listener: Sync {
+    /// A stage begins that handles so many rows.
+    fn begin(&self, stage: Stage, rows: usize);
+
+    /// The stage has handled so many more.
+    fn advance(&self, rows: usize);
+
+    /// Rows are ready.
+    ///
+    /// Errors: they cannot be kept; the sweep ends.
+    fn ready(&self, rows: &[Row]) -> Result<(), InputError>;
+}
 
 impl<'a> Sweep<'a> {
     /// Prepares a sweep.

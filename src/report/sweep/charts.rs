@@ -63,8 +63,8 @@ impl<'a> SweepReport<'a> {
         let groups: Vec<(&str, Vec<Point>)> = match self.meeting() {
             None => vec![("configurations", of(&|_| true))],
             Some(_) => vec![
-                ("meets the SLO", of(&|row| row.meets_slo == Some(true))),
-                ("does not", of(&|row| row.meets_slo != Some(true))),
+                ("meets SLO", of(&|row| row.meets_slo == Some(true))),
+                ("misses it", of(&|row| row.meets_slo != Some(true))),
             ],
         };
         for (label, points) in groups.into_iter().filter(|(_, points)| !points.is_empty()) {
@@ -136,15 +136,18 @@ impl<'a> SweepReport<'a> {
     fn heat_map(&self, title: &str) -> HeatMap {
         let value = Axis::new("cost per million requests", Unit::Usd).log();
         HeatMap::new(title, value, format::money)
-            .subtitle(&self.about.headline)
-            .infeasible(format!("misses the SLO ({})", self.about.objective))
+            .subtitle(match self.about.objective.as_str() {
+                "" => self.about.headline.clone(),
+                objective => format!("{}; SLO: {objective}", self.about.headline),
+            })
+            .infeasible("misses the SLO")
     }
 
     fn ringed(&self, chart: HeatMap, place: impl Fn(Setting) -> Option<(usize, usize)>) -> HeatMap {
         match self.reference().and_then(|row| place(row.setting).map(|at| (at, row.setting))) {
             Some(((row, column), setting)) => {
                 let kind = if self.best.is_some() { self.best_kind() } else { "fastest" };
-                chart.best(row, column, format!("the {kind}: {}", name(setting)))
+                chart.best(row, column, format!("the {kind}")).note(format!("The {kind}: {}", name(setting)))
             }
             None => chart,
         }
@@ -171,7 +174,7 @@ impl<'a> SweepReport<'a> {
         let axis = |by: &str| Axis::new(by, unit.clone()).log();
         Scatter::new(format!("{what}: predicted against simulated"), axis("simulated"), axis("predicted"))
             .subtitle(format!("{} model; largest difference {worst}", self.about.model))
-            .group(Group::new("configurations", points.collect()))
+            .group(Group::new("one setting", points.collect()))
             .equality("equal")
     }
 }
