@@ -181,8 +181,8 @@ impl<P: Policy, L: Platform> State<P, L> {
 
     fn review(&mut self) {
         if let Some(times) = self.policy.review(self.next_review) {
+            self.platform.renew(times.init);
             self.service.change(times);
-            self.platform.renew();
         }
         let next = self.policy.next_review();
         assert!(next > self.next_review, "a policy's next review must be later than the last");

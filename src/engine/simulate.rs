@@ -142,7 +142,7 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }
         Environments::Pool(pool) => {
-            let settings = PoolSettings { init: pool.init + model_init, ..pool.clone() };
+            let settings = PoolSettings { model_init, ..pool.clone() };
             let platform = LambdaPool::new(settings, streams);
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }

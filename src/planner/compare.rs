@@ -252,7 +252,7 @@ fn beside(
     let platform: Box<dyn Platform + Send> = match &scenario.platform.environments {
         Environments::AlwaysWarm => Box::new(Warm::default()),
         Environments::Pool(pool) => {
-            let settings = PoolSettings { init: pool.init + times.init, ..pool.clone() };
+            let settings = PoolSettings { model_init: times.init, ..pool.clone() };
             Box::new(LambdaPool::new(settings, streams))
         }
     };

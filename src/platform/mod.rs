@@ -50,8 +50,9 @@ pub trait Platform {
     /// Asks for an invocation that serves for `service`. Calls come in the order of time.
     fn invoke(&mut self, now: Time, service: Span) -> Admission;
 
-    /// The function changes (another memory size): every environment is replaced.
-    fn renew(&mut self);
+    /// The function changes (another memory size): every environment is replaced, and loading the model
+    /// takes `model_init` from now on.
+    fn renew(&mut self, model_init: Span);
 
     /// The load after the last invocation.
     fn load(&self) -> Load;

@@ -61,7 +61,7 @@ impl Platform for Warm {
         Admission::Started { init: Span::ZERO, capacity: Capacity::OnDemand }
     }
 
-    fn renew(&mut self) {}
+    fn renew(&mut self, _model_init: Span) {}
 
     fn load(&self) -> Load {
         self.running.load()

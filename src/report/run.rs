@@ -232,7 +232,7 @@ impl RunReport<'_> {
         }
         let plain = |name: &str, value: String| vec![name.to_owned(), value];
         if let Some(HoursOver { hours, over, .. }) = self.hours_over() {
-            rows.push(plain("hours over the SLO", format!("{over} of {hours}")));
+            rows.push(plain("hours over the SLO / all", format!("{over} / {hours}")));
         }
         if let Some(Plans { plans, early, memory_changes }) = self.plans() {
             rows.push(plain("plans / early / new memory", format!("{plans} / {early} / {memory_changes}")));

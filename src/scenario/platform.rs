@@ -28,7 +28,7 @@ pub struct LambdaSpec {
 pub enum Environments {
     /// The paper's assumption: always enough warm ones.
     AlwaysWarm,
-    /// A pool; its `init` is the runtime's alone, to which the model's is added.
+    /// A pool; the profile says how long its model takes to load.
     Pool(PoolSettings),
 }
 
@@ -121,7 +121,8 @@ fn environments(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<
     Ok(match cold {
         false => Environments::AlwaysWarm,
         true => Environments::Pool(PoolSettings {
-            init,
+            runtime_init: init,
+            model_init: Span::ZERO,
             keep_alive,
             reuse,
             concurrency,

@@ -43,8 +43,10 @@ pub struct RateLimit {
 /// The settings of a pool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolSettings {
-    /// Initialisation of a new environment: the runtime's and the model's.
-    pub init: Span,
+    /// Initialisation of a new environment's runtime.
+    pub runtime_init: Span,
+    /// Loading the model after that.
+    pub model_init: Span,
     /// How long an idle environment stays.
     pub keep_alive: KeepAlive,
     /// Which idle environment serves next.
@@ -136,7 +138,11 @@ impl Platform for LambdaPool {
             (environment, Span::ZERO, Capacity::OnDemand)
         } else if self.scaling.take(now) {
             self.next_environment += 1;
-            (self.next_environment - 1, self.settings.init, Capacity::OnDemand)
+            (
+                self.next_environment - 1,
+                self.settings.runtime_init + self.settings.model_init,
+                Capacity::OnDemand,
+            )
         } else {
             return Admission::Throttled;
         };
@@ -144,7 +150,8 @@ impl Platform for LambdaPool {
         Admission::Started { init, capacity }
     }
 
-    fn renew(&mut self) {
+    fn renew(&mut self, model_init: Span) {
+        self.settings.model_init = model_init;
         self.first_current = self.next_environment;
         self.idle.clear();
     }
@@ -165,7 +172,8 @@ mod tests {
     fn settings() -> PoolSettings {
         let free = RateLimit { burst: 1_000_000, tokens: 1_000_000, period: Span::from_secs(1) };
         PoolSettings {
-            init: Span(50),
+            runtime_init: Span(30),
+            model_init: Span(20),
             keep_alive: KeepAlive::Fixed(Span(100)),
             reuse: Reuse::MostRecent,
             concurrency: 2,
@@ -225,7 +233,8 @@ mod tests {
     fn a_renewed_function_has_no_warm_environment() {
         let mut pool = pool(settings());
         assert_eq!(pool.invoke(Time(0), Span(10)), COLD);
-        pool.renew(); // while it runs
-        assert_eq!(pool.invoke(Time(60), Span(10)), COLD);
+        pool.renew(Span(7)); // while it runs
+        let cold = Admission::Started { init: Span(37), capacity: Capacity::OnDemand };
+        assert_eq!(pool.invoke(Time(60), Span(10)), cold);
     }
 }
