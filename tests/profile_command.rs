@@ -90,4 +90,58 @@ mod measured {
         let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
         assert!(said.contains("more than any memory size asked for"), "{said}");
     }
+
+    /// The chain a user goes through: profile the model, plan on what was measured, run what was planned.
+    #[test]
+    fn a_measured_profile_is_planned_on_and_what_was_planned_is_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let limit = ["--time-limit", "1s", "--precision", "5", "--batch", "1,8", "--memory", "512,1769"];
+        sim().args(["profile", MLP]).args(limit).arg("--out").arg(at("mlp.toml")).assert().success();
+        assert!(std::fs::read_to_string(at("mlp.svg")).unwrap().contains("512 MB"));
+        let scenario = r#"
+            name = "chain"
+            [workload]
+            kind = "poisson"
+            rate = 200.0
+            requests = 20000
+            [profile]
+            file = "mlp.toml"
+            [platform]
+            kind = "lambda"
+            book = "aws-2026"
+            memory_mb = 512
+            cold_starts = false
+            [policy]
+            kind = "unbatched"
+            [slo]
+            percentile = 95
+            latency = "100ms"
+            [sweep]
+            memory_mb = [512, 1769]
+            batch = [1, 2, 4, 8]
+            timeout = { from = "10ms", to = "80ms", step = "10ms" }
+        "#;
+        std::fs::write(at("chain.toml"), scenario).unwrap();
+        let json = |arguments: &[&str]| {
+            let mut command = sim();
+            command.args(arguments).arg(at("chain.toml")).arg("--out").arg(at("out"));
+            let done = command.args(["--json", "--quiet", "--no-charts"]).assert().success();
+            serde_json::from_slice::<serde_json::Value>(&done.get_output().stdout).unwrap()
+        };
+        let plan = json(&["plan"]);
+        let best = &plan["recommended"];
+        assert!(best["simulated"]["latency_s"]["p95"].as_f64().unwrap() <= 0.1, "{plan:#}");
+        let settings = [
+            format!("platform.memory_mb={}", best["memory_mb"]),
+            "policy.kind=batch".to_owned(),
+            format!("policy.batch={}", best["batch"]),
+            format!("policy.timeout={}s", best["timeout_s"]),
+        ];
+        let arguments = settings.iter().flat_map(|setting| ["--set", setting]);
+        let run = json(&["run"].into_iter().chain(arguments).collect::<Vec<_>>());
+        // The same scenario and seed: what the plan's check saw is what the run shows.
+        assert_eq!(run["simulated"]["latency_s"], best["simulated"]["latency_s"]);
+        assert_eq!(run["simulated"]["cost_usd"], best["simulated"]["cost_usd"]);
+    }
 }

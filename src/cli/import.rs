@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::OutputArgs;
 use crate::error::InputError;
 use crate::profile::file;
 use crate::profile::import::lambda_logs::BatchSize;
 use crate::profile::import::{Observations, lambda_logs, power_tuning, raw_csv};
+use crate::report;
 
 /// Turn real measurements into a profile
 #[derive(Debug, Args)]
@@ -67,6 +69,8 @@ struct Common {
     /// Where to write the profile
     #[arg(long, short, value_name = "FILE", default_value = "profile.toml")]
     out: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Reads the files, writes the profile and says what was skipped on standard error.
@@ -103,9 +107,10 @@ pub fn run(args: &ImportArgs) -> Result<(), InputError> {
     let (profile, measurement) = all.profile(&common.model, &names.join(", "))?;
     file::write(&profile, &measurement, &common.out)?;
     for note in &measurement.notes {
-        eprintln!("{note}");
+        common.output.note(note);
     }
+    common.output.profile_written(&profile, &common.out)?;
     let (rows, columns) = (profile.memory_mb.len(), profile.batch.len());
-    eprintln!("wrote {} ({rows} memory sizes, {columns} batch sizes)", common.out.display());
-    Ok(())
+    let text = format!("{}: {rows} memory sizes, {columns} batch sizes\n", profile.model);
+    common.output.show(&report::profile::json(&profile), &text)
 }

@@ -21,6 +21,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::InputError;
 use crate::planner::predict::Model;
+use crate::profile::Profile;
+use crate::report;
 use crate::scenario::Scenario;
 
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
@@ -102,6 +104,15 @@ impl OutputArgs {
         if !self.quiet {
             eprintln!("{text}");
         }
+    }
+
+    /// A profile was written to `file`: its chart follows, unless charts were declined, and both are named.
+    fn profile_written(&self, profile: &Profile, file: &Path) -> Result<(), InputError> {
+        self.note(&format!("wrote {}", file.display()));
+        if !self.no_charts {
+            self.note(&format!("wrote {}", report::profile::write_chart(profile, file)?.display()));
+        }
+        Ok(())
     }
 
     /// The result on standard output: the JSON if it was asked for, else the text for people.

@@ -6,19 +6,24 @@ use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets::NOTHING};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::OutputArgs;
 use crate::error::InputError;
 use crate::profile::file;
 use crate::profiler::input::Given;
 use crate::profiler::runtime::Runtime;
 use crate::profiler::worker::{self, Starter};
 use crate::profiler::{self, Cells, FixedBatch, Options, Profiled, Shares, clock};
+use crate::report;
 use crate::units::Span;
 
 /// The hidden subcommand that [`run_worker`] serves.
 pub const WORKER: &str = "profile-worker";
 
+const THREADS: &str = "The most threads to measure with; more than one matters above 1769 MB only [default: 2, or 1 on one core]";
+
 /// Measure a model's service times by batch size and memory size
 #[derive(Debug, Args)]
+#[command(mut_arg("threads", |threads| threads.help(THREADS)))]
 pub struct ProfileArgs {
     /// The ONNX file
     model: PathBuf,
@@ -28,9 +33,6 @@ pub struct ProfileArgs {
     /// Memory sizes of the function [MB]
     #[arg(long, value_delimiter = ',', default_value = "512,1024,1769,3008", value_parser = sizes)]
     memory: Vec<Sizes>,
-    /// The most threads to measure with; more than one matters above 1769 MB only [default: 2, or 1 on one core]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
-    threads: Option<u32>,
     /// Half width of the median's 95 % interval to reach [%]
     #[arg(long, default_value = "2", value_parser = percent)]
     precision: f64,
@@ -61,6 +63,8 @@ pub struct ProfileArgs {
     /// Where to write the profile [default: the model's name with .toml, here]
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,7 +80,7 @@ struct Sizes(u32, u32);
 /// Measures, writes the profile and shows it. Progress goes to standard error, a bar only on a terminal.
 pub fn run(args: &ProfileArgs) -> Result<(), InputError> {
     let options = options(args)?;
-    let bar = ProgressBar::new(0);
+    let bar = if args.output.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("a valid template");
     bar.set_style(style);
     let mut progress = |done: usize, all: usize, what: &str| {
@@ -90,12 +94,11 @@ pub fn run(args: &ProfileArgs) -> Result<(), InputError> {
     let name = format!("{}.toml", profiled.profile.model);
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(name));
     file::write(&profiled.profile, &profiled.measurement, &out)?;
-    println!("{}", summary(&profiled));
     for warning in &profiled.warnings {
-        eprintln!("warning: {warning}");
+        args.output.note(&format!("warning: {warning}"));
     }
-    eprintln!("wrote {}", out.display());
-    Ok(())
+    args.output.profile_written(&profiled.profile, &out)?;
+    args.output.show(&report::profile::json(&profiled.profile), &format!("{}\n", summary(&profiled)))
 }
 
 /// The worker's side of the hidden subcommand.
@@ -106,7 +109,7 @@ pub fn run_worker() -> Result<(), InputError> {
 fn options(args: &ProfileArgs) -> Result<Options, InputError> {
     let program = std::env::current_exe().map_err(|e| InputError::io("this program", &e))?;
     let cores = clock::cores();
-    let threads = args.threads.map_or(cores.min(2), |threads| threads as usize);
+    let threads = args.output.threads.unwrap_or(cores.min(2)).max(1);
     if threads > cores {
         let message = format!("{threads} threads on {cores} cores cannot be measured");
         return Err(InputError::new("--threads", message).help(format!("give at most {cores}")));

@@ -14,6 +14,8 @@ use crate::error::InputError;
 use crate::outcome::Simulation;
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
+use crate::scenario::workload::{Source, Workload};
+use crate::units::Span;
 
 /// Scales from 2^-REACH to 2^REACH are looked at.
 const REACH: i32 = 10;
@@ -46,7 +48,7 @@ pub struct MaxRate {
 pub enum End {
     /// The SLO, beyond the scale.
     Slo,
-    /// The search: larger scales were not tried.
+    /// The search: larger scales were not simulated.
     Search,
 }
 
@@ -86,10 +88,12 @@ fn by_prediction(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate
             let end = End::Slo;
             return Ok(MaxRate { scale: None, end, ranges, simulation: None, simulated: count });
         };
+        let reach = affordable(&scenario.workload).min(2_f64.powi(REACH));
+        let end = if scale >= reach { End::Search } else { End::Slo };
+        let scale = scale.min(reach);
         let (simulation, verdict) = simulated(scenario, constraint, scale)?;
         count += 1;
         if verdict.meets() || count > 5 {
-            let end = if scale >= 2_f64.powi(REACH) { End::Search } else { End::Slo };
             let confirmed = verdict.meets().then_some(scale);
             let simulation = Some((simulation, verdict));
             return Ok(MaxRate { scale: confirmed, end, ranges, simulation, simulated: count });
@@ -98,6 +102,19 @@ fn by_prediction(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate
         asked.share = (asked.share + (verdict.late - verdict.allowed).max(0.0)).min(1.0);
         asked.budget *= (verdict.budget / verdict.cost).min(1.0);
     }
+}
+
+/// The scale at which a simulation would have [`MOST_REQUESTS`], of a workload with known processes.
+fn affordable(workload: &Workload) -> f64 {
+    if workload.requests.is_some() {
+        return f64::INFINITY; // as many at any rate
+    }
+    let seconds = workload.duration.map_or(0.0, Span::as_secs_f64);
+    let expected = match &workload.source {
+        Source::Process(map) => map.rate() * seconds,
+        _ => parts(workload).iter().flatten().map(|part| part.requests).sum(),
+    };
+    MOST_REQUESTS as f64 / expected
 }
 
 /// How far a range is from the scenario's own rate, on a logarithmic scale; those below come first.

@@ -108,14 +108,14 @@ pub struct Row {
     pub times: Times,
     /// With one thread.
     pub single: Reply,
-    /// Mean times [s] under a quota, by memory size, where that was asked for.
+    /// Times [s] under a quota, medians of windows' means, by memory size, where that was asked for.
     pub enforced_s: Vec<f64>,
 }
 
 /// How often a busy loop may miss its share before a quota is refused.
 const MISSED: f64 = 0.10;
-/// Back-to-back work under a quota lasts at least twenty periods [s].
-const STEADY_S: f64 = 2.0;
+/// A window of back-to-back work under a quota lasts at least ten periods [s].
+const STEADY_S: f64 = 1.0;
 
 /// Measures. `progress` is told what is being measured, with the number done and the number of all measurements.
 pub fn profile(
@@ -226,7 +226,8 @@ impl Bench<'_> {
         let threads =
             if share(memory_mb) > 1.0 && times.several_s.0 < times.single_s { times.several_s.1 } else { 1 };
         let quota = self.quota(share(memory_mb).min(threads as f64))?;
-        Ok(self.ask(batch, threads, Measure::BackToBack(STEADY_S), Some(&quota))?.wall_s[0])
+        let reply = self.ask(batch, threads, Measure::BackToBack(STEADY_S), Some(&quota))?;
+        Ok(crate::profile::import::median(&reply.wall_s))
     }
 
     fn quota(&self, share: f64) -> Result<Quota, InputError> {
@@ -285,12 +286,4 @@ impl Bench<'_> {
         InputError::new(&self.file, format!("cannot be run: {short}"))
             .help("check --input, or try the other runtime (--runtime onnxruntime)")
     }
-}
-
-/// The profile's curves for a chart: for each memory size its name and (batch, service time [s]).
-pub fn chart_series(profile: &Profile) -> Vec<(String, Vec<(f64, f64)>)> {
-    let points =
-        |row: &Vec<f64>| profile.batch.iter().map(|b| f64::from(*b)).zip(row.iter().copied()).collect();
-    let rows = profile.memory_mb.iter().zip(&profile.service_s);
-    rows.map(|(memory, row)| (format!("{memory} MB"), points(row))).collect()
 }

@@ -5,9 +5,16 @@ use std::path::{Path, PathBuf};
 /// CPU time a group may use is renewed every so long [us]; Linux's default and what Lambda's documentation implies.
 const PERIOD_US: u64 = 100_000;
 
-/// A control group with a CPU quota. Removed when dropped.
+/// A control group with a CPU quota, and beside it one that gets only what nobody else wants.
 #[derive(Debug)]
 pub struct Quota {
+    limited: Group,
+    rest: Group,
+}
+
+/// A control group. Removed when dropped.
+#[derive(Debug)]
+struct Group {
     folder: PathBuf,
 }
 
@@ -37,23 +44,39 @@ impl Quota {
     }
 
     fn below(parent: &Path, version: Version, share: f64) -> Result<Quota, String> {
-        let folder = parent.join(format!("batchsim-{}", std::process::id()));
-        std::fs::create_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let quota = Quota { folder };
+        let limited = Group::new(parent, "limited")?;
+        let rest = Group::new(parent, "rest")?;
         let allowed = (share * PERIOD_US as f64).round() as u64;
         match version {
             Version::One => {
-                quota.write("cpu.cfs_period_us", &PERIOD_US.to_string())?;
-                quota.write("cpu.cfs_quota_us", &allowed.to_string())?;
+                limited.write("cpu.cfs_period_us", &PERIOD_US.to_string())?;
+                limited.write("cpu.cfs_quota_us", &allowed.to_string())?;
+                rest.write("cpu.shares", "2")?;
             }
-            Version::Two => quota.write("cpu.max", &format!("{allowed} {PERIOD_US}"))?,
+            Version::Two => {
+                limited.write("cpu.max", &format!("{allowed} {PERIOD_US}"))?;
+                rest.write("cpu.weight", "1")?;
+            }
         }
-        Ok(quota)
+        Ok(Quota { limited, rest })
     }
 
     /// Puts a process under the quota.
     pub fn admit(&self, process: u32) -> Result<(), String> {
-        self.write("cgroup.procs", &process.to_string())
+        self.limited.write("cgroup.procs", &process.to_string())
+    }
+
+    /// Lets a process have what of the cores the quota leaves.
+    pub fn leave_the_rest_to(&self, process: u32) -> Result<(), String> {
+        self.rest.write("cgroup.procs", &process.to_string())
+    }
+}
+
+impl Group {
+    fn new(parent: &Path, name: &str) -> Result<Group, String> {
+        let folder = parent.join(format!("batchsim-{name}-{}", std::process::id()));
+        std::fs::create_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        Ok(Group { folder })
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), String> {
@@ -62,7 +85,7 @@ impl Quota {
     }
 }
 
-impl Drop for Quota {
+impl Drop for Group {
     fn drop(&mut self) {
         // Its processes have ended; a group that cannot be removed holds nothing and harms nothing.
         let _ = std::fs::remove_dir(&self.folder);

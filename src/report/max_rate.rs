@@ -64,7 +64,7 @@ impl MaxRateReport<'_> {
                 format!("Carries up to {} times the arrival rate within the SLO.\n", format::number(scale))
             }
             (Some(scale), End::Search) => format!(
-                "Carries {} times the arrival rate and more: larger rates were not tried.\n",
+                "Carries {} times the arrival rate and more: larger rates were not simulated.\n",
                 format::number(scale)
             ),
         });

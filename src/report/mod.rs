@@ -12,6 +12,7 @@ pub mod format;
 pub mod html;
 pub mod max_rate;
 pub mod plan;
+pub mod profile;
 pub mod run;
 pub mod sweep;
 pub mod table;
