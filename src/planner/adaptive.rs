@@ -11,7 +11,7 @@ use crate::fitting::{Counts, Observed, fit_window};
 use crate::numeric::matrix::Matrix;
 use crate::numeric::streams::Streams;
 use crate::outcome::Simulation;
-use crate::policy::adaptive::{Adaptive, Decision, Outlook, Planner, Proposal, Proposals, Settings};
+use crate::policy::adaptive::{Adaptive, Decision, Outlook, Planner, Proposal, Proposals, Settings, Target};
 use crate::policy::batch::Batch;
 use crate::policy::forecast::Forecast;
 use crate::profile::Profile;
@@ -40,6 +40,13 @@ pub fn simulate<O: Observer + Send>(
     let space = Space::new(grid, &scenario.profile, &scenario.platform.tariff)
         .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
     let setting = scenario.setting();
+    let largest = scenario.largest_batch(setting);
+    let times = scenario
+        .profile
+        .at(setting.memory, largest)
+        .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
+    let allowed = 1.0 - constraint.share;
+    let target = scenario.slo.latency.filter(|_| allowed > 0.0).map(|latency| Target { latency, allowed });
     let policy = |streams: Streams| {
         let future = match settings.forecast {
             Forecast::Oracle => {
@@ -47,10 +54,9 @@ pub fn simulate<O: Observer + Send>(
             }
             Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
         };
-        let largest = scenario.largest_batch(setting);
         let planner = planner(space.clone(), constraint, scenario.profile.clone(), largest);
         let start = Batch { batch: setting.batch, timeout: setting.timeout };
-        Ok(Adaptive::new(settings, setting.memory, start, future, planner))
+        Ok(Adaptive::new(settings, times.clone(), start, target, future, planner))
     };
     let (simulation, policy) = simulate_with(scenario, observer, policy)?;
     Ok((simulation, policy.decisions().to_vec()))
@@ -61,6 +67,8 @@ pub fn simulate<O: Observer + Send>(
 pub fn planner(space: Space, constraint: Constraint, profile: Profile, largest: u32) -> Planner {
     Box::new(move |outlook| {
         let process = process(outlook);
+        let share = 1.0 - (1.0 - constraint.share) / outlook.caution;
+        let constraint = Constraint { share, ..constraint };
         let proposal = |(Choice { setting, cost, latency }, meets)| {
             let times = profile.at(setting.memory, largest).expect("the space lies in the profile");
             let score = if constraint.latency.is_some() && meets { cost } else { latency };

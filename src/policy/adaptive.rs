@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::batch::Batch;
 use super::forecast::{Forecast, Smoothing};
+use super::lateness::Lateness;
 use super::{Buffer, Dispatch, Policy};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span, Time};
@@ -28,6 +29,15 @@ pub struct Settings {
     pub early: Option<f64>,
 }
 
+/// A latency objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Target {
+    /// A request that takes longer is late.
+    pub latency: Span,
+    /// The share of requests that may be late, above zero.
+    pub allowed: f64,
+}
+
 /// How far the rate may be off the forecast.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Margin {
@@ -46,6 +56,8 @@ pub struct Outlook<'a> {
     pub rate: f64,
     /// The plan must also hold at `rate / (1 + margin)` and `rate (1 + margin)`.
     pub margin: f64,
+    /// The share of late requests that the plan may expect is the allowed one divided by this.
+    pub caution: f64,
     /// The memory size now.
     pub memory: MemoryMb,
 }
@@ -97,6 +109,8 @@ pub struct Decision {
     pub forecast: f64,
     /// The margin about it.
     pub margin: f64,
+    /// What the allowed share of late requests was divided by.
+    pub caution: f64,
     /// The memory size from now on.
     pub memory: MemoryMb,
     /// Batch and timeout from now on.
@@ -114,6 +128,10 @@ pub struct Adaptive {
     buffer: Batch,
     memory: MemoryMb,
     watch: Watch,
+    lateness: Option<Lateness>,
+    /// Cautions that would have done in the last periods.
+    cautions: VecDeque<f64>,
+    caution: f64,
     /// Arrivals by second of the whole run, for the oracle only.
     future: Vec<u32>,
     /// Rates of the periods that are over.
@@ -126,6 +144,7 @@ pub struct Adaptive {
     planned: Option<f64>,
     next_period: Time,
     next_review: Time,
+    last_plan: Time,
     decisions: Vec<Decision>,
 }
 
@@ -138,14 +157,20 @@ const RECENT_S: usize = 300;
 const ERRORS: usize = 168;
 const FEWEST_ERRORS: usize = 6;
 const FIRST_MARGIN: f64 = 0.1;
+/// The caution before there is anything to learn it from, and the bounds of what is learnt.
+const FIRST_CAUTION: f64 = 2.0;
+const FEWEST_CAUTIONS: usize = 24;
+const CAUTIONS: (f64, f64) = (1.0, 5.0);
 
 impl Adaptive {
-    /// Starts with a memory size and a buffer; the first plan is made after one period. `future` are the arrivals
-    /// by second of the whole run, which only the oracle looks at.
+    /// Starts with a function and a buffer; the first plan is made after one period. `target` is what requests are
+    /// late by; without one nothing is learnt of it. `future` are the arrivals by second of the whole run, which
+    /// only the oracle looks at.
     pub fn new(
         settings: Settings,
-        memory: MemoryMb,
+        times: ServiceTimes,
         buffer: Batch,
+        target: Option<Target>,
         future: Vec<u32>,
         planner: Planner,
     ) -> Adaptive {
@@ -156,7 +181,10 @@ impl Adaptive {
             settings,
             planner,
             buffer,
-            memory,
+            memory: times.memory,
+            lateness: target.map(|target| Lateness::new(target, times)),
+            cautions: VecDeque::new(),
+            caution: FIRST_CAUTION,
             future,
             past: Vec::new(),
             smoothing: Smoothing::new(periods),
@@ -165,6 +193,7 @@ impl Adaptive {
             planned: None,
             next_period,
             next_review: next_period,
+            last_plan: Time::ZERO,
             decisions: Vec::new(),
         };
         adaptive.next_review = adaptive.following(Time::ZERO);
@@ -179,7 +208,9 @@ impl Adaptive {
     fn following(&self, now: Time) -> Time {
         match (self.settings.early, self.settings.forecast) {
             (Some(_), Forecast::Last | Forecast::Yesterday | Forecast::Smoothing) => {
-                self.next_period.min(now + CHECK)
+                // What is compared with the planned rate must all have come since that was planned.
+                let fresh = self.last_plan + Span::from_secs(RECENT_S as u64);
+                self.next_period.min(fresh.max(now + CHECK))
             }
             _ => self.next_period,
         }
@@ -200,17 +231,31 @@ impl Adaptive {
         }
         self.past.push(rate);
         self.smoothing.observe(rate);
+        self.learn_caution();
+    }
+
+    /// Late requests were `late` times as many as allowed: with a caution `late` times as large there would have
+    /// been about as many as allowed.
+    fn learn_caution(&mut self) {
+        let Some(late) = self.lateness.as_mut().and_then(Lateness::take) else { return };
+        if self.decisions.is_empty() || self.settings.margin != Margin::Learnt {
+            return;
+        }
+        let (least, most) = CAUTIONS;
+        self.cautions.push_back((late * self.caution).clamp(least, most));
+        if self.cautions.len() > ERRORS {
+            self.cautions.pop_front();
+        }
+        if self.cautions.len() >= FEWEST_CAUTIONS {
+            self.caution = quantile(&self.cautions, 0.98);
+        }
     }
 
     fn margin(&self) -> f64 {
         match self.settings.margin {
             Margin::Fixed(share) => share,
             Margin::Learnt if self.errors.len() < FEWEST_ERRORS => FIRST_MARGIN,
-            Margin::Learnt => {
-                let mut errors: Vec<f64> = self.errors.iter().copied().collect();
-                errors.sort_by(f64::total_cmp);
-                errors[(errors.len() * 9).div_ceil(10) - 1].exp() - 1.0
-            }
+            Margin::Learnt => quantile(&self.errors, 0.9).exp() - 1.0,
         }
     }
 
@@ -262,7 +307,11 @@ impl Adaptive {
         rate: f64,
         margin: f64,
     ) -> Option<ServiceTimes> {
-        let outlook = Outlook { counts, rate, margin, memory: self.memory };
+        let caution = match self.settings.margin {
+            Margin::Fixed(_) => 1.0,
+            Margin::Learnt => self.caution,
+        };
+        let outlook = Outlook { counts, rate, margin, caution, memory: self.memory };
         let Proposals { best, stay } = (self.planner)(&outlook);
         let worth = |stay: &Proposal| {
             let saves = best.score < stay.score * (1.0 - self.settings.hysteresis);
@@ -277,12 +326,17 @@ impl Adaptive {
         self.buffer = chosen.buffer;
         let changed = chosen.times.memory != self.memory;
         self.memory = chosen.times.memory;
+        self.last_plan = time;
+        if let Some(lateness) = &mut self.lateness {
+            lateness.times = chosen.times.clone();
+        }
         self.decisions.push(Decision {
             time,
             reason,
             measured,
             forecast: rate,
             margin,
+            caution,
             memory: self.memory,
             buffer: self.buffer,
             meets: chosen.meets,
@@ -296,7 +350,11 @@ impl Policy for Adaptive {
     #[inline]
     fn joined(&mut self, buffer: Buffer) -> Dispatch {
         self.watch.count(buffer.now);
-        self.buffer.joined(buffer)
+        let dispatch = self.buffer.joined(buffer);
+        if let Some(lateness) = &mut self.lateness {
+            lateness.joined(buffer, dispatch);
+        }
+        dispatch
     }
 
     fn next_review(&self) -> Time {
@@ -313,6 +371,13 @@ impl Policy for Adaptive {
 
 fn seconds(span: Span) -> usize {
     (span.0 / SECOND).max(1) as usize
+}
+
+/// The smallest value that a share `q` of the values do not exceed.
+fn quantile(values: &VecDeque<f64>, q: f64) -> f64 {
+    let mut sorted: Vec<f64> = values.iter().copied().collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[((q * sorted.len() as f64).ceil() as usize).max(1) - 1]
 }
 
 fn mean(counts: &[u32]) -> f64 {

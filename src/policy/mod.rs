@@ -7,6 +7,7 @@
 pub mod adaptive;
 pub mod batch;
 pub mod forecast;
+pub mod lateness;
 pub mod mark;
 pub mod scheduled;
 
