@@ -1,6 +1,7 @@
 //! The command line: arguments, and one file a subcommand.
 
 mod compare;
+mod diff;
 mod fit;
 pub mod import;
 mod merge;
@@ -49,6 +50,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Put the shards of a sweep together.
     Merge(merge::MergeArgs),
+    /// Say how two runs, or two sweeps, differ, and whether beyond their confidence intervals.
+    Diff(diff::DiffArgs),
     /// Fit arrival processes to a trace and say how good they are.
     Fit(fit::FitArgs),
     /// Look at, make and convert traces.
@@ -106,13 +109,17 @@ impl OutputArgs {
 
     /// The result on standard output: the JSON if it was asked for, else the text for people.
     fn show(&self, json: &str, text: &str) -> Result<(), InputError> {
-        let result = if self.json { json } else { text };
-        let mut out = std::io::stdout().lock();
-        match out.write_all(result.as_bytes()).and_then(|()| out.flush()) {
-            // The reader of a pipe has seen enough.
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.map_err(|e| InputError::io("standard output", &e)),
-        }
+        print(if self.json { json } else { text })
+    }
+}
+
+/// Writes to standard output.
+fn print(text: impl AsRef<[u8]>) -> Result<(), InputError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+        // The reader of a pipe has seen enough.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|e| InputError::io("standard output", &e)),
     }
 }
 
@@ -150,6 +157,7 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::ProfileWorker => profile::run_worker().map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Trace(args) => trace::run(&args),
     }

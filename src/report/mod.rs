@@ -6,6 +6,7 @@
 
 pub mod chart;
 pub mod compare;
+pub mod diff;
 pub mod files;
 pub mod fit;
 pub mod format;

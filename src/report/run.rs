@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::chart::{Axis, BarChart, Chart, LineChart, Panel, Series, Unit};
 use super::files::write_atomically;
@@ -65,6 +66,7 @@ struct Summary<'a> {
     replications: u32,
     warmup_s: f64,
     notes: Vec<String>,
+    settings: &'a Json,
     simulated: &'a Simulated,
     predicted: Option<&'a Predicted>,
     error: Option<RelativeError>,
@@ -99,6 +101,7 @@ impl RunReport<'_> {
             replications: simulation.replications,
             warmup_s: scenario.warmup.as_secs_f64(),
             notes: self.notes(),
+            settings: &scenario.written,
             simulated: &simulation.simulated,
             predicted,
             error: predicted.map(|p| RelativeError::of(p, &simulation.simulated)),

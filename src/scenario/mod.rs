@@ -8,6 +8,8 @@ pub mod workload;
 
 use std::path::Path;
 
+use serde_json::Value as Json;
+
 use self::platform::LambdaSpec;
 use self::policy::PolicySpec;
 use self::slo::Slo;
@@ -46,6 +48,8 @@ pub struct Scenario {
     pub warmup: Span,
     /// Which CSV files `sim run` writes.
     pub output: Output,
+    /// The scenario as it was written, overrides included: what results say of their settings.
+    pub written: Json,
 }
 
 /// Which CSV files `sim run` writes.
@@ -109,6 +113,7 @@ impl Scenario {
             replications,
             warmup,
             output,
+            written: document.to_json(),
         })
     }
 
