@@ -22,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::InputError;
 use crate::planner::predict::Model;
+use crate::report::index;
 use crate::scenario::Scenario;
 
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
@@ -57,6 +58,9 @@ enum Command {
     /// Look at, make and convert traces.
     Trace(trace::TraceCommand),
 }
+
+/// Where results go unless `--out` says otherwise; its index.html links them.
+const OUTPUT: &str = "output";
 
 /// What every command that reads a scenario takes.
 #[derive(Debug, Args)]
@@ -100,6 +104,14 @@ impl OutputArgs {
         pool.map_err(|e| InputError::new("--threads", e.to_string()))
     }
 
+    /// Links the results below output/, if `folder` is one of them and pages are wanted.
+    fn index(&self, folder: &Path) -> Result<(), InputError> {
+        match folder.starts_with(OUTPUT) && !self.no_charts {
+            true => index::write(Path::new(OUTPUT)),
+            false => Ok(()),
+        }
+    }
+
     /// A remark on standard error.
     fn note(&self, text: &str) {
         if !self.quiet {
@@ -132,7 +144,7 @@ impl Common {
     }
 
     fn folder(&self, scenario: &Scenario) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| Path::new("output").join(&scenario.name))
+        self.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&scenario.name))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod files;
 pub mod fit;
 pub mod format;
 pub mod html;
+pub mod index;
 pub mod max_rate;
 pub mod plan;
 pub mod run;

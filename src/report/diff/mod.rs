@@ -102,30 +102,39 @@ fn kinds(path: &Path) -> Result<Vec<(Kind, PathBuf)>, InputError> {
     }
 }
 
-/// Reads a summary.json.
-///
-/// # Errors
-/// If it cannot be read, is no JSON or not a run's.
-pub fn read_run(path: &Path) -> Result<Value, InputError> {
-    let name = path.display().to_string();
-    let text = read(path)?;
-    let run: Value = serde_json::from_str(&text).map_err(|e| {
-        let line = text.lines().nth(e.line().saturating_sub(1)).unwrap_or("");
-        InputError::at_line(&name, e.line().max(1), line, format!("is no JSON: {e}"))
-    })?;
+fn read_run(path: &Path) -> Result<Value, InputError> {
+    let run = read_json(path)?;
     match run.pointer("/simulated/latency_s/p95") {
         Some(_) => Ok(run),
-        None => Err(InputError::new(name, "is not the summary.json of a run")
+        None => Err(InputError::new(path.display().to_string(), "is not the summary.json of a run")
             .help("`sim run S.toml` writes one; plans and comparisons have other files")),
     }
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// If it cannot be read or is no JSON.
+pub(super) fn read_json(path: &Path) -> Result<Value, InputError> {
+    let text = read(path)?;
+    serde_json::from_str(&text).map_err(|e| {
+        let line = text.lines().nth(e.line().saturating_sub(1)).unwrap_or("");
+        InputError::at_line(path.display().to_string(), e.line().max(1), line, format!("is no JSON: {e}"))
+    })
 }
 
 /// Reads a sweep.csv.
 ///
 /// # Errors
 /// If it cannot be read or is not a sweep's.
-pub fn read_sweep(path: &Path) -> Result<Vec<Row>, InputError> {
+pub(super) fn read_sweep(path: &Path) -> Result<Vec<Row>, InputError> {
     table::read_whole(&path.display().to_string(), &read(path)?)
+}
+
+/// The cheapest configuration that meets the SLO; the first of equals.
+pub(super) fn cheapest(rows: &[Row]) -> Option<&Row> {
+    let meeting = rows.iter().filter(|row| row.meets_slo == Some(true));
+    meeting.min_by(|a, b| a.figures().usd_per_million.total_cmp(&b.figures().usd_per_million))
 }
 
 fn read(path: &Path) -> Result<String, InputError> {

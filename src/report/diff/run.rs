@@ -78,10 +78,10 @@ const SIMULATED: [Known; 25] = [
     ("mean concurrency", "simulated.mean_concurrency", "", format::number),
     ("peak concurrency", "simulated.peak_concurrency", "", whole),
     ("cost of the run", "simulated.cost_usd", "", format::money),
-    ("of it, serving", "simulated.cost_components_usd.compute", "", format::money),
-    ("of it, initialisation", "simulated.cost_components_usd.initialisation", "", format::money),
-    ("of it, requests", "simulated.cost_components_usd.requests", "", format::money),
-    ("of it, provisioned", "simulated.cost_components_usd.provisioned", "", format::money),
+    ("cost of serving", "simulated.cost_components_usd.compute", "", format::money),
+    ("cost of initialisation", "simulated.cost_components_usd.initialisation", "", format::money),
+    ("cost of calls", "simulated.cost_components_usd.requests", "", format::money),
+    ("cost of provisioning", "simulated.cost_components_usd.provisioned", "", format::money),
     ("plans", "adaptive.plans", "", whole),
 ];
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{relative, signed_percent};
+use super::{cheapest, relative, signed_percent};
 use crate::report::format;
 use crate::report::plan::named;
 use crate::report::table::text_table;
@@ -93,8 +93,8 @@ impl SweepDiff {
             figures: columns.into_iter().filter(|column| column.compared > 0).collect(),
             meets_slo_only_in_a: only(|(_, a, b)| (a.meets_slo, b.meets_slo)),
             meets_slo_only_in_b: only(|(_, a, b)| (b.meets_slo, a.meets_slo)),
-            cheapest_in_a: cheapest(a.1),
-            cheapest_in_b: cheapest(b.1),
+            cheapest_in_a: cheapest(a.1).map(found),
+            cheapest_in_b: cheapest(b.1).map(found),
         }
     }
 
@@ -172,15 +172,13 @@ impl Column {
     }
 }
 
-fn cheapest(rows: &[Row]) -> Option<Cheapest> {
-    let meeting = rows.iter().filter(|row| row.meets_slo == Some(true));
-    let best = meeting.min_by(|a, b| a.figures().usd_per_million.total_cmp(&b.figures().usd_per_million))?;
+fn found(best: &Row) -> Cheapest {
     let Setting { memory, batch, timeout } = best.setting;
-    Some(Cheapest {
+    Cheapest {
         memory_mb: memory.0,
         batch,
         timeout_s: timeout.as_secs_f64(),
         usd_per_million: best.figures().usd_per_million,
         setting: best.setting,
-    })
+    }
 }
