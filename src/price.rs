@@ -147,7 +147,8 @@ impl Book {
         Book::from_document(&Document::read(path)?)
     }
 
-    fn from_document(document: &Document) -> Result<Book, InputError> {
+    /// Reads a book from a document.
+    pub fn from_document(document: &Document) -> Result<Book, InputError> {
         let root = document.root();
         root.optional("region");
         let name = root.required("name")?.str()?.to_owned();

@@ -4,12 +4,14 @@ mod compare;
 mod diff;
 mod fit;
 pub mod import;
+mod manual;
 mod merge;
 mod plan;
 #[cfg(feature = "profiler")]
 pub mod profile;
 mod progress;
 mod run;
+mod schema;
 mod sweep;
 mod trace;
 mod trace_args;
@@ -18,7 +20,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::InputError;
 use crate::planner::predict::Model;
@@ -27,7 +29,7 @@ use crate::scenario::Scenario;
 
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
 #[derive(Debug, Parser)]
-#[command(name = "sim", version, propagate_version = true)]
+#[command(name = "sim", version = env!("SIM_VERSION"), propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,6 +59,12 @@ enum Command {
     Fit(fit::FitArgs),
     /// Look at, make and convert traces.
     Trace(trace::TraceCommand),
+    /// Print the JSON Schema of a kind of file, by which editors complete and check it.
+    Schema(schema::SchemaArgs),
+    /// Print the completions of a shell.
+    Completions(manual::CompletionsArgs),
+    /// Write the manual's pages.
+    Man(manual::ManArgs),
 }
 
 /// Where results go unless `--out` says otherwise; its index.html links them.
@@ -172,5 +180,8 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Diff(args) => diff::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Man(args) => manual::man(&args, Cli::command()),
     }
 }

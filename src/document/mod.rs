@@ -4,6 +4,8 @@
 //! refuses the fields nobody asked for and suggests the nearest name. `--set` overrides are merged in
 //! before anything is read and are named in errors like a file of their own.
 
+pub mod asked;
+pub mod schema;
 mod section;
 
 use std::ops::Range;
@@ -13,6 +15,7 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use self::asked::{Questions, Record};
 pub use self::section::{Section, Value};
 use crate::error::{Excerpt, InputError};
 
@@ -22,6 +25,7 @@ pub struct Document {
     sources: Vec<Source>,
     root: Node,
     folder: PathBuf,
+    asked: Record,
 }
 
 #[derive(Debug, Clone)]
@@ -64,7 +68,8 @@ impl Document {
 
     /// Parses a text; `name` stands for it in errors.
     pub fn parse(name: &str, text: &str) -> Result<Document, InputError> {
-        let mut document = Document { sources: Vec::new(), root: Node::table(0), folder: PathBuf::new() };
+        let (sources, root, folder) = (Vec::new(), Node::table(0), PathBuf::new());
+        let mut document = Document { sources, root, folder, asked: Record::default() };
         document.root = document.add_source(name, text)?;
         Ok(document)
     }
@@ -104,6 +109,24 @@ impl Document {
     /// The document as JSON, overrides merged in. A number that JSON cannot hold becomes a string.
     pub fn to_json(&self) -> Json {
         json(&self.root)
+    }
+
+    /// From now on, keeps what readers ask.
+    pub fn record(&mut self) {
+        self.asked.begin();
+    }
+
+    /// What readers asked since [`Document::record`].
+    pub fn asked(&self) -> Questions {
+        self.asked.taken()
+    }
+
+    /// The comment at the end of the line on which a value ends; empty where another value follows on it.
+    fn comment(&self, node: &Node) -> &str {
+        let text = &self.sources[node.source].text;
+        let rest = text.get(node.place.end..).unwrap_or("").lines().next().unwrap_or("");
+        let rest = rest.trim_start_matches(']').trim();
+        rest.strip_prefix('#').map_or("", str::trim)
     }
 
     /// The folder that relative paths in the document refer to.

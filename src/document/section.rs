@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
+use super::asked::Shape;
 use super::{Content, Document, Node};
 use crate::error::{InputError, expected, nearest};
 use crate::units::Span;
@@ -40,14 +41,22 @@ impl<'a> Section<'a> {
         if !self.asked.borrow().contains(&name) {
             self.asked.borrow_mut().push(name);
         }
-        let (_, node) = self.fields.iter().find(|(known, _)| known == name)?;
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        Some(Value { document: self.document, node, path })
+        let found = self.fields.iter().find(|(known, _)| known == name);
+        self.document.asked.note(&path, |asked| {
+            asked.present = found.is_some();
+            asked.comment = found.map_or("", |(_, node)| self.document.comment(node)).to_owned();
+        });
+        found.map(|(_, node)| Value { document: self.document, node, path })
     }
 
     /// The field `name`, or an error that names the section.
     pub fn required(&self, name: &'static str) -> Result<Value<'a>, InputError> {
-        self.optional(name).ok_or_else(|| {
+        let found = self.optional(name);
+        if let Some(value) = &found {
+            self.document.asked.note(&value.path, |asked| asked.required = true);
+        }
+        found.ok_or_else(|| {
             let section =
                 if self.path.is_empty() { "the top level".into() } else { format!("[{}]", self.path) };
             let asked = self.asked.borrow();
@@ -118,57 +127,83 @@ impl<'a> Value<'a> {
         self.error(format!("expected {wanted}, found {found}"))
     }
 
-    /// A finite number.
-    pub fn f64(&self) -> Result<f64, InputError> {
-        let number = self.decimal()?.parse::<f64>().ok().filter(|v| v.is_finite());
+    /// Notes for the schema what the value is taken for.
+    fn took<T>(&self, shape: Shape, value: T) -> T {
+        self.document.asked.took(&self.path, shape);
+        value
+    }
+
+    fn finite(&self) -> Result<f64, InputError> {
+        let number = self.digits()?.parse::<f64>().ok().filter(|v| v.is_finite());
         number.ok_or_else(|| self.error("expected a finite number"))
     }
 
-    /// The digits of a number as they were written (underscores left out).
-    pub fn decimal(&self) -> Result<&'a str, InputError> {
+    fn digits(&self) -> Result<&'a str, InputError> {
         let Content::Number(text) = &self.node.content else { return Err(self.wrong("a number")) };
         Ok(text)
     }
 
+    fn text(&self) -> Result<&'a str, InputError> {
+        match &self.node.content {
+            Content::Text(text) => Ok(text),
+            _ => {
+                self.document.asked.refused(&self.path, Shape::Text);
+                Err(self.wrong("a string in quotes"))
+            }
+        }
+    }
+
+    /// A finite number.
+    pub fn f64(&self) -> Result<f64, InputError> {
+        Ok(self.took(Shape::Number, self.finite()?))
+    }
+
+    /// The digits of a number as they were written (underscores left out).
+    pub fn decimal(&self) -> Result<&'a str, InputError> {
+        Ok(self.took(Shape::Number, self.digits()?))
+    }
+
     /// A finite number above zero.
     pub fn positive(&self) -> Result<f64, InputError> {
-        let value = self.f64()?;
-        if value > 0.0 { Ok(value) } else { Err(self.error(format!("must be above 0, is {value}"))) }
+        match self.finite()? {
+            value if value > 0.0 => Ok(self.took(Shape::Positive, value)),
+            value => Err(self.error(format!("must be above 0, is {value}"))),
+        }
     }
 
     /// A finite number that is zero or more.
     pub fn nonnegative(&self) -> Result<f64, InputError> {
-        let value = self.f64()?;
-        if value >= 0.0 { Ok(value) } else { Err(self.error(format!("must not be negative, is {value}"))) }
+        match self.finite()? {
+            value if value >= 0.0 => Ok(self.took(Shape::Nonnegative, value)),
+            value => Err(self.error(format!("must not be negative, is {value}"))),
+        }
     }
 
     /// A whole number of `T`'s range.
     pub fn integer<T: TryFrom<i128>>(&self) -> Result<T, InputError> {
         let Content::Number(text) = &self.node.content else { return Err(self.wrong("a whole number")) };
         let whole = text.parse::<i128>().map_err(|_| self.error("expected a whole number"))?;
-        T::try_from(whole).map_err(|_| self.error(format!("{whole} is out of range")))
+        let value = T::try_from(whole).map_err(|_| self.error(format!("{whole} is out of range")))?;
+        Ok(self.took(Shape::Integer, value))
     }
 
     /// `true` or `false`.
     pub fn bool(&self) -> Result<bool, InputError> {
         match &self.node.content {
-            Content::Bool(value) => Ok(*value),
+            Content::Bool(value) => Ok(self.took(Shape::Bool, *value)),
             _ => Err(self.wrong("true or false")),
         }
     }
 
     /// A string.
     pub fn str(&self) -> Result<&'a str, InputError> {
-        match &self.node.content {
-            Content::Text(text) => Ok(text),
-            _ => Err(self.wrong("a string in quotes")),
-        }
+        Ok(self.took(Shape::Text, self.text()?))
     }
 
     /// A date or a string, as text.
     pub fn date(&self) -> Result<&'a str, InputError> {
         match &self.node.content {
-            Content::Date(text) | Content::Text(text) => Ok(text),
+            Content::Date(text) | Content::Text(text) => Ok(self.took(Shape::Date, text)),
             _ => Err(self.wrong("a date")),
         }
     }
@@ -176,8 +211,9 @@ impl<'a> Value<'a> {
     /// A duration such as `"200ms"`.
     pub fn span(&self) -> Result<Span, InputError> {
         let mend = "write a number with a unit in quotes, such as \"200ms\", \"1.5s\", \"10min\", \"24h\"";
-        let text = self.str().map_err(|e| e.help(mend))?;
-        Span::parse(text).map_err(|e| self.error(e).help(mend))
+        let text = self.text().map_err(|e| e.help(mend))?;
+        let span = Span::parse(text).map_err(|e| self.error(e).help(mend))?;
+        Ok(self.took(Shape::Duration, span))
     }
 
     /// A path, relative to the folder of the document.
@@ -190,7 +226,7 @@ impl<'a> Value<'a> {
         let Content::List(items) = &self.node.content else { return Err(self.wrong("a list")) };
         let path = &self.path;
         let value = |(i, node)| Value { document: self.document, node, path: format!("{path}[{i}]") };
-        Ok(items.iter().enumerate().map(value).collect())
+        Ok(self.took(Shape::List, items.iter().enumerate().map(value).collect()))
     }
 
     /// A list of finite numbers.
@@ -210,26 +246,38 @@ impl<'a> Value<'a> {
 
     /// True if the value is a table.
     pub fn is_section(&self) -> bool {
-        matches!(self.node.content, Content::Table(_))
+        let is = matches!(self.node.content, Content::Table(_));
+        if !is {
+            self.document.asked.refused(&self.path, Shape::Table);
+        }
+        is
     }
 
     /// True if the value is a list.
     pub fn is_list(&self) -> bool {
-        matches!(self.node.content, Content::List(_))
+        let is = matches!(self.node.content, Content::List(_));
+        if !is {
+            self.document.asked.refused(&self.path, Shape::List);
+        }
+        is
     }
 
     /// A table.
     pub fn section(&self) -> Result<Section<'a>, InputError> {
         let Content::Table(fields) = &self.node.content else { return Err(self.wrong("a table")) };
-        Ok(Section::new(self.document, fields, self.node, self.path.clone()))
+        Ok(self.took(Shape::Table, Section::new(self.document, fields, self.node, self.path.clone())))
     }
 
     /// One of a few names, each standing for a value.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, InputError> {
-        let given = self.str()?;
-        choices.iter().find(|(name, _)| *name == given).map(|(_, value)| *value).ok_or_else(|| {
+        let given = self.text()?;
+        let found = choices.iter().find(|(name, _)| *name == given).map(|(_, value)| *value);
+        let found = found.ok_or_else(|| {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             self.error(format!("unknown value `{given}`")).help(expected(given, &names))
-        })
+        })?;
+        self.document.asked.note(&self.path, |asked| asked.chosen = Some(given.to_owned()));
+        let names = choices.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Ok(self.took(Shape::OneOf(names), found))
     }
 }

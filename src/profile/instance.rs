@@ -27,7 +27,13 @@ impl InstanceProfile {
     ///
     /// Errors: a field that is missing, unknown or out of its range.
     pub fn read(path: &Path) -> Result<InstanceProfile, InputError> {
-        let document = Document::read(path)?;
+        InstanceProfile::from_document(&Document::read(path)?)
+    }
+
+    /// Reads an instance profile from a document.
+    ///
+    /// Errors: as [`InstanceProfile::read`].
+    pub fn from_document(document: &Document) -> Result<InstanceProfile, InputError> {
         let root = document.root();
         let profile = InstanceProfile::from_section(&root)?;
         root.finish()?;

@@ -62,7 +62,11 @@ pub struct OutOfRange {
 impl Profile {
     /// Reads a profile file.
     pub fn read(path: &Path) -> Result<Profile, InputError> {
-        let document = Document::read(path)?;
+        Profile::from_document(&Document::read(path)?)
+    }
+
+    /// Reads a profile from a document.
+    pub fn from_document(document: &Document) -> Result<Profile, InputError> {
         let root = document.root();
         let profile = Profile::from_section(&root)?;
         root.finish()?;

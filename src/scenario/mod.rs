@@ -145,10 +145,17 @@ pub(crate) fn in_section<T>(
     name: &'static str,
     read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
 ) -> Result<T, InputError> {
-    let section = parent.required(name)?.section()?;
-    let value = read(&section)?;
+    whole(&parent.required(name)?, read)
+}
+
+fn whole<T>(
+    value: &Value<'_>,
+    read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
+) -> Result<T, InputError> {
+    let section = value.section()?;
+    let found = read(&section)?;
     section.finish()?;
-    Ok(value)
+    Ok(found)
 }
 
 fn optional_section<T>(
@@ -156,10 +163,7 @@ fn optional_section<T>(
     name: &'static str,
     read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
 ) -> Result<Option<T>, InputError> {
-    match parent.optional(name) {
-        Some(_) => in_section(parent, name, read).map(Some),
-        None => Ok(None),
-    }
+    parent.optional(name).map(|value| whole(&value, read)).transpose()
 }
 
 /// The name becomes a folder, so it must be a plain file name.
