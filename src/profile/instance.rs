@@ -22,7 +22,7 @@ pub struct InstanceProfile {
 }
 
 impl InstanceProfile {
-    /// Reads an instance profile file: `model`, `source`, `workers`, `batch`, `service_s` (one time [s] a batch
+    /// Reads an instance profile file: `model`, `source`, `workers`, `batch`, `service_s` (one time \[s\] a batch
     /// size) and, optionally, `service_cv`.
     ///
     /// Errors: a field that is missing, unknown or out of its range.

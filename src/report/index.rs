@@ -13,10 +13,12 @@ use crate::error::InputError;
 use crate::scenario::Setting;
 use crate::units::{MemoryMb, Span};
 
-/// A kind of result: the file that holds it, its heading, the columns after the name, and how to fill them.
+/// A kind of result: the file that holds it, its heading and caption, the columns after the name, and how to fill them.
 struct Kind {
     file: &'static str,
     heading: &'static str,
+    /// Which figures these are.
+    caption: &'static str,
     columns: &'static [&'static str],
     row: fn(&Path) -> Option<Vec<String>>,
 }
@@ -25,29 +27,45 @@ const KINDS: [Kind; 6] = [
     Kind {
         file: "summary.json",
         heading: "Runs",
+        caption: "as simulated",
         columns: &["configuration", "requests", "p95", "cost/million", "over the SLO"],
         row: run,
     },
     Kind {
         file: "plan.json",
         heading: "Plans",
+        caption: "as predicted",
         columns: &["recommended", "predicted", "cost/million"],
         row: plan,
     },
     Kind {
         file: "sweep.csv",
         heading: "Sweeps",
+        caption: "as simulated, or predicted where nothing was simulated",
         columns: &["configurations", "meet the SLO", "the cheapest of them", "cost/million"],
         row: sweep,
     },
     Kind {
         file: "compare.json",
         heading: "Comparisons",
+        caption: "as simulated",
         columns: &["systems", "the cheapest", "cost/million"],
         row: compare,
     },
-    Kind { file: "fit.json", heading: "Fits", columns: &["process", "rate [1/s]"], row: fit },
-    Kind { file: "max-rate.json", heading: "Largest rates", columns: &["requests [1/s]"], row: max_rate },
+    Kind {
+        file: "fit.json",
+        heading: "Fits",
+        caption: "of traces",
+        columns: &["process", "rate [1/s]"],
+        row: fit,
+    },
+    Kind {
+        file: "max-rate.json",
+        heading: "Largest rates",
+        caption: "within the SLO, as simulated",
+        columns: &["requests [1/s]"],
+        row: max_rate,
+    },
 ];
 
 /// Writes `root`/index.html: all results below `root`, by kind and name. It holds no date, so the same results give
@@ -66,12 +84,12 @@ pub fn write(root: &Path) -> Result<(), InputError> {
         let rows: Vec<(String, Vec<String>)> = here.map(|folder| row(root, folder, kind)).collect();
         results += rows.len();
         if !rows.is_empty() {
-            page = page.heading(kind.heading).linked_table(kind.heading, &headers, &rows);
+            page = page.heading(kind.heading).linked_table(kind.caption, &headers, &rows);
         }
     }
     let count = format::count(results as u64);
     let subtitle = if results == 1 { "1 result".to_owned() } else { format!("{count} results") };
-    let page = page.subtitle(subtitle).note("`sim diff A B` says how two runs, or two sweeps, differ.");
+    let page = page.subtitle(subtitle).note("sim diff A B says how two runs, or two sweeps, differ.");
     write_atomically(&root.join("index.html"), page.render())
 }
 

@@ -24,7 +24,7 @@ pub struct PlanReport<'a> {
     pub scenario: &'a Scenario,
     /// What was found.
     pub plan: &'a Plan,
-    /// How long it took [s].
+    /// How long it took \[s\].
     pub elapsed_s: f64,
 }
 

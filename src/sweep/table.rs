@@ -43,7 +43,7 @@ pub struct About {
     pub model: String,
     /// The percentile of the latency figures, such as 95.
     pub percentile: f64,
-    /// The objective's latency [s].
+    /// The objective's latency \[s\].
     pub slo_latency_s: Option<f64>,
     /// The objective in words; empty if nothing is asked.
     pub objective: String,

@@ -152,8 +152,5 @@ fn signed(value: f64, show: fn(f64) -> String) -> String {
 }
 
 fn signed_percent(share: f64) -> String {
-    match share.abs() {
-        share_size if share_size < 0.0995 => format!("{:+.2} %", share * 100.0),
-        _ => signed(share, format::percent),
-    }
+    signed(share, format::percent)
 }
