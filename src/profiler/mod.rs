@@ -39,13 +39,13 @@ pub struct Options {
     pub starter: Starter,
     /// Batch sizes, ascending.
     pub batch: Vec<u32>,
-    /// Memory sizes [MB], ascending.
+    /// Memory sizes \[MB\], ascending.
     pub memory_mb: Vec<u32>,
     /// The most threads to measure with.
     pub threads: usize,
     /// Wanted half width of the median's 95 % interval, relative.
     pub precision: f64,
-    /// The longest measurement of one batch size [s].
+    /// The longest measurement of one batch size \[s\].
     pub limit_s: f64,
     /// Seed of the inputs' content.
     pub seed: u64,
@@ -108,7 +108,7 @@ pub struct Row {
     pub times: Times,
     /// With one thread.
     pub single: Reply,
-    /// Mean times [s] under a quota, by memory size, where that was asked for.
+    /// Mean times \[s\] under a quota, by memory size, where that was asked for.
     pub enforced_s: Vec<f64>,
 }
 
@@ -287,7 +287,7 @@ impl Bench<'_> {
     }
 }
 
-/// The profile's curves for a chart: for each memory size its name and (batch, service time [s]).
+/// The profile's curves for a chart: for each memory size its name and (batch, service time \[s\]).
 pub fn chart_series(profile: &Profile) -> Vec<(String, Vec<(f64, f64)>)> {
     let points =
         |row: &Vec<f64>| profile.batch.iter().map(|b| f64::from(*b)).zip(row.iter().copied()).collect();

@@ -44,9 +44,9 @@ pub struct Task {
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Measure {
-    /// Single repetitions: precision, limit [s].
+    /// Single repetitions: precision, limit \[s\].
     Repeat(f64, f64),
-    /// The mean of runs back to back for at least this long [s]: under a quota, single runs mislead.
+    /// The mean of runs back to back for at least this long \[s\]: under a quota, single runs mislead.
     BackToBack(f64),
     /// No model: the share of a core that a busy loop of this many seconds gets.
     Spin(f64),
@@ -57,17 +57,17 @@ pub enum Measure {
 pub struct Reply {
     /// The runtime's name and version.
     pub version: String,
-    /// Wall and CPU time to load and optimise the model [s].
+    /// Wall and CPU time to load and optimise the model \[s\].
     pub load_s: (f64, f64),
-    /// CPU times of repetitions [s], ascending; for back-to-back runs their mean.
+    /// CPU times of repetitions \[s\], ascending; for back-to-back runs their mean.
     pub cpu_s: Vec<f64>,
-    /// Wall times of repetitions [s], ascending; for back-to-back runs their mean.
+    /// Wall times of repetitions \[s\], ascending; for back-to-back runs their mean.
     pub wall_s: Vec<f64>,
     /// Repetitions dropped for interference.
     pub dropped: usize,
     /// Half the median's interval, relative; infinity is written as 1e9, since JSON has none.
     pub half_width: f64,
-    /// Most memory held [MB].
+    /// Most memory held \[MB\].
     pub peak_mb: f64,
     /// The outputs' dimensions.
     pub outputs: Vec<Vec<usize>>,
