@@ -152,7 +152,7 @@ pub struct Difference {
 pub struct Paired {
     /// Of the cost of a million requests [$].
     pub cost_usd_per_million: Difference,
-    /// Of the mean latency [s].
+    /// Of the mean latency \[s\].
     pub mean_latency_s: Difference,
     /// Of the share of requests over the SLO.
     pub slo_violation_share: Difference,

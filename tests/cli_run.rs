@@ -104,3 +104,20 @@ fn an_override_changes_one_field() {
     assert_eq!((written["batch"].as_u64(), written["seed"].as_u64()), (Some(2), Some(9)));
     assert_eq!(written["simulated"]["batch_size"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn results_below_output_are_linked_and_others_are_not() {
+    let place = Place::with(SCENARIO);
+    let run = |more: &[&str]| place.sim(&[&["run", "small.toml", "--quiet"], more].concat()).success();
+    let index = place.0.path().join("output/index.html");
+    run(&["--no-charts"]);
+    run(&["--out", "elsewhere"]);
+    assert!(!index.exists() && !place.0.path().join("index.html").exists());
+    run(&["--out", "output/b/of 2", "--set", "policy.batch=2"]);
+    let page = std::fs::read_to_string(&index).unwrap();
+    assert!(page.contains("<a href=\"small/summary.json\">small</a>"), "{page}");
+    assert!(page.contains("<a href=\"b/of%202/index.html\">b/of 2</a>"), "{page}");
+    assert!(page.contains("batches of up to 2 within 200ms") && page.contains("2 results"), "{page}");
+    run(&["--out", "output/b/of 2", "--set", "policy.batch=2"]);
+    assert_eq!(page, std::fs::read_to_string(&index).unwrap());
+}

@@ -140,14 +140,14 @@ const RANGE: f64 = 30.0;
 const RESOLUTION: f64 = 0.01;
 
 impl<'a> LatencyLaw<'a> {
-    /// The latency where a batch of n takes `service[n - 1]` [s], rising in n.
+    /// The latency where a batch of n takes `service[n - 1]` \[s\], rising in n.
     ///
     /// Panics if there are fewer service times than the batch may hold.
     pub fn new(batches: &'a BatchLaw, service: &'a [f64]) -> LatencyLaw<'a> {
         LatencyLaw { batches, service: &service[..batches.share.len()] }
     }
 
-    /// The share of requests with a latency of at most `x` [s]: with n the largest batch that is served by x,
+    /// The share of requests with a latency of at most `x` \[s\]: with n the largest batch that is served by x,
     /// all requests of smaller batches, and those of n in proportion to the wait that is left.
     pub fn cdf(&self, x: f64) -> f64 {
         let Some(n) = self.served(x) else { return 0.0 };
@@ -157,12 +157,12 @@ impl<'a> LatencyLaw<'a> {
         smaller + self.batches.requests(n) * within
     }
 
-    /// The share of requests with a latency above `slo` [s].
+    /// The share of requests with a latency above `slo` \[s\].
     pub fn share_over(&self, slo: f64) -> f64 {
         1.0 - self.cdf(slo)
     }
 
-    /// The latency that the share q stays within [s]: by bisection of [0, 30] s down to 0.01 s.
+    /// The latency that the share q stays within \[s\]: by bisection of [0, 30] s down to 0.01 s.
     pub fn quantile(&self, q: f64) -> f64 {
         let (mut low, mut high) = (0.0, RANGE);
         while high - low > RESOLUTION {
@@ -172,7 +172,7 @@ impl<'a> LatencyLaw<'a> {
         (low + high) / 2.0
     }
 
-    /// The mean latency [s] that the uniform waits imply; the paper gives none.
+    /// The mean latency \[s\] that the uniform waits imply; the paper gives none.
     pub fn mean(&self) -> f64 {
         let of = |n: usize| self.batches.requests(n) * (self.service[n - 1] + self.batches.longest(n) / 2.0);
         (1..=self.service.len()).map(of).sum()

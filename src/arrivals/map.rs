@@ -90,7 +90,7 @@ impl Map {
         Map { d0: cell(-rate), d1: cell(rate) }
     }
 
-    /// An MMPP with arrival rates [1/s] and mean sojourns [s] by state; from each state the next is any
+    /// An MMPP with arrival rates [1/s] and mean sojourns \[s\] by state; from each state the next is any
     /// other with the same probability (with two states: the other one).
     pub fn mmpp(rates: &[f64], sojourns: &[f64]) -> Result<Map, MapError> {
         let order = rates.len();

@@ -39,7 +39,8 @@ impl Schedule {
         Schedule::from_document(&Document::read(path)?)
     }
 
-    fn from_document(document: &Document) -> Result<Schedule, InputError> {
+    /// Reads a schedule from a document.
+    pub fn from_document(document: &Document) -> Result<Schedule, InputError> {
         let root = document.root();
         // For people.
         root.optional("source");

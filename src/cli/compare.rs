@@ -34,6 +34,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
+    common.output.index(&folder)?;
     common.output.show(&json, &report.text())?;
     let requests: u64 = systems.iter().map(|system| system.simulation.requests).sum();
     common.output.note(&format!(

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::OutputArgs;
 use super::trace_args::{TraceArgs, named};
+use super::{OUTPUT, OutputArgs};
 use crate::error::InputError;
 use crate::fitting::{Method, Observed, fit, piecewise};
 use crate::numeric::streams::Streams;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     args.output.start_threads()?;
     let file = args.trace.trace.display().to_string();
     let name = args.trace.name();
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("output").join(&name));
+    let folder = args.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&name));
     let started = Instant::now();
     let mut source = args.trace.spec().open(Streams::new(args.seed).stream("trace"))?;
     let (stats, observed) = Observed::read(&mut *source)?;
@@ -70,6 +70,7 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     if !args.output.no_charts {
         report.write_charts(&folder)?;
     }
+    args.output.index(&folder)?;
     args.output.show(&json, &report.text())?;
     args.output.note(&format!(
         "{} arrivals read in {}, fitted in {}; results in {}",

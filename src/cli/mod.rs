@@ -1,14 +1,17 @@
 //! The command line: arguments, and one file a subcommand.
 
 mod compare;
+mod diff;
 mod fit;
 pub mod import;
+mod manual;
 mod merge;
 mod plan;
 #[cfg(feature = "profiler")]
 pub mod profile;
 mod progress;
 mod run;
+mod schema;
 mod sweep;
 mod trace;
 mod trace_args;
@@ -17,17 +20,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::InputError;
 use crate::planner::predict::Model;
 use crate::profile::Profile;
-use crate::report;
+use crate::report::{self, index};
 use crate::scenario::Scenario;
 
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
 #[derive(Debug, Parser)]
-#[command(name = "sim", version, propagate_version = true)]
+#[command(name = "sim", version = env!("SIM_VERSION"), propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,11 +54,22 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Put the shards of a sweep together.
     Merge(merge::MergeArgs),
+    /// Say how two runs, or two sweeps, differ, and whether beyond their confidence intervals.
+    Diff(diff::DiffArgs),
     /// Fit arrival processes to a trace and say how good they are.
     Fit(fit::FitArgs),
     /// Look at, make and convert traces.
     Trace(trace::TraceCommand),
+    /// Print the JSON Schema of a kind of file, by which editors complete and check it.
+    Schema(schema::SchemaArgs),
+    /// Print the completions of a shell.
+    Completions(manual::CompletionsArgs),
+    /// Write the manual's pages.
+    Man(manual::ManArgs),
 }
+
+/// Where results go unless `--out` says otherwise; its index.html links them.
+const OUTPUT: &str = "output";
 
 /// What every command that reads a scenario takes.
 #[derive(Debug, Args)]
@@ -99,6 +113,14 @@ impl OutputArgs {
         pool.map_err(|e| InputError::new("--threads", e.to_string()))
     }
 
+    /// Links the results below output/, if `folder` is one of them and pages are wanted.
+    fn index(&self, folder: &Path) -> Result<(), InputError> {
+        match folder.starts_with(OUTPUT) && !self.no_charts {
+            true => index::write(Path::new(OUTPUT)),
+            false => Ok(()),
+        }
+    }
+
     /// A remark on standard error.
     fn note(&self, text: &str) {
         if !self.quiet {
@@ -117,13 +139,17 @@ impl OutputArgs {
 
     /// The result on standard output: the JSON if it was asked for, else the text for people.
     fn show(&self, json: &str, text: &str) -> Result<(), InputError> {
-        let result = if self.json { json } else { text };
-        let mut out = std::io::stdout().lock();
-        match out.write_all(result.as_bytes()).and_then(|()| out.flush()) {
-            // The reader of a pipe has seen enough.
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.map_err(|e| InputError::io("standard output", &e)),
-        }
+        print(if self.json { json } else { text })
+    }
+}
+
+/// Writes to standard output.
+fn print(text: impl AsRef<[u8]>) -> Result<(), InputError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+        // The reader of a pipe has seen enough.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|e| InputError::io("standard output", &e)),
     }
 }
 
@@ -136,7 +162,7 @@ impl Common {
     }
 
     fn folder(&self, scenario: &Scenario) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| Path::new("output").join(&scenario.name))
+        self.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&scenario.name))
     }
 }
 
@@ -161,7 +187,11 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::ProfileWorker => profile::run_worker().map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Man(args) => manual::man(&args, Cli::command()),
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
         let report = MaxRateReport { scenario: &scenario, found: &found };
         let json = report.json();
         write_atomically(&folder.join("max-rate.json"), &json)?;
+        common.output.index(&folder)?;
         common.output.show(&json, &report.text())?;
         let (took, folder) = (format::duration(started.elapsed().as_secs_f64()), folder.display());
         common.output.note(&format!("{} simulations in {took}; results in {folder}", found.simulated));
@@ -73,6 +74,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
+    common.output.index(&folder)?;
     match (args.emit, &plan.answer) {
         (Some(language), Answer::Recommended(best)) => {
             let times = scenario.service(best.setting)?;

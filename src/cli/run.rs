@@ -68,6 +68,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
+    common.output.index(&folder)?;
     common.output.show(&json, &report.text())?;
     common.output.note(&format!(
         "{} requests simulated in {} ({:.1} M/s); results in {}",

@@ -110,6 +110,7 @@ pub(super) fn finish(
     if !output.no_charts {
         report.write_charts(folder)?;
     }
+    output.index(folder)?;
     output.show(&report.json(), &report.text())
 }
 

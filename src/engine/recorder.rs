@@ -23,9 +23,9 @@ pub struct Tally {
     pub requests: u64,
     /// Batches served.
     pub batches: u64,
-    /// Sum of latencies [ns].
+    /// Sum of latencies \[ns\].
     pub latency: u128,
-    /// The largest latency [ns].
+    /// The largest latency \[ns\].
     pub max_latency: u64,
     /// Requests over the SLO; those that failed count too.
     pub violations: u64,
@@ -39,7 +39,7 @@ pub struct Tally {
     pub throttled: u64,
     /// Requests that failed because every try was refused.
     pub rejected: u64,
-    /// Time that environments were busy with the batches [ns].
+    /// Time that environments were busy with the batches \[ns\].
     pub busy: u128,
     /// Billed memory-time [MB ms].
     pub mb_ms: u64,
@@ -51,7 +51,7 @@ pub struct Tally {
     pub on_instances: u64,
     /// The most environments busy at once.
     pub peak_concurrency: u64,
-    /// The longest wait of a batch's first request [ns].
+    /// The longest wait of a batch's first request \[ns\].
     pub longest_wait: u64,
 }
 
@@ -90,7 +90,7 @@ pub struct Slice {
     pub number: u64,
     /// Sums.
     pub tally: Tally,
-    /// Latencies [ns].
+    /// Latencies \[ns\].
     pub latency: Histogram,
 }
 
@@ -108,7 +108,7 @@ pub struct Hour {
     pub number: u64,
     /// Sums.
     pub tally: Tally,
-    /// 50th, 95th and 99th percentile of the latency [ns].
+    /// 50th, 95th and 99th percentile of the latency \[ns\].
     pub percentiles: [f64; 3],
 }
 

@@ -67,7 +67,7 @@ pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, 
     summary(scenario, setting, &[record])
 }
 
-/// As [`simulate_at`], with the latency [s] that the share `q` of the requests does not exceed.
+/// As [`simulate_at`], with the latency \[s\] that the share `q` of the requests does not exceed.
 ///
 /// Errors: as [`simulate`].
 pub fn simulate_quantile_at(

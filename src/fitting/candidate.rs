@@ -7,7 +7,7 @@ use super::trace_stats::TraceStats;
 use crate::arrivals::map::Map;
 use crate::units::Span;
 
-/// The time scales at which a fit is compared with the trace [s].
+/// The time scales at which a fit is compared with the trace \[s\].
 pub const COMPARED_S: [f64; 4] = [0.1, 1.0, 10.0, 60.0];
 /// A fitted IDC beyond this factor of the measured one is warned about.
 pub const OFF: f64 = 1.5;

@@ -103,7 +103,7 @@ impl MapStats {
         self.idc_limit - 2.0 / (self.rate * t) * correction
     }
 
-    /// The share of gaps longer than `t` [s]: `phi exp(D0 t) e`.
+    /// The share of gaps longer than `t` \[s\]: `phi exp(D0 t) e`.
     pub fn gap_tail(&self, t: f64) -> f64 {
         let (phi, d0) = &self.gap;
         generator_exp(d0, t).left(phi).iter().sum()

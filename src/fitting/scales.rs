@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::units::Span;
 
-/// The scales that are kept [s], as far as they are multiples of the base bin.
+/// The scales that are kept \[s\], as far as they are multiples of the base bin.
 pub const SCALES_S: [f64; 18] = [
     0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0,
     7200.0,

@@ -107,7 +107,7 @@ impl Histogram {
         self.total += other.total;
     }
 
-    /// The smallest value [ns] that at least the share `q` of the values do not exceed, interpolated within
+    /// The smallest value \[ns\] that at least the share `q` of the values do not exceed, interpolated within
     /// its bucket; `None` if there are no values.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         if self.total == 0 {

@@ -33,7 +33,7 @@ pub struct Constraint {
     pub model: Model,
     /// The percentile that the latency is judged by, as a share.
     pub percentile: f64,
-    /// The latency to keep [s].
+    /// The latency to keep \[s\].
     pub latency: Option<f64>,
     /// The share of requests that must keep it: the percentile's, or more if fewer violations are allowed.
     pub share: f64,
@@ -80,7 +80,7 @@ impl Constraint {
         self.latency.is_none_or(|latency| self.keeps(law, latency))
     }
 
-    /// Does the share of requests that is asked for stay within `latency` [s]?
+    /// Does the share of requests that is asked for stay within `latency` \[s\]?
     pub fn keeps(&self, law: &LatencyLaw<'_>, latency: f64) -> bool {
         match self.model {
             Model::Exact => self.share_within(law, latency) >= self.share - ROUNDING,
@@ -88,7 +88,7 @@ impl Constraint {
         }
     }
 
-    /// The share of requests within `latency` [s]; of the worst part where every part counts.
+    /// The share of requests within `latency` \[s\]; of the worst part where every part counts.
     pub fn share_within(&self, law: &LatencyLaw<'_>, latency: f64) -> f64 {
         match self.scope {
             Scope::Mix => law.cdf(latency),
@@ -96,12 +96,12 @@ impl Constraint {
         }
     }
 
-    /// The least latency target [s] that would be kept: of the worst part where every part counts.
+    /// The least latency target \[s\] that would be kept: of the worst part where every part counts.
     pub fn needed(&self, law: &LatencyLaw<'_>) -> f64 {
         self.quantile(law, self.share)
     }
 
-    /// The percentile [s] that the latency is judged by: of the worst part where every part counts.
+    /// The percentile \[s\] that the latency is judged by: of the worst part where every part counts.
     pub fn percentile_s(&self, law: &LatencyLaw<'_>) -> f64 {
         self.quantile(law, self.percentile)
     }

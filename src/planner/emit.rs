@@ -30,7 +30,7 @@ const MOST_WITH_WINDOW: u32 = 10_000;
 const LONGEST_WINDOW: u64 = 300;
 const SECOND: u64 = 1_000_000_000;
 
-/// The window [s] with which an SQS event source mapping does the batching; else why it cannot.
+/// The window \[s\] with which an SQS event source mapping does the batching; else why it cannot.
 ///
 /// Errors: the reason, a sentence without a full stop.
 pub fn queue_window(setting: Setting) -> Result<u64, String> {

@@ -86,7 +86,7 @@ pub enum Answer {
 pub struct Evaluated {
     /// The configuration.
     pub setting: Setting,
-    /// The percentile of the latency that the objective names [s], as predicted.
+    /// The percentile of the latency that the objective names \[s\], as predicted.
     pub percentile_s: f64,
     /// What the asked model says.
     pub prediction: Prediction,
@@ -99,7 +99,7 @@ pub struct Evaluated {
 /// What would make a plan possible.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mend {
-    /// A latency target of at least this [s], with this configuration.
+    /// A latency target of at least this \[s\], with this configuration.
     Latency(f64, Setting),
     /// A budget of at least this per request [$], with this configuration.
     Budget(f64, Setting),
@@ -121,7 +121,7 @@ pub struct Point {
     pub setting: Setting,
     /// The expected cost of a request [$].
     pub cost: f64,
-    /// The percentile of the latency that the objective names [s].
+    /// The percentile of the latency that the objective names \[s\].
     pub percentile_s: f64,
     /// Are the constraints met?
     pub meets: bool,
@@ -301,10 +301,10 @@ pub fn own_candidate(scenario: &Scenario, constraint: &Constraint) -> Result<Can
     candidate(&scenario_parts(scenario)?, &space, constraint, scenario.setting())
 }
 
-/// The grid of [sweep]; without one, the memory sizes of the profile that the book offers, every batch of the
+/// The grid of \[sweep\]; without one, the memory sizes of the profile that the book offers, every batch of the
 /// profile, and timeouts of 1, 2, 5, 10, ... ms up to the latency target.
 ///
-/// Errors: a memory size of [sweep] is not offered, or none of the profile's is.
+/// Errors: a memory size of \[sweep\] is not offered, or none of the profile's is.
 pub fn grid(scenario: &Scenario) -> Result<Grid, InputError> {
     let book = &scenario.platform.book;
     if let Some(grid) = &scenario.sweep {

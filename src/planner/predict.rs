@@ -163,7 +163,7 @@ impl BatchLaws {
         }
     }
 
-    /// The latency where a batch of n takes `service[n - 1]` [s].
+    /// The latency where a batch of n takes `service[n - 1]` \[s\].
     pub fn latency<'a>(&'a self, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
         LatencyLaw {
             parts: match &self.parts {
@@ -213,7 +213,7 @@ impl<'a> LatencyLaw<'a> {
         }
     }
 
-    /// The share of requests with a latency of at most `x` [s].
+    /// The share of requests with a latency of at most `x` \[s\].
     pub fn cdf(&self, x: f64) -> f64 {
         match &self.parts {
             LatencyParts::Exact(law) => law.cdf(x),
@@ -221,7 +221,7 @@ impl<'a> LatencyLaw<'a> {
         }
     }
 
-    /// The latency [s] that the share `q` of requests stays within.
+    /// The latency \[s\] that the share `q` of requests stays within.
     pub fn quantile(&self, q: f64) -> f64 {
         match &self.parts {
             LatencyParts::Exact(law) => law.quantile(q),
@@ -240,7 +240,7 @@ impl<'a> LatencyLaw<'a> {
         }
     }
 
-    /// The mean latency [s].
+    /// The mean latency \[s\].
     pub fn mean(&self) -> f64 {
         match &self.parts {
             LatencyParts::Exact(law) => law.mean(),
@@ -272,7 +272,7 @@ impl<'a> LatencyLaw<'a> {
         }
     }
 
-    /// The cost of a request where a batch of n in `service` [s] costs `batch_cost(n, service)`: expected by the
+    /// The cost of a request where a batch of n in `service` \[s\] costs `batch_cost(n, service)`: expected by the
     /// exact law, at the q-quantile of the batch size by the published model.
     pub fn per_request(&self, q: f64, batch_cost: impl Fn(u32, f64) -> f64) -> f64 {
         match &self.parts {
@@ -281,7 +281,7 @@ impl<'a> LatencyLaw<'a> {
         }
     }
 
-    /// The whole prediction. `slo` [s] gives the share of requests over it.
+    /// The whole prediction. `slo` \[s\] gives the share of requests over it.
     pub fn predicted(
         &self,
         model: Model,
@@ -302,7 +302,7 @@ impl<'a> LatencyLaw<'a> {
 }
 
 /// The expected price [$] of a warm invocation at `service`'s memory size, as a function of the batch and its
-/// mean service time [s]. A random service time is averaged over 64 quantiles, as billing rounds each.
+/// mean service time \[s\]. A random service time is averaged over 64 quantiles, as billing rounds each.
 pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(u32, f64) -> f64 + 'a {
     let factors: Vec<f64> = match service.cv > 0.0 {
         false => vec![1.0],

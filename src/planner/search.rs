@@ -31,7 +31,7 @@ pub struct Space {
 pub struct Function {
     /// The memory size.
     pub memory: MemoryMb,
-    /// The mean service time of a batch of n at `n - 1` [s].
+    /// The mean service time of a batch of n at `n - 1` \[s\].
     pub service: Vec<f64>,
     /// Their coefficient of variation.
     pub cv: f64,
@@ -49,7 +49,7 @@ pub struct Candidate {
     /// The share of requests within the latency target, of the worst part where every part counts; 1 without a
     /// target.
     pub share: f64,
-    /// What is to be least: the cost [$], or the percentile of the latency [s] (infinite beyond the budget).
+    /// What is to be least: the cost [$], or the percentile of the latency \[s\] (infinite beyond the budget).
     pub score: f64,
     /// Are all constraints met?
     pub meets: bool,
@@ -71,7 +71,7 @@ pub struct Choice {
     pub setting: Setting,
     /// The expected cost of a request [$].
     pub cost: f64,
-    /// The least latency target that it keeps [s].
+    /// The least latency target that it keeps \[s\].
     pub latency: f64,
 }
 
@@ -92,7 +92,7 @@ impl Space {
         Space::priced(grid, profile, |times, mean| batch_cost(tariff, times)(1, mean))
     }
 
-    /// A grid's configurations where a batch with a mean service time [s] costs `price(times, mean)` [$].
+    /// A grid's configurations where a batch with a mean service time \[s\] costs `price(times, mean)` [$].
     ///
     /// Errors: the profile does not cover the grid.
     pub fn priced(

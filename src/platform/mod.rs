@@ -41,7 +41,7 @@ pub enum Capacity {
 pub struct Load {
     /// Environments that serve or initialise just now.
     pub busy: u64,
-    /// The integral of `busy` over time [ns], up to the last event.
+    /// The integral of `busy` over time \[ns\], up to the last event.
     pub area: u128,
 }
 

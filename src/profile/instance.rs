@@ -22,12 +22,18 @@ pub struct InstanceProfile {
 }
 
 impl InstanceProfile {
-    /// Reads an instance profile file: `model`, `source`, `workers`, `batch`, `service_s` (one time [s] a batch
+    /// Reads an instance profile file: `model`, `source`, `workers`, `batch`, `service_s` (one time \[s\] a batch
     /// size) and, optionally, `service_cv`.
     ///
     /// Errors: a field that is missing, unknown or out of its range.
     pub fn read(path: &Path) -> Result<InstanceProfile, InputError> {
-        let document = Document::read(path)?;
+        InstanceProfile::from_document(&Document::read(path)?)
+    }
+
+    /// Reads an instance profile from a document.
+    ///
+    /// Errors: as [`InstanceProfile::read`].
+    pub fn from_document(document: &Document) -> Result<InstanceProfile, InputError> {
         let root = document.root();
         let profile = InstanceProfile::from_section(&root)?;
         root.finish()?;

@@ -21,17 +21,17 @@ pub struct Profile {
     pub model: String,
     /// Where the figures come from, and when.
     pub source: String,
-    /// Memory sizes [MB], strictly ascending.
+    /// Memory sizes \[MB\], strictly ascending.
     pub memory_mb: Vec<u32>,
     /// Batch sizes, strictly ascending.
     pub batch: Vec<u32>,
-    /// Mean service times [s], one row a memory size, one column a batch size.
+    /// Mean service times \[s\], one row a memory size, one column a batch size.
     pub service_s: Vec<Vec<f64>>,
     /// Coefficient of variation of a batch's service time (lognormal); 0 for a fixed time.
     pub service_cv: f64,
-    /// Time to load the model [s], one a memory size.
+    /// Time to load the model \[s\], one a memory size.
     pub init_s: Vec<f64>,
-    /// Size of the deployed image [MB].
+    /// Size of the deployed image \[MB\].
     pub image_mb: Option<f64>,
 }
 
@@ -62,7 +62,11 @@ pub struct OutOfRange {
 impl Profile {
     /// Reads a profile file.
     pub fn read(path: &Path) -> Result<Profile, InputError> {
-        let document = Document::read(path)?;
+        Profile::from_document(&Document::read(path)?)
+    }
+
+    /// Reads a profile from a document.
+    pub fn from_document(document: &Document) -> Result<Profile, InputError> {
         let root = document.root();
         let profile = Profile::from_section(&root)?;
         root.finish()?;
@@ -100,7 +104,7 @@ impl Profile {
         Ok(Profile { model, source, memory_mb, batch, service_s, service_cv, init_s, image_mb })
     }
 
-    /// Mean service time [s] of a batch of `n` at `memory`: bilinear between the table's points, so it is
+    /// Mean service time \[s\] of a batch of `n` at `memory`: bilinear between the table's points, so it is
     /// monotone wherever the table is and never leaves its range.
     pub fn service_s(&self, memory: MemoryMb, n: u32) -> Result<f64, OutOfRange> {
         let (row, down) = self.place("memory", &self.memory_mb, memory.0)?;

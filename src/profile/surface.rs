@@ -9,17 +9,17 @@
 
 use crate::numeric::least_squares::least_squares;
 
-/// Memory that buys one vCPU on Lambda [MB] (provider's documentation).
+/// Memory that buys one vCPU on Lambda \[MB\] (provider's documentation).
 pub const MB_PER_VCPU: f64 = 1769.0;
 
 /// One known service time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
-    /// Memory size [MB].
+    /// Memory size \[MB\].
     pub memory_mb: u32,
     /// Batch size.
     pub batch: u32,
-    /// Service time of the batch [s].
+    /// Service time of the batch \[s\].
     pub service_s: f64,
 }
 
@@ -108,7 +108,7 @@ impl Surface {
         samples.iter().all(|s| surface.at(s.memory_mb, s.batch) > 0.0).then_some(surface)
     }
 
-    /// The service time [s] of a batch of `batch` at `memory_mb`.
+    /// The service time \[s\] of a batch of `batch` at `memory_mb`.
     pub fn at(&self, memory_mb: u32, batch: u32) -> f64 {
         let terms = self.family.terms_at(f64::from(memory_mb), f64::from(batch));
         terms.iter().zip(&self.coefficients).map(|(term, c)| term * c).sum()

@@ -19,7 +19,7 @@ pub enum Scope {
     Process,
 }
 
-/// A lap's times [s].
+/// A lap's times \[s\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lap {
     /// Wall time.
@@ -43,7 +43,7 @@ impl Stopwatch {
     }
 }
 
-/// CPU time used so far [s].
+/// CPU time used so far \[s\].
 #[cfg(unix)]
 fn cpu_seconds(scope: Scope) -> f64 {
     let clock = match scope {
@@ -90,7 +90,7 @@ pub fn pin(_threads: usize) -> bool {
     false
 }
 
-/// The most memory that this process has held [MB]; 0 where the system does not tell.
+/// The most memory that this process has held \[MB\]; 0 where the system does not tell.
 pub fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

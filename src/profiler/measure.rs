@@ -7,16 +7,16 @@ use super::clock::{Lap, Scope, Stopwatch};
 pub struct Effort {
     /// The 95 % interval of the median is to be within this share of it.
     pub precision: f64,
-    /// Stop after this long [s] in any case.
+    /// Stop after this long \[s\] in any case.
     pub limit_s: f64,
 }
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// CPU times of the kept repetitions [s], ascending, for one run of the model.
+    /// CPU times of the kept repetitions \[s\], ascending, for one run of the model.
     pub cpu_s: Vec<f64>,
-    /// Wall times of the kept repetitions [s], ascending.
+    /// Wall times of the kept repetitions \[s\], ascending.
     pub wall_s: Vec<f64>,
     /// Repetitions dropped because something else ran meanwhile.
     pub dropped: usize,

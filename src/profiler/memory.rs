@@ -5,9 +5,9 @@ use crate::profile::surface::MB_PER_VCPU;
 /// Times of one batch size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Times {
-    /// CPU time with one thread [s].
+    /// CPU time with one thread \[s\].
     pub single_s: f64,
-    /// Wall time [s] with several threads, and their number; one thread's again where no more were measured.
+    /// Wall time \[s\] with several threads, and their number; one thread's again where no more were measured.
     pub several_s: (f64, usize),
 }
 
@@ -17,7 +17,7 @@ pub fn share(memory_mb: u32) -> f64 {
 }
 
 impl Times {
-    /// The service time [s] at `memory_mb`.
+    /// The service time \[s\] at `memory_mb`.
     ///
     /// Up to one vCPU, `t1 / share`. Above, Amdahl's law through the measured times with one and with `n` threads,
     /// `t(s) = t1 - p + p / s` with the parallel part `p = (t1 - tn) n / (n - 1)`, never beyond `n`. Where more threads

@@ -39,13 +39,13 @@ pub struct Options {
     pub starter: Starter,
     /// Batch sizes, ascending.
     pub batch: Vec<u32>,
-    /// Memory sizes [MB], ascending.
+    /// Memory sizes \[MB\], ascending.
     pub memory_mb: Vec<u32>,
     /// The most threads to measure with.
     pub threads: usize,
     /// Wanted half width of the median's 95 % interval, relative.
     pub precision: f64,
-    /// The longest measurement of one batch size [s].
+    /// The longest measurement of one batch size \[s\].
     pub limit_s: f64,
     /// Seed of the inputs' content.
     pub seed: u64,
@@ -108,13 +108,13 @@ pub struct Row {
     pub times: Times,
     /// With one thread.
     pub single: Reply,
-    /// Times [s] under a quota, medians of windows' means, by memory size, where that was asked for.
+    /// Times \[s\] under a quota, medians of windows' means, by memory size, where that was asked for.
     pub enforced_s: Vec<f64>,
 }
 
 /// How often a busy loop may miss its share before a quota is refused.
 const MISSED: f64 = 0.10;
-/// A window of back-to-back work under a quota lasts at least ten periods [s].
+/// A window of back-to-back work under a quota lasts at least ten periods \[s\].
 const STEADY_S: f64 = 1.0;
 
 /// Measures. `progress` is told what is being measured, with the number done and the number of all measurements.

@@ -44,9 +44,9 @@ pub struct Task {
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Measure {
-    /// Single repetitions: precision, limit [s].
+    /// Single repetitions: precision, limit \[s\].
     Repeat(f64, f64),
-    /// Means of runs back to back in [`WINDOWS`] windows of at least this length [s]: under a quota, single runs mislead.
+    /// Means of runs back to back in [`WINDOWS`] windows of at least this length \[s\]: under a quota, single runs mislead.
     BackToBack(f64),
     /// No model: the share of a core that a busy loop of this many seconds gets.
     Spin(f64),
@@ -62,17 +62,17 @@ pub const WINDOWS: usize = 5;
 pub struct Reply {
     /// The runtime's name and version.
     pub version: String,
-    /// Wall and CPU time to load and optimise the model [s].
+    /// Wall and CPU time to load and optimise the model \[s\].
     pub load_s: (f64, f64),
-    /// CPU times of repetitions [s], ascending; for back-to-back runs the means of windows.
+    /// CPU times of repetitions \[s\], ascending; for back-to-back runs the means of windows.
     pub cpu_s: Vec<f64>,
-    /// Wall times of repetitions [s], ascending; for back-to-back runs the means of windows.
+    /// Wall times of repetitions \[s\], ascending; for back-to-back runs the means of windows.
     pub wall_s: Vec<f64>,
     /// Repetitions dropped for interference.
     pub dropped: usize,
     /// Half the median's interval, relative; infinity is written as 1e9, since JSON has none.
     pub half_width: f64,
-    /// Most memory held [MB].
+    /// Most memory held \[MB\].
     pub peak_mb: f64,
     /// The outputs' dimensions.
     pub outputs: Vec<Vec<usize>>,

@@ -106,30 +106,25 @@ impl Page {
         headers: &[H],
         rows: &[Vec<C>],
     ) -> Page {
-        let figures: Vec<bool> = (0..headers.len()).map(|column| is_figure_column(rows, column)).collect();
-        let class = |column: usize| if figures[column] { " class=\"n\"" } else { "" };
-        let label = escape(caption);
-        let _ = writeln!(
-            self.body,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>"
-        );
-        if !caption.is_empty() {
-            let _ = writeln!(self.body, "<caption>{label}</caption>");
-        }
-        self.body.push_str("<thead><tr>");
-        for (column, header) in headers.iter().enumerate() {
-            let _ = write!(self.body, "<th scope=\"col\"{}>{}</th>", class(column), escape(header.as_ref()));
-        }
-        self.body.push_str("</tr></thead>\n<tbody>\n");
-        for row in rows {
-            self.body.push_str("<tr>");
-            for column in 0..headers.len() {
-                let cell = row.get(column).map_or("", AsRef::as_ref);
-                let _ = write!(self.body, "<td{}>{}</td>", class(column), escape(cell));
-            }
-            self.body.push_str("</tr>\n");
-        }
-        self.body.push_str("</tbody>\n</table></div>\n");
+        let cells: Vec<&[C]> = rows.iter().map(Vec::as_slice).collect();
+        self.body.push_str(&table(caption, headers, &cells, |row, column| escape(cell(&rows[row], column))));
+        self
+    }
+
+    /// A table whose rows begin with a link: its address, relative to the page, and the cells.
+    pub fn linked_table<H: AsRef<str>, C: AsRef<str>>(
+        mut self,
+        caption: &str,
+        headers: &[H],
+        rows: &[(String, Vec<C>)],
+    ) -> Page {
+        let cells: Vec<&[C]> = rows.iter().map(|(_, cells)| cells.as_slice()).collect();
+        let content = |row: usize, column: usize| {
+            let (address, cells) = &rows[row];
+            let text = escape(cell(cells, column));
+            if column == 0 { format!("<a href=\"{}\">{text}</a>", escape(address)) } else { text }
+        };
+        self.body.push_str(&table(caption, headers, &cells, content));
         self
     }
 
@@ -163,6 +158,41 @@ impl Page {
     }
 }
 
+/// `content` gives the HTML of a cell by row and column; `rows` says which columns are figures.
+fn table<H: AsRef<str>, C: AsRef<str>>(
+    caption: &str,
+    headers: &[H],
+    rows: &[&[C]],
+    content: impl Fn(usize, usize) -> String,
+) -> String {
+    let figures: Vec<bool> = (0..headers.len()).map(|column| is_figure_column(rows, column)).collect();
+    let class = |column: usize| if figures[column] { " class=\"n\"" } else { "" };
+    let label = escape(caption);
+    let mut html =
+        format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>\n");
+    if !caption.is_empty() {
+        let _ = writeln!(html, "<caption>{label}</caption>");
+    }
+    html.push_str("<thead><tr>");
+    for (column, header) in headers.iter().enumerate() {
+        let _ = write!(html, "<th scope=\"col\"{}>{}</th>", class(column), escape(header.as_ref()));
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for row in 0..rows.len() {
+        html.push_str("<tr>");
+        for column in 0..headers.len() {
+            let _ = write!(html, "<td{}>{}</td>", class(column), content(row, column));
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table></div>\n");
+    html
+}
+
+fn cell<C: AsRef<str>>(row: &[C], column: usize) -> &str {
+    row.get(column).map_or("", AsRef::as_ref)
+}
+
 /// `text` with the characters that HTML and XML give a meaning replaced; characters XML forbids become `\u{fffd}`.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -193,7 +223,7 @@ pub fn is_numeric(cell: &str) -> bool {
         || (digits > 0 && text.starts_with(|c: char| c.is_ascii_digit() || c == '.') && (unit || interval))
 }
 
-fn is_figure_column<C: AsRef<str>>(rows: &[Vec<C>], column: usize) -> bool {
+fn is_figure_column<C: AsRef<str>>(rows: &[&[C]], column: usize) -> bool {
     let mut cells = rows.iter().filter_map(|row| row.get(column)).map(AsRef::as_ref);
     !rows.is_empty() && cells.all(is_numeric)
 }

@@ -6,10 +6,12 @@
 
 pub mod chart;
 pub mod compare;
+pub mod diff;
 pub mod files;
 pub mod fit;
 pub mod format;
 pub mod html;
+pub mod index;
 pub mod max_rate;
 pub mod plan;
 pub mod profile;

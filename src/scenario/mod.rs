@@ -8,6 +8,8 @@ pub mod workload;
 
 use std::path::Path;
 
+use serde_json::Value as Json;
+
 use self::platform::LambdaSpec;
 use self::policy::PolicySpec;
 use self::slo::Slo;
@@ -46,6 +48,8 @@ pub struct Scenario {
     pub warmup: Span,
     /// Which CSV files `sim run` writes.
     pub output: Output,
+    /// The scenario as it was written, overrides included: what results say of their settings.
+    pub written: Json,
 }
 
 /// Which CSV files `sim run` writes.
@@ -109,6 +113,7 @@ impl Scenario {
             replications,
             warmup,
             output,
+            written: document.to_json(),
         })
     }
 
@@ -140,10 +145,17 @@ pub(crate) fn in_section<T>(
     name: &'static str,
     read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
 ) -> Result<T, InputError> {
-    let section = parent.required(name)?.section()?;
-    let value = read(&section)?;
+    whole(&parent.required(name)?, read)
+}
+
+fn whole<T>(
+    value: &Value<'_>,
+    read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
+) -> Result<T, InputError> {
+    let section = value.section()?;
+    let found = read(&section)?;
     section.finish()?;
-    Ok(value)
+    Ok(found)
 }
 
 fn optional_section<T>(
@@ -151,10 +163,7 @@ fn optional_section<T>(
     name: &'static str,
     read: impl FnOnce(&Section<'_>) -> Result<T, InputError>,
 ) -> Result<Option<T>, InputError> {
-    match parent.optional(name) {
-        Some(_) => in_section(parent, name, read).map(Some),
-        None => Ok(None),
-    }
+    parent.optional(name).map(|value| whole(&value, read)).transpose()
 }
 
 /// The name becomes a folder, so it must be a plain file name.

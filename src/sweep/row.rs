@@ -19,7 +19,7 @@ pub struct Row {
 /// The two figures that configurations are compared by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figures {
-    /// The objective's percentile of the latency [s]: the 95th unless the scenario names another.
+    /// The objective's percentile of the latency \[s\]: the 95th unless the scenario names another.
     pub latency_s: f64,
     /// Cost of a million requests [$].
     pub usd_per_million: f64,

@@ -57,6 +57,8 @@ pub fn fingerprint(scenario: &Scenario, model: Model, mode: Mode, trace_bytes: u
     if let Source::Trace(trace) = &mut scenario.workload.source {
         trace.spec.path = trace.spec.path.file_name().map(Into::into).unwrap_or_default();
     }
+    // Its fields count as they were understood.
+    scenario.written = Default::default();
     // What only `sim run` looks at.
     scenario.output = Default::default();
     scenario.replications = 1;

@@ -43,7 +43,7 @@ pub struct About {
     pub model: String,
     /// The percentile of the latency figures, such as 95.
     pub percentile: f64,
-    /// The objective's latency [s].
+    /// The objective's latency \[s\].
     pub slo_latency_s: Option<f64>,
     /// The objective in words; empty if nothing is asked.
     pub objective: String,
@@ -107,6 +107,22 @@ pub fn read(file: &str, text: &str) -> Result<(Part, Vec<Row>), InputError> {
         parse(line).ok_or_else(|| InputError::at_line(file, i + 1, line, "is no row of a sweep"))
     };
     Ok((part, lines.map(row).collect::<Result<_, _>>()?))
+}
+
+/// Reads the rows of a sweep.csv.
+///
+/// Errors: it is no such file; a line of it is broken.
+pub fn read_whole(file: &str, text: &str) -> Result<Vec<Row>, InputError> {
+    let mut lines = text.lines().enumerate();
+    if !lines.next().is_some_and(|(_, header)| header.starts_with(COLUMNS)) {
+        return Err(InputError::new(file, "is no sweep.csv of `sim sweep`"));
+    }
+    let columns = COLUMNS.split(',').count();
+    let row = |(i, line): (usize, &str)| {
+        let end = line.match_indices(',').nth(columns - 1).map_or(line.len(), |(at, _)| at);
+        parse(&line[..end]).ok_or_else(|| InputError::at_line(file, i + 1, line, "is no row of a sweep"))
+    };
+    lines.map(row).collect()
 }
 
 fn parse(line: &str) -> Option<Row> {

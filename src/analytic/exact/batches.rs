@@ -58,12 +58,12 @@ impl BatchLaw {
         1.0 - self.full()
     }
 
-    /// The mean wait of a request in the buffer [s].
+    /// The mean wait of a request in the buffer \[s\].
     pub fn mean_wait(&self) -> f64 {
         (1..=self.share.len()).map(|n| self.waited(n)).sum::<f64>() / self.mean
     }
 
-    /// The share of requests that wait at most `wait` [s].
+    /// The share of requests that wait at most `wait` \[s\].
     pub fn wait_cdf(&self, wait: f64) -> f64 {
         if wait < 0.0 {
             return 0.0;

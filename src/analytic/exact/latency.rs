@@ -32,7 +32,7 @@ const ROUNDING: f64 = 1e-12;
 const FARTHEST: f64 = 6.5;
 
 impl<'a> LatencyLaw<'a> {
-    /// The latency where a batch of n takes `service[n - 1]` [s] in the mean, with a coefficient of variation
+    /// The latency where a batch of n takes `service[n - 1]` \[s\] in the mean, with a coefficient of variation
     /// `cv`: always that time if 0, else lognormal and independent of everything.
     ///
     /// Panics if there are fewer service times than the batch may hold, or a time or cv is negative.
@@ -61,17 +61,17 @@ impl<'a> LatencyLaw<'a> {
         self.parts.iter().map(|part| LatencyLaw { parts: vec![Part { weight: 1.0, ..part.clone() }] })
     }
 
-    /// The share of requests with a latency of at most `x` [s].
+    /// The share of requests with a latency of at most `x` \[s\].
     pub fn cdf(&self, x: f64) -> f64 {
         self.parts.iter().map(|part| part.weight * part.cdf(x, SLACK)).sum::<f64>().min(1.0)
     }
 
-    /// The share of requests with a latency above `slo` [s].
+    /// The share of requests with a latency above `slo` \[s\].
     pub fn share_over(&self, slo: f64) -> f64 {
         1.0 - self.cdf(slo)
     }
 
-    /// The least latency x [s] with `cdf(x) >= q`: exact at jumps, else to 1e-10 s. Panics unless q is in [0, 1].
+    /// The least latency x \[s\] with `cdf(x) >= q`: exact at jumps, else to 1e-10 s. Panics unless q is in [0, 1].
     pub fn quantile(&self, q: f64) -> f64 {
         assert!((0.0..=1.0).contains(&q), "a quantile's share is in [0, 1], is {q}");
         let q = q - ROUNDING;
@@ -86,7 +86,7 @@ impl<'a> LatencyLaw<'a> {
         bracket::crossing(|x| below(x) - q, low, *high, 1e-10)
     }
 
-    /// The mean latency [s].
+    /// The mean latency \[s\].
     pub fn mean(&self) -> f64 {
         self.parts.iter().map(|part| part.weight * part.mean()).sum()
     }

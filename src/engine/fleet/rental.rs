@@ -28,7 +28,7 @@ impl Rental {
         self.ended.max(self.launched + self.least_billed)
     }
 
-    /// The billed time [ns] within `from..until`.
+    /// The billed time \[ns\] within `from..until`.
     pub fn billed_within(&self, from: Time, until: Time) -> u64 {
         self.billed_until().min(until).since(self.launched.max(from)).0
     }

@@ -16,13 +16,13 @@ use crate::error::InputError;
 /// One invocation, or a summary of several.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observation {
-    /// Memory size [MB].
+    /// Memory size \[MB\].
     pub memory_mb: u32,
     /// Requests in the batch.
     pub batch: u32,
-    /// Time to serve it [s].
+    /// Time to serve it \[s\].
     pub service_s: f64,
-    /// Time to initialise [s], where the invocation was a cold start.
+    /// Time to initialise \[s\], where the invocation was a cold start.
     pub init_s: Option<f64>,
 }
 

@@ -1,10 +1,12 @@
 //! What `sim run` shows: summary.json, the table, the charts and the page.
 
+mod charts;
+
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
-use super::chart::{Axis, BarChart, Chart, LineChart, Panel, Series, Unit};
 use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
@@ -66,6 +68,7 @@ struct Summary<'a> {
     replications: u32,
     warmup_s: f64,
     notes: Vec<String>,
+    settings: &'a Json,
     simulated: &'a Simulated,
     predicted: Option<&'a Predicted>,
     error: Option<RelativeError>,
@@ -100,6 +103,7 @@ impl RunReport<'_> {
             replications: simulation.replications,
             warmup_s: scenario.warmup.as_secs_f64(),
             notes: self.notes(),
+            settings: &scenario.written,
             simulated: &simulation.simulated,
             predicted,
             error: predicted.map(|p| RelativeError::of(p, &simulation.simulated)),
@@ -310,129 +314,6 @@ impl RunReport<'_> {
             cards.push(if met { over.good() } else { over.bad() });
         }
         cards
-    }
-
-    fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
-        let mut charts: Vec<(&str, Box<dyn Chart>, &str)> = vec![
-            ("latency-cdf", Box::new(self.latency_chart()), "Share of requests answered within a time."),
-            ("batch-size", Box::new(self.batch_chart()), "How many requests the batches held."),
-            ("over-time", Box::new(self.time_chart()), "The load, and what it did to the latency."),
-            ("concurrency", Box::new(self.concurrency_chart()), "Environments that serve or initialise."),
-            ("cost", Box::new(self.cost_chart()), "What the run cost, by component."),
-        ];
-        if !self.decisions.is_empty() {
-            let caption = "The rate that was expected, and the configuration that was chosen for it.";
-            charts.push(("decisions", Box::new(self.decision_chart()), caption));
-        }
-        charts
-    }
-
-    fn latency_chart(&self) -> LineChart {
-        let mut panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero())
-            .series(Series::new("simulated", self.simulation.cdf.clone()).steps());
-        if let Some(prediction) = self.prediction {
-            let label = format!("predicted ({})", prediction.predicted.model);
-            panel = panel.series(Series::new(label, prediction.cdf.clone()).dashed());
-        }
-        let chart = LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).subtitle(self.headline());
-        match self.scenario.slo.latency {
-            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
-            None => chart,
-        }
-        .panel(panel)
-    }
-
-    fn batch_chart(&self) -> BarChart {
-        let simulated = &self.simulation.simulated.batch_size;
-        let predicted = self.prediction.map(|p| &p.predicted.batch_size);
-        let sizes = simulated.len().max(predicted.map_or(0, Vec::len));
-        let padded = |shares: &[f64]| (0..sizes).map(|n| shares.get(n).copied().unwrap_or(0.0)).collect();
-        let categories = (1..=sizes).map(|n| n.to_string()).collect();
-        let share = Axis::new("share of batches", Unit::Share);
-        let chart = BarChart::new("Batch sizes", "requests in the batch", categories, share, format::percent)
-            .subtitle(format!("mean {}", format::number(self.simulation.simulated.mean_batch)))
-            .series("simulated", padded(simulated));
-        match predicted {
-            Some(predicted) => chart.series("predicted", padded(predicted)),
-            None => chart,
-        }
-    }
-
-    fn over_time(&self, value: impl Fn(&crate::outcome::SliceRow) -> Option<f64>) -> Vec<(f64, f64)> {
-        self.simulation.slices.iter().filter_map(|row| value(row).map(|v| (row.start_s, v))).collect()
-    }
-
-    fn time_chart(&self) -> LineChart {
-        let rate = Series::new("arrival rate", self.over_time(|row| Some(row.rate_per_s))).filled();
-        let p95 = Series::new("p95 latency", self.over_time(|row| row.p95_s));
-        let mut lower = Panel::new(Axis::new("p95 latency", Unit::Seconds).from_zero()).series(p95);
-        if let Some(slo) = self.scenario.slo.latency {
-            lower = lower.mark_y(slo.as_secs_f64(), format!("SLO {slo}"));
-        }
-        LineChart::new("Load and latency over time", Axis::new("time", Unit::Elapsed).tight())
-            .panel(Panel::new(Axis::new("requests", Unit::Number("1/s".into())).from_zero()).series(rate))
-            .panel(lower)
-    }
-
-    fn concurrency_chart(&self) -> LineChart {
-        let peak = self.over_time(|row| Some(row.peak_concurrency as f64));
-        let mean = self.over_time(|row| Some(row.mean_concurrency));
-        let environments = Panel::new(Axis::new("environments", Unit::Number(String::new())).from_zero())
-            .series(Series::new("peak", peak).steps())
-            .series(Series::new("mean", mean).filled());
-        let chart = LineChart::new("Concurrency over time", Axis::new("time", Unit::Elapsed).tight())
-            .panel(environments);
-        if self.simulation.simulated.cold_starts == 0 {
-            return chart;
-        }
-        let cold = Series::new("cold starts", self.over_time(|row| Some(row.cold_starts as f64))).steps();
-        chart
-            .panel(Panel::new(Axis::new("cold starts", Unit::Number(String::new())).from_zero()).series(cold))
-    }
-
-    /// Rates and the settings that were chosen for them.
-    fn decision_chart(&self) -> LineChart {
-        let over = |value: fn(&Decision) -> f64| -> Vec<(f64, f64)> {
-            self.decisions.iter().map(|d| (d.time.as_secs_f64(), value(d))).collect()
-        };
-        let number = |title: &str, unit: &str| Axis::new(title, Unit::Number(unit.to_owned())).from_zero();
-        let line = |name: &str, value: fn(&Decision) -> f64| Series::new(name, over(value)).steps();
-        let served = Series::new("arrival rate", self.over_time(|row| Some(row.rate_per_s)));
-        LineChart::new("What was planned", Axis::new("time", Unit::Elapsed).tight())
-            .panel(
-                Panel::new(number("requests", "1/s")).series(served).series(line("forecast", |d| d.forecast)),
-            )
-            .panel(Panel::new(number("memory", "MB")).series(line("memory", |d| f64::from(d.memory.0))))
-            .panel(
-                Panel::new(number("batch", "")).series(line("largest batch", |d| f64::from(d.buffer.batch))),
-            )
-            .panel(
-                Panel::new(Axis::new("timeout", Unit::Seconds).from_zero())
-                    .series(line("timeout", |d| d.buffer.timeout.as_secs_f64())),
-            )
-    }
-
-    fn cost_chart(&self) -> BarChart {
-        let bill = self.simulation.simulated.cost_components_usd;
-        let parts = [
-            ("serving", bill.compute),
-            ("initialisation", bill.initialisation),
-            ("requests", bill.requests),
-            ("provisioned", bill.provisioned),
-            ("instances", bill.instances),
-        ];
-        let shown: Vec<_> = parts.into_iter().filter(|(_, usd)| *usd > 0.0).collect();
-        let categories = shown.iter().map(|(name, _)| (*name).to_owned()).collect();
-        BarChart::new(
-            "Cost by component",
-            "component",
-            categories,
-            Axis::new("cost", Unit::Usd),
-            format::money,
-        )
-        .subtitle(format!("{} in all", format::money(self.simulation.simulated.cost_usd)))
-        .series("", shown.iter().map(|(_, usd)| *usd).collect())
-        .lying()
     }
 
     fn hour_rows(&self) -> Vec<Vec<String>> {

@@ -3,259 +3,20 @@
 //! A book is data with date and source (profiles/books/*.toml): no price or limit is a constant in the
 //! code. Usage is counted in integers (MB ms, requests); prices are multiplied in once, at the end.
 
-use std::path::Path;
+mod book;
 
 use serde::Serialize;
 
-use crate::document::{Document, Section, Value};
-use crate::error::{InputError, expected};
-use crate::platform::lambda::RateLimit;
-use crate::platform::lambda::billing::{BillingRule, InitBilling};
+pub use self::book::{
+    Architecture, ArchitecturePrices, Book, FreeTier, InstancePrice, Limits, ProvisionedPrices,
+};
+use crate::platform::lambda::billing::BillingRule;
 use crate::units::{MemoryMb, Price, Span, Usd};
-
-/// The books that come with the program, by name.
-const BOOKS: [(&str, &str); 2] = [
-    ("aws-2020", include_str!("../profiles/books/aws-2020.toml")),
-    ("aws-2026", include_str!("../profiles/books/aws-2026.toml")),
-];
 
 /// MB ms in a GB s, as the platforms count: 1,024 MB for 1,000 ms.
 const MB_MS_PER_GB_S: u128 = 1_024_000;
 /// The month that tiers and the free tier refer to: 30 days.
 const MONTH: Span = Span::from_secs(30 * 86_400);
-
-/// Prices and limits of one provider at one date.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Book {
-    /// Its name.
-    pub name: String,
-    /// As of when.
-    pub date: String,
-    /// Billing of functions.
-    pub billing: BillingRule,
-    /// Functions, by architecture.
-    pub architectures: Vec<(Architecture, ArchitecturePrices)>,
-    /// Per request.
-    pub per_request: Price,
-    /// What is free in a month.
-    pub free_tier: FreeTier,
-    /// Limits and defaults of functions.
-    pub limits: Limits,
-    /// Rented instances.
-    pub instances: Vec<InstancePrice>,
-}
-
-/// The processor of a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Architecture {
-    /// x86-64.
-    X86,
-    /// 64-bit ARM.
-    Arm64,
-}
-
-impl Architecture {
-    /// The architectures by their names in a scenario.
-    pub const NAMES: [(&str, Architecture); 2] = [("x86", Architecture::X86), ("arm64", Architecture::Arm64)];
-}
-
-/// Prices of functions on one architecture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ArchitecturePrices {
-    /// By monthly usage: each price holds up to its bound [GB s]; the last has none.
-    pub tiers: Vec<(Option<u64>, Price)>,
-    /// Provisioned concurrency, where it is priced.
-    pub provisioned: Option<ProvisionedPrices>,
-}
-
-/// Prices of provisioned concurrency per GB s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProvisionedPrices {
-    /// For every second that it is provisioned.
-    pub idle: Price,
-    /// For serving.
-    pub running: Price,
-    /// It is paid per started granule.
-    pub granule: Span,
-}
-
-/// Free usage a month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FreeTier {
-    /// Requests.
-    pub requests: u64,
-    /// Memory-time [GB s].
-    pub gb_s: u64,
-}
-
-/// Limits of functions, and what holds where a scenario is silent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Least, most and step of the memory size.
-    pub memory_mb: (u32, u32, u32),
-    /// Idle environments stay this long.
-    pub keep_alive: Span,
-    /// Initialisation without a model.
-    pub runtime_init: Span,
-    /// Environments busy at once.
-    pub concurrency: u64,
-    /// How fast environments are added.
-    pub scaling: RateLimit,
-    /// Invocations a second and unit of concurrency.
-    pub requests_per_concurrency: u64,
-    /// The longest invocation.
-    pub longest_run: Span,
-}
-
-/// A rented instance.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InstancePrice {
-    /// Its name.
-    pub name: String,
-    /// On demand.
-    pub per_hour: Price,
-    /// On the spot market, where known.
-    pub spot_per_hour: Option<Price>,
-    /// The shortest time that is billed.
-    pub least_billed: Span,
-}
-
-impl Book {
-    /// A book of the program by its name, or one from a file.
-    pub fn open(name: &Value<'_>) -> Result<Book, InputError> {
-        let text = name.str()?;
-        match Book::named(text) {
-            Some(book) => Ok(book),
-            None if text.ends_with(".toml") => Book::read(&name.file()?),
-            None => {
-                let names = BOOKS.map(|(name, _)| name);
-                let help = format!("{}; or the path of a .toml file", expected(text, &names));
-                Err(name.error(format!("no price book `{text}`")).help(help))
-            }
-        }
-    }
-
-    /// A book that comes with the program.
-    pub fn named(name: &str) -> Option<Book> {
-        let (name, text) = BOOKS.iter().find(|(known, _)| *known == name)?;
-        let document = Document::parse(name, text).expect("a test reads every book");
-        Some(Book::from_document(&document).expect("a test reads every book"))
-    }
-
-    /// Reads a book from a file.
-    pub fn read(path: &Path) -> Result<Book, InputError> {
-        Book::from_document(&Document::read(path)?)
-    }
-
-    fn from_document(document: &Document) -> Result<Book, InputError> {
-        let root = document.root();
-        root.optional("region");
-        let name = root.required("name")?.str()?.to_owned();
-        let date = root.required("date")?.date()?.to_owned();
-        let lambda = root.required("lambda")?.section()?;
-        let granule = lambda.required("granule")?;
-        let billing = BillingRule {
-            granule: whole_milliseconds(&granule)?,
-            init: match lambda.required("init_billed")?.bool()? {
-                true => InitBilling::Billed,
-                false => InitBilling::Free,
-            },
-        };
-        let mut architectures = Vec::new();
-        for (field, architecture) in Architecture::NAMES {
-            if let Some(value) = lambda.optional(field) {
-                architectures.push((architecture, architecture_prices(&value.section()?)?));
-            }
-        }
-        let per_request = price(&lambda.required("usd_per_request")?)?;
-        let free_tier = free_tier(&lambda.required("free_tier")?.section()?)?;
-        let limits = limits(&lambda)?;
-        lambda.finish()?;
-        let list = root.optional("instance").map_or(Ok(Vec::new()), |v| v.list())?;
-        let instances = list.iter().map(|v| instance(&v.section()?)).collect::<Result<_, _>>()?;
-        root.finish()?;
-        Ok(Book { name, date, billing, architectures, per_request, free_tier, limits, instances })
-    }
-}
-
-fn price(value: &Value<'_>) -> Result<Price, InputError> {
-    let text = value.decimal()?;
-    Price::parse(text).ok_or_else(|| value.error("expected a price in dollars with at most 12 decimals"))
-}
-
-fn whole_milliseconds(value: &Value<'_>) -> Result<Span, InputError> {
-    let span = value.span()?;
-    match span.0 > 0 && span.0.is_multiple_of(1_000_000) {
-        true => Ok(span),
-        false => Err(value.error("expected whole milliseconds above 0")),
-    }
-}
-
-fn architecture_prices(section: &Section<'_>) -> Result<ArchitecturePrices, InputError> {
-    let list = section.required("usd_per_gb_s")?;
-    let mut tiers = Vec::new();
-    for value in list.list()? {
-        let tier = value.section()?;
-        let bound = tier.optional("up_to_gb_s").map(|v| v.integer::<u64>()).transpose()?;
-        tiers.push((bound, price(&tier.required("price")?)?));
-        tier.finish()?;
-    }
-    if tiers.last().is_none_or(|(bound, _)| bound.is_some()) {
-        return Err(list.error("the last tier must have no `up_to_gb_s`"));
-    }
-    let provisioned = section.optional("provisioned").map(|value| {
-        let section = value.section()?;
-        let prices = ProvisionedPrices {
-            idle: price(&section.required("idle")?)?,
-            running: price(&section.required("running")?)?,
-            granule: whole_milliseconds(&section.required("granule")?)?,
-        };
-        section.finish()?;
-        Ok(prices)
-    });
-    let provisioned = provisioned.transpose()?;
-    section.finish()?;
-    Ok(ArchitecturePrices { tiers, provisioned })
-}
-
-fn free_tier(section: &Section<'_>) -> Result<FreeTier, InputError> {
-    let requests = section.required("requests")?.integer()?;
-    let gb_s = section.required("gb_s")?.integer()?;
-    section.finish()?;
-    Ok(FreeTier { requests, gb_s })
-}
-
-fn limits(lambda: &Section<'_>) -> Result<Limits, InputError> {
-    let memory = lambda.required("memory_mb")?.section()?;
-    let size = |name| memory.required(name)?.integer::<u32>();
-    let memory_mb = (size("from")?, size("to")?, size("step")?);
-    memory.finish()?;
-    let scaling = lambda.required("scaling")?.section()?;
-    let rate = RateLimit {
-        burst: scaling.required("burst")?.integer()?,
-        tokens: scaling.required("tokens")?.integer()?,
-        period: scaling.required("period")?.span()?,
-    };
-    scaling.finish()?;
-    Ok(Limits {
-        memory_mb,
-        keep_alive: lambda.required("keep_alive")?.span()?,
-        runtime_init: lambda.required("runtime_init")?.span()?,
-        concurrency: lambda.required("concurrency")?.integer()?,
-        scaling: rate,
-        requests_per_concurrency: lambda.required("requests_per_concurrency")?.integer()?,
-        longest_run: lambda.required("longest_run")?.span()?,
-    })
-}
-
-fn instance(section: &Section<'_>) -> Result<InstancePrice, InputError> {
-    let name = section.required("name")?.str()?.to_owned();
-    let per_hour = price(&section.required("usd_per_hour")?)?;
-    let spot_per_hour = section.optional("spot_usd_per_hour").map(|v| price(&v)).transpose()?;
-    let least_billed = section.optional("least_billed").map_or(Ok(Span::ZERO), |v| v.span())?;
-    section.finish()?;
-    Ok(InstancePrice { name, per_hour, spot_per_hour, least_billed })
-}
 
 /// How a month's volume enters the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -438,6 +199,7 @@ impl Bill {
 
 #[cfg(test)]
 mod tests {
+    use super::book::BOOKS;
     use super::*;
 
     fn tariff(volume: VolumePricing, provisioned: u32) -> Tariff {

@@ -1,18 +1,18 @@
 //! What `sim plan` shows: plan.json, the table, the charts and the page.
 
+mod charts;
+mod json;
+
 use std::path::Path;
 
-use serde::Serialize;
-
-use super::chart::{Axis, Chart, Group, LineChart, Panel, Point as Dot, Scatter, Series, Unit};
+use super::chart::Chart;
 use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
 use super::table::text_table;
 use crate::error::InputError;
-use crate::outcome::{Predicted, RelativeError, Simulated};
 use crate::planner::constraint::Scope;
-use crate::planner::plan::{Alternative, Answer, Check, Evaluated, Mend, Plan, Point};
+use crate::planner::plan::{Alternative, Answer, Check, Mend, Plan, Point};
 use crate::planner::verify::Verdict;
 use crate::scenario::platform::Environments;
 use crate::scenario::{Scenario, Setting};
@@ -24,149 +24,11 @@ pub struct PlanReport<'a> {
     pub scenario: &'a Scenario,
     /// What was found.
     pub plan: &'a Plan,
-    /// How long it took [s].
+    /// How long it took \[s\].
     pub elapsed_s: f64,
 }
 
-#[derive(Serialize)]
-struct PlanJson<'a> {
-    scenario: &'a str,
-    seed: u64,
-    model: &'static str,
-    feasible: bool,
-    recommended: Option<Choice<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nearest_miss: Option<Choice<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    feasible_with: Vec<MendJson>,
-    alternatives: Vec<AlternativeJson>,
-    slo: SloJson,
-    evaluated: usize,
-    simulated: usize,
-    elapsed_s: f64,
-    notes: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct SettingJson {
-    memory_mb: u32,
-    batch: u32,
-    timeout_s: f64,
-}
-
-#[derive(Serialize)]
-struct Choice<'a> {
-    #[serde(flatten)]
-    setting: SettingJson,
-    predicted_percentile_s: f64,
-    predicted: &'a Predicted,
-    simulated: Option<&'a Simulated>,
-    error: Option<RelativeError>,
-    verified: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct AlternativeJson {
-    reason: &'static str,
-    #[serde(flatten)]
-    setting: SettingJson,
-    predicted_percentile_s: f64,
-    predicted_cost_usd_per_million: f64,
-    more_usd_per_million: f64,
-    more_percent: f64,
-    meets_slo: bool,
-}
-
-#[derive(Serialize)]
-struct SloJson {
-    percentile: f64,
-    latency_s: Option<f64>,
-    budget_usd_per_million: Option<f64>,
-    max_violations: Option<f64>,
-    every_hour: bool,
-}
-
-#[derive(Serialize)]
-struct MendJson {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    latency_s: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    budget_usd_per_million: Option<f64>,
-    #[serde(flatten)]
-    setting: SettingJson,
-}
-
-impl From<Setting> for SettingJson {
-    fn from(s: Setting) -> SettingJson {
-        SettingJson { memory_mb: s.memory.0, batch: s.batch, timeout_s: s.timeout.as_secs_f64() }
-    }
-}
-
-impl<'a> From<&'a Evaluated> for Choice<'a> {
-    fn from(evaluated: &'a Evaluated) -> Choice<'a> {
-        let predicted = &evaluated.prediction.predicted;
-        let simulation = evaluated.simulation.as_ref();
-        let simulated = simulation.map(|(simulation, _)| &simulation.simulated);
-        Choice {
-            setting: evaluated.setting.into(),
-            predicted_percentile_s: evaluated.percentile_s,
-            predicted,
-            simulated,
-            error: simulated.map(|simulated| RelativeError::of(predicted, simulated)),
-            verified: simulation.map(|(_, verdict)| verdict.meets()),
-        }
-    }
-}
-
 impl PlanReport<'_> {
-    /// The text of plan.json.
-    pub fn json(&self) -> String {
-        let (scenario, plan) = (self.scenario, self.plan);
-        let (recommended, nearest_miss, mends) = match &plan.answer {
-            Answer::Recommended(evaluated) => (Some(evaluated.into()), None, &[][..]),
-            Answer::Infeasible(nearest, mends) => (None, Some(nearest.into()), mends.as_slice()),
-        };
-        let slo = SloJson {
-            percentile: scenario.slo.percentile * 100.0,
-            latency_s: plan.request.constraint.latency,
-            budget_usd_per_million: scenario.slo.budget_usd_per_million,
-            max_violations: scenario.slo.max_violations,
-            every_hour: plan.request.constraint.scope == Scope::EveryPart,
-        };
-        let json = PlanJson {
-            scenario: &scenario.name,
-            seed: scenario.seed,
-            model: plan.request.constraint.model.name(),
-            feasible: recommended.is_some(),
-            recommended,
-            nearest_miss,
-            feasible_with: mends.iter().map(mend_json).collect(),
-            alternatives: plan.alternatives.iter().map(|a| self.alternative_json(a)).collect(),
-            slo,
-            evaluated: plan.evaluated,
-            simulated: plan.simulated,
-            elapsed_s: self.elapsed_s,
-            notes: self.notes(),
-        };
-        let mut text = serde_json::to_string_pretty(&json).expect("plain data");
-        text.push('\n');
-        text
-    }
-
-    fn alternative_json(&self, alternative: &Alternative) -> AlternativeJson {
-        let point = &alternative.point;
-        let more = self.more(point);
-        AlternativeJson {
-            reason: alternative.reason,
-            setting: point.setting.into(),
-            predicted_percentile_s: point.percentile_s,
-            predicted_cost_usd_per_million: point.cost * 1e6,
-            more_usd_per_million: more,
-            more_percent: more / self.cost() * 100.0,
-            meets_slo: point.meets,
-        }
-    }
-
     /// The predicted cost of the configuration that the answer is about [$ per million].
     fn cost(&self) -> f64 {
         self.plan.evaluated().prediction.predicted.cost_usd_per_million
@@ -406,73 +268,6 @@ impl PlanReport<'_> {
             Card::new("Cost per million requests", format::money(self.cost())),
         ]
     }
-
-    fn front_chart(&self) -> Scatter {
-        let dot = |p: &Point| Dot::new(p.percentile_s, p.cost * 1e6, named(p.setting));
-        let of = |meets: bool| self.plan.points.iter().filter(move |p| p.meets == meets).map(dot).collect();
-        let best = self.plan.evaluated();
-        let name = match &self.plan.answer {
-            Answer::Recommended(_) => "recommended",
-            Answer::Infeasible(..) => "nearest miss",
-        };
-        let front = self.front();
-        // A cross-hair from the axes: the dot alone drowns among its neighbours.
-        let chosen = Dot::new(best.percentile_s, self.cost(), named(best.setting))
-            .interval_x(front[0].0, best.percentile_s)
-            .interval_y(front[front.len() - 1].1, self.cost());
-        let latency = Axis::new(format!("{} latency", self.scenario.slo.name()), Unit::Seconds);
-        let mut chart = Scatter::new(
-            "Cost against latency",
-            latency.log(),
-            Axis::new("cost per million requests", Unit::Usd).log(),
-        )
-        .subtitle(format!("{} configurations predicted; {}", self.plan.evaluated, self.headline()))
-        .group(Group::new("misses what is asked", of(false)))
-        .group(Group::new("meets it", of(true)))
-        .front("Pareto front", front)
-        .group(Group::new(name, vec![chosen]));
-        if let Some(latency) = self.scenario.slo.latency {
-            chart = chart.mark_x(latency.as_secs_f64(), format!("SLO {latency}"));
-        }
-        if self.plan.points.len() < self.plan.evaluated {
-            let shown = format::count(self.plan.points.len() as u64);
-            chart = chart.note(format!("An even choice of {shown} configurations is shown."));
-        }
-        chart
-    }
-
-    /// The points that no other point beats in both cost and latency, with the answer among them.
-    fn front(&self) -> Vec<(f64, f64)> {
-        let mut points: Vec<(f64, f64)> =
-            self.plan.points.iter().map(|p| (p.percentile_s, p.cost * 1e6)).collect();
-        points.push((self.plan.evaluated().percentile_s, self.cost()));
-        points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let mut least = f64::INFINITY;
-        points.retain(|(_, cost)| {
-            let better = *cost < least;
-            least = least.min(*cost);
-            better
-        });
-        points
-    }
-
-    fn latency_chart(&self) -> LineChart {
-        let evaluated = self.plan.evaluated();
-        let mut panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero());
-        if let Some((simulation, _)) = &evaluated.simulation {
-            panel = panel.series(Series::new("simulated", rising(&simulation.cdf)).steps());
-        }
-        for prediction in [Some(&evaluated.prediction), evaluated.published.as_ref()].into_iter().flatten() {
-            let label = format!("predicted ({})", prediction.predicted.model);
-            panel = panel.series(Series::new(label, rising(&prediction.cdf)).dashed());
-        }
-        let chart = LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).subtitle(self.headline());
-        match self.scenario.slo.latency {
-            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
-            None => chart,
-        }
-        .panel(panel)
-    }
 }
 
 const HEADERS: [&str; 4] = ["", "predicted", "simulated", "95 % interval"];
@@ -486,12 +281,6 @@ pub fn named(setting: Setting) -> String {
     }
 }
 
-/// A distribution without the zeros before it begins.
-fn rising(cdf: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let zeros = cdf.iter().take_while(|(_, share)| *share <= 0.0).count();
-    cdf[zeros.saturating_sub(1)..].to_vec()
-}
-
 /// The least figure of three significant digits that is not below `value`.
 fn above(value: f64) -> f64 {
     if value <= 0.0 {
@@ -499,19 +288,6 @@ fn above(value: f64) -> f64 {
     }
     let unit = 10_f64.powi(value.log10().floor() as i32 - 2);
     (value / unit - 1e-9).ceil() * unit
-}
-
-fn mend_json(mend: &Mend) -> MendJson {
-    match mend {
-        Mend::Latency(seconds, setting) => {
-            MendJson { latency_s: Some(*seconds), budget_usd_per_million: None, setting: (*setting).into() }
-        }
-        Mend::Budget(cost, setting) => MendJson {
-            latency_s: None,
-            budget_usd_per_million: Some(*cost * 1e6),
-            setting: (*setting).into(),
-        },
-    }
 }
 
 fn shortfall(verdict: &Verdict) -> String {

@@ -1,0 +1,156 @@
+//! What `sim diff` shows: how two runs, or two sweeps, differ.
+
+mod run;
+mod sweep;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use self::run::RunDiff;
+use self::sweep::SweepDiff;
+use super::format;
+use crate::error::InputError;
+use crate::sweep::row::Row;
+use crate::sweep::table;
+
+/// How two results differ, B against A.
+#[derive(Debug)]
+pub enum Diff {
+    /// Two runs.
+    Run(RunDiff),
+    /// Two sweeps.
+    Sweep(SweepDiff),
+}
+
+impl Diff {
+    /// For scripts.
+    pub fn json(&self) -> String {
+        let json = match self {
+            Diff::Run(diff) => serde_json::to_string_pretty(diff),
+            Diff::Sweep(diff) => serde_json::to_string_pretty(diff),
+        };
+        json.expect("plain data") + "\n"
+    }
+
+    /// For a terminal.
+    pub fn text(&self) -> String {
+        match self {
+            Diff::Run(diff) => diff.text(),
+            Diff::Sweep(diff) => diff.text(),
+        }
+    }
+}
+
+/// Compares two results, each given by its folder or its file. Of folders that hold both a run and a sweep, the
+/// runs are compared.
+///
+/// # Errors
+/// If there is no result, or the two are of different kinds.
+pub fn diff(a: &Path, b: &Path) -> Result<Diff, InputError> {
+    let (in_a, in_b) = (kinds(a)?, kinds(b)?);
+    let Some((kind, _)) = in_a.iter().find(|(kind, _)| in_b.iter().any(|(other, _)| other == kind)) else {
+        let (first, second) = (in_a[0].0.name(), in_b[0].0.name());
+        return Err(InputError::new(
+            b.display().to_string(),
+            format!("is a {second}, {} a {first}", a.display()),
+        )
+        .help("compare two runs or two sweeps"));
+    };
+    let path = |found: &[(Kind, PathBuf)]| {
+        found.iter().find(|(other, _)| other == kind).map(|(_, path)| path.clone()).expect("in both")
+    };
+    let (a, b) = (path(&in_a), path(&in_b));
+    Ok(match kind {
+        Kind::Run => Diff::Run(RunDiff::new((&a, &read_run(&a)?), (&b, &read_run(&b)?))),
+        Kind::Sweep => Diff::Sweep(SweepDiff::new((&a, &read_sweep(&a)?), (&b, &read_sweep(&b)?))),
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Run,
+    Sweep,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Run => "run",
+            Kind::Sweep => "sweep",
+        }
+    }
+}
+
+/// The results at a path, at least one.
+fn kinds(path: &Path) -> Result<Vec<(Kind, PathBuf)>, InputError> {
+    let help =
+        "give the folder of a run or a sweep, such as output/twitter, its summary.json or its sweep.csv";
+    let data = std::fs::metadata(path).map_err(|e| InputError::io(path, &e).help(help))?;
+    if !data.is_dir() {
+        let is_table = path.extension().is_some_and(|extension| extension == "csv");
+        return Ok(vec![(if is_table { Kind::Sweep } else { Kind::Run }, path.to_owned())]);
+    }
+    let files = [(Kind::Run, path.join("summary.json")), (Kind::Sweep, path.join("sweep.csv"))];
+    let found: Vec<_> = files.into_iter().filter(|(_, file)| file.is_file()).collect();
+    match found.is_empty() {
+        true => {
+            let message = "holds neither the summary.json of a run nor the sweep.csv of a sweep";
+            Err(InputError::new(path.display().to_string(), message).help(help))
+        }
+        false => Ok(found),
+    }
+}
+
+fn read_run(path: &Path) -> Result<Value, InputError> {
+    let run = read_json(path)?;
+    match run.pointer("/simulated/latency_s/p95") {
+        Some(_) => Ok(run),
+        None => Err(InputError::new(path.display().to_string(), "is not the summary.json of a run")
+            .help("`sim run S.toml` writes one; plans and comparisons have other files")),
+    }
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// If it cannot be read or is no JSON.
+pub(super) fn read_json(path: &Path) -> Result<Value, InputError> {
+    let text = read(path)?;
+    serde_json::from_str(&text).map_err(|e| {
+        let line = text.lines().nth(e.line().saturating_sub(1)).unwrap_or("");
+        InputError::at_line(path.display().to_string(), e.line().max(1), line, format!("is no JSON: {e}"))
+    })
+}
+
+/// Reads a sweep.csv.
+///
+/// # Errors
+/// If it cannot be read or is not a sweep's.
+pub(super) fn read_sweep(path: &Path) -> Result<Vec<Row>, InputError> {
+    table::read_whole(&path.display().to_string(), &read(path)?)
+}
+
+/// The cheapest configuration that meets the SLO; the first of equals.
+pub(super) fn cheapest(rows: &[Row]) -> Option<&Row> {
+    let meeting = rows.iter().filter(|row| row.meets_slo == Some(true));
+    meeting.min_by(|a, b| a.figures().usd_per_million.total_cmp(&b.figures().usd_per_million))
+}
+
+fn read(path: &Path) -> Result<String, InputError> {
+    let bytes = std::fs::read(path).map_err(|e| InputError::io(path, &e))?;
+    String::from_utf8(bytes).map_err(|_| InputError::new(path.display().to_string(), "is not UTF-8 text"))
+}
+
+/// b / a - 1, where there is an a.
+fn relative(a: f64, b: f64) -> Option<f64> {
+    (a != 0.0).then(|| b / a - 1.0)
+}
+
+fn signed(value: f64, show: fn(f64) -> String) -> String {
+    format!("{}{}", if value > 0.0 { "+" } else { "" }, show(value))
+}
+
+fn signed_percent(share: f64) -> String {
+    signed(share, format::percent)
+}

@@ -1,0 +1,235 @@
+//! The page that links every result below a folder, with headline figures.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::diff::{cheapest, read_json, read_sweep};
+use super::files::write_atomically;
+use super::format;
+use super::html::Page;
+use super::plan::named;
+use crate::error::InputError;
+use crate::scenario::Setting;
+use crate::units::{MemoryMb, Span};
+
+/// A kind of result: the file that holds it, its heading and caption, the columns after the name, and how to fill them.
+struct Kind {
+    file: &'static str,
+    heading: &'static str,
+    /// Which figures these are.
+    caption: &'static str,
+    columns: &'static [&'static str],
+    row: fn(&Path) -> Option<Vec<String>>,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind {
+        file: "summary.json",
+        heading: "Runs",
+        caption: "as simulated",
+        columns: &["configuration", "requests", "p95", "cost/million", "over the SLO"],
+        row: run,
+    },
+    Kind {
+        file: "plan.json",
+        heading: "Plans",
+        caption: "as predicted",
+        columns: &["recommended", "predicted", "cost/million"],
+        row: plan,
+    },
+    Kind {
+        file: "sweep.csv",
+        heading: "Sweeps",
+        caption: "as simulated, or predicted where nothing was simulated",
+        columns: &["configurations", "meet the SLO", "the cheapest of them", "cost/million"],
+        row: sweep,
+    },
+    Kind {
+        file: "compare.json",
+        heading: "Comparisons",
+        caption: "as simulated",
+        columns: &["systems", "the cheapest", "cost/million"],
+        row: compare,
+    },
+    Kind {
+        file: "fit.json",
+        heading: "Fits",
+        caption: "of traces",
+        columns: &["process", "rate [1/s]"],
+        row: fit,
+    },
+    Kind {
+        file: "max-rate.json",
+        heading: "Largest rates",
+        caption: "within the SLO, as simulated",
+        columns: &["requests [1/s]"],
+        row: max_rate,
+    },
+];
+
+/// Writes `root`/index.html: all results below `root`, by kind and name. It holds no date, so the same results give
+/// the same bytes. A result that cannot be read is listed as such.
+///
+/// # Errors
+/// If a folder cannot be listed or the page cannot be written.
+pub fn write(root: &Path) -> Result<(), InputError> {
+    let mut folders = Vec::new();
+    find(root, &mut folders)?;
+    folders.sort();
+    let (mut page, mut results) = (Page::new("Results"), 0);
+    for kind in &KINDS {
+        let headers: Vec<&str> = [&["result"], kind.columns].concat();
+        let here = folders.iter().filter(|folder| root.join(folder).join(kind.file).is_file());
+        let rows: Vec<(String, Vec<String>)> = here.map(|folder| row(root, folder, kind)).collect();
+        results += rows.len();
+        if !rows.is_empty() {
+            page = page.heading(kind.heading).linked_table(kind.caption, &headers, &rows);
+        }
+    }
+    let count = format::count(results as u64);
+    let subtitle = if results == 1 { "1 result".to_owned() } else { format!("{count} results") };
+    let page = page.subtitle(subtitle).note("sim diff A B says how two runs, or two sweeps, differ.");
+    write_atomically(&root.join("index.html"), page.render())
+}
+
+/// The folders below `root`, relative to it. Links are not followed.
+fn find(root: &Path, found: &mut Vec<PathBuf>) -> Result<(), InputError> {
+    let mut left = vec![PathBuf::new()];
+    while let Some(folder) = left.pop() {
+        let path = root.join(&folder);
+        let entries = std::fs::read_dir(&path).map_err(|e| InputError::io(&path, &e))?;
+        for entry in entries {
+            let entry = entry.map_err(|e| InputError::io(&path, &e))?;
+            // One that vanished meanwhile is no folder.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                left.push(folder.join(entry.file_name()));
+            }
+        }
+        found.push(folder);
+    }
+    Ok(())
+}
+
+/// The address of a result's page, or of its file where it has no page, and its cells.
+fn row(root: &Path, folder: &Path, kind: &Kind) -> (String, Vec<String>) {
+    let in_root = root.join(folder);
+    let names: Vec<String> = folder.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let has_page = !names.is_empty() && in_root.join("index.html").is_file();
+    let target = if has_page { "index.html" } else { kind.file };
+    let name = if names.is_empty() { ".".to_owned() } else { names.join("/") };
+    let address: Vec<String> = names.iter().map(|name| encoded(name)).chain([target.to_owned()]).collect();
+    let cells = (kind.row)(&in_root.join(kind.file)).unwrap_or_else(|| vec!["cannot be read".to_owned()]);
+    (address.join("/"), [vec![name], cells].concat())
+}
+
+/// A name as a part of an address: all but letters, digits and `-_.~` as %XX.
+fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let part = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    name.bytes().map(part).collect()
+}
+
+fn run(path: &Path) -> Option<Vec<String>> {
+    let run = read_json(path).ok()?;
+    let simulated = run.get("simulated")?;
+    let configuration = match run.get("adaptive") {
+        Some(_) => "adaptive".to_owned(),
+        None => named(setting(&run)?),
+    };
+    Some(vec![
+        configuration,
+        format::count(run.get("requests")?.as_u64()?),
+        format::duration(simulated.pointer("/latency_s/p95")?.as_f64()?),
+        format::money(simulated.get("cost_usd_per_million")?.as_f64()?),
+        format::percent(simulated.get("slo_violation_share")?.as_f64()?),
+    ])
+}
+
+fn plan(path: &Path) -> Option<Vec<String>> {
+    let plan = read_json(path).ok()?;
+    let Some(best) = plan.get("recommended")?.as_object() else {
+        return Some(vec!["no configuration meets the SLO".to_owned()]);
+    };
+    let percentile = plan.pointer("/slo/percentile")?.as_f64()?;
+    let latency = format::duration(best.get("predicted_percentile_s")?.as_f64()?);
+    Some(vec![
+        named(setting(plan.get("recommended")?)?),
+        format!("p{} {latency}", (percentile * 1e6).round() / 1e6),
+        format::money(best.get("predicted")?.get("cost_usd_per_million")?.as_f64()?),
+    ])
+}
+
+fn sweep(path: &Path) -> Option<Vec<String>> {
+    let rows = read_sweep(path).ok()?;
+    let asked = rows.iter().any(|row| row.meets_slo.is_some());
+    let meeting = rows.iter().filter(|row| row.meets_slo == Some(true)).count();
+    let best = cheapest(&rows);
+    Some(vec![
+        format::count(rows.len() as u64),
+        if asked { format::count(meeting as u64) } else { "–".to_owned() },
+        best.map_or(String::new(), |row| named(row.setting)),
+        best.map_or(String::new(), |row| format::money(row.figures().usd_per_million)),
+    ])
+}
+
+fn compare(path: &Path) -> Option<Vec<String>> {
+    let systems = read_json(path).ok()?;
+    let cost = |system: &Value| system.pointer("/simulated/cost_usd_per_million")?.as_f64();
+    let costs = systems.as_object()?.iter().map(|(name, system)| Some((cost(system)?, name)));
+    let costs = costs.collect::<Option<Vec<_>>>()?;
+    let (least, name) = costs.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(vec![format::count(costs.len() as u64), (*name).clone(), format::money(*least)])
+}
+
+fn fit(path: &Path) -> Option<Vec<String>> {
+    let fit = read_json(path).ok()?;
+    let rate = fit.pointer("/trace/rate")?.as_f64()?;
+    Some(vec![fit.get("best")?.as_str()?.to_owned(), format::number(rate)])
+}
+
+fn max_rate(path: &Path) -> Option<Vec<String>> {
+    let found = read_json(path).ok()?;
+    let rate = found.get("rate_per_s")?.as_f64();
+    Some(vec![rate.map_or_else(|| "none meets the SLO".to_owned(), format::number)])
+}
+
+fn setting(value: &Value) -> Option<Setting> {
+    let whole = |name| value.get(name)?.as_u64()?.try_into().ok();
+    let timeout = Span::from_secs_f64(value.get("timeout_s")?.as_f64()?)?;
+    Some(Setting { memory: MemoryMb(whole("memory_mb")?), batch: whole("batch")?, timeout })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn results_are_linked_by_kind_and_broken_ones_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let place = |name: &str, text: &str| {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        place(
+            "b #1/x/summary.json",
+            r#"{ "requests": 1234, "memory_mb": 1024, "batch": 8, "timeout_s": 0.2, "simulated": {
+                "latency_s": { "p95": 0.5 }, "cost_usd_per_million": 2.5, "slo_violation_share": 0.04 } }"#,
+        );
+        place("b #1/x/index.html", "");
+        place("a/summary.json", "{ half");
+        place("a/max-rate.json", r#"{ "rate_per_s": null }"#);
+        place("a/charts/other.svg", "");
+        write(root).unwrap();
+        let page = fs::read_to_string(root.join("index.html")).unwrap();
+        assert!(page.contains("<a href=\"b%20%231/x/index.html\">b #1/x</a>"), "{page}");
+        assert!(page.contains("1024 MB, batches of up to 8 within 200ms") && page.contains("$2.50"));
+        assert!(page.contains("<a href=\"a/summary.json\">a</a></td><td>cannot be read</td>"), "{page}");
+        assert!(page.contains("none meets the SLO") && page.contains("3 results"));
+        write(root).unwrap();
+        assert_eq!(page, fs::read_to_string(root.join("index.html")).unwrap());
+    }
+}

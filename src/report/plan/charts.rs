@@ -1,0 +1,81 @@
+//! The charts of a plan.
+
+use super::{PlanReport, named};
+use crate::planner::plan::{Answer, Point};
+use crate::report::chart::{Axis, Group, LineChart, Panel, Point as Dot, Scatter, Series, Unit};
+use crate::report::format;
+
+impl PlanReport<'_> {
+    pub(super) fn front_chart(&self) -> Scatter {
+        let dot = |p: &Point| Dot::new(p.percentile_s, p.cost * 1e6, named(p.setting));
+        let of = |meets: bool| self.plan.points.iter().filter(move |p| p.meets == meets).map(dot).collect();
+        let best = self.plan.evaluated();
+        let name = match &self.plan.answer {
+            Answer::Recommended(_) => "recommended",
+            Answer::Infeasible(..) => "nearest miss",
+        };
+        let front = self.front();
+        // A cross-hair from the axes: the dot alone drowns among its neighbours.
+        let chosen = Dot::new(best.percentile_s, self.cost(), named(best.setting))
+            .interval_x(front[0].0, best.percentile_s)
+            .interval_y(front[front.len() - 1].1, self.cost());
+        let latency = Axis::new(format!("{} latency", self.scenario.slo.name()), Unit::Seconds);
+        let mut chart = Scatter::new(
+            "Cost against latency",
+            latency.log(),
+            Axis::new("cost per million requests", Unit::Usd).log(),
+        )
+        .subtitle(format!("{} configurations predicted; {}", self.plan.evaluated, self.headline()))
+        .group(Group::new("misses what is asked", of(false)))
+        .group(Group::new("meets it", of(true)))
+        .front("Pareto front", front)
+        .group(Group::new(name, vec![chosen]));
+        if let Some(latency) = self.scenario.slo.latency {
+            chart = chart.mark_x(latency.as_secs_f64(), format!("SLO {latency}"));
+        }
+        if self.plan.points.len() < self.plan.evaluated {
+            let shown = format::count(self.plan.points.len() as u64);
+            chart = chart.note(format!("An even choice of {shown} configurations is shown."));
+        }
+        chart
+    }
+
+    /// The points that no other point beats in both cost and latency, with the answer among them.
+    fn front(&self) -> Vec<(f64, f64)> {
+        let mut points: Vec<(f64, f64)> =
+            self.plan.points.iter().map(|p| (p.percentile_s, p.cost * 1e6)).collect();
+        points.push((self.plan.evaluated().percentile_s, self.cost()));
+        points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let mut least = f64::INFINITY;
+        points.retain(|(_, cost)| {
+            let better = *cost < least;
+            least = least.min(*cost);
+            better
+        });
+        points
+    }
+
+    pub(super) fn latency_chart(&self) -> LineChart {
+        let evaluated = self.plan.evaluated();
+        let mut panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero());
+        if let Some((simulation, _)) = &evaluated.simulation {
+            panel = panel.series(Series::new("simulated", rising(&simulation.cdf)).steps());
+        }
+        for prediction in [Some(&evaluated.prediction), evaluated.published.as_ref()].into_iter().flatten() {
+            let label = format!("predicted ({})", prediction.predicted.model);
+            panel = panel.series(Series::new(label, rising(&prediction.cdf)).dashed());
+        }
+        let chart = LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).subtitle(self.headline());
+        match self.scenario.slo.latency {
+            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
+            None => chart,
+        }
+        .panel(panel)
+    }
+}
+
+/// A distribution without the zeros before it begins.
+fn rising(cdf: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let zeros = cdf.iter().take_while(|(_, share)| *share <= 0.0).count();
+    cdf[zeros.saturating_sub(1)..].to_vec()
+}
