@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use batchsim::policy::adaptive::{Adaptive, Margin, Outlook, Planner, Proposal, Proposals, Reason, Settings};
+use batchsim::policy::adaptive::{
+    Adaptive, Margin, Outlook, Planner, Proposal, Proposals, Reason, Settings, Target,
+};
 use batchsim::policy::batch::Batch;
 use batchsim::policy::forecast::Forecast;
 use batchsim::policy::{Buffer, Policy};
@@ -82,10 +84,10 @@ fn a_step_is_followed_within_minutes_where_early_plans_are_made() {
     let early = Settings { early: Some(1.5), ..settings(Forecast::Last) };
     let mut policy = adaptive(early, Vec::new(), 9.0);
     let set = play(&mut policy, &[8, 8, 95, 95]);
-    // After one minute the mean of five is (4 x 8 + 95) / 5 = 25.4 a second.
-    assert_eq!(set, [(1260, 30), (1320, 50), (1440, 80), (1800, 100)]);
+    // The plan of 1200 s is looked at again once five minutes have come since.
+    assert_eq!(set, [(1500, 100)]);
     let first = policy.decisions().iter().find(|d| d.reason == Reason::RateChanged).unwrap();
-    assert_eq!(first.time, Time(1260 * SECOND));
+    assert_eq!(first.time, Time(1500 * SECOND));
 }
 
 #[test]
@@ -103,7 +105,7 @@ fn the_margin_is_learnt_from_the_errors_of_the_forecasts() {
     let margins = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&margins);
     let planner: Planner = Box::new(move |outlook: &Outlook<'_>| {
-        seen.lock().unwrap().push(outlook.margin);
+        seen.lock().unwrap().push(outlook.highest / outlook.rate - 1.0);
         Proposals { best: proposal(10, 1.0), stay: None }
     });
     let learnt = Settings { margin: Margin::Learnt, ..settings(Forecast::Last) };
@@ -112,8 +114,38 @@ fn the_margin_is_learnt_from_the_errors_of_the_forecasts() {
     // Every forecast is off by a factor of two.
     play(&mut policy, &[10, 20, 10, 20, 10, 20, 10, 20, 10, 20]);
     let margins = margins.lock().unwrap();
-    assert!(margins[..6].iter().all(|margin| *margin == 0.1), "{margins:?}");
+    assert!(margins[..6].iter().all(|margin| (margin - 0.1).abs() < 1e-9), "{margins:?}");
     assert!(margins[6..].iter().all(|margin| (margin - 1.0).abs() < 1e-9), "{margins:?}");
+}
+
+#[test]
+fn the_caution_is_learnt_from_late_requests() {
+    let learnt = Settings { margin: Margin::Learnt, ..settings(Forecast::Last) };
+    // Every request waits 10 ms and is late; half of them may be.
+    let target = Some(Target { latency: Span::from_millis(10), allowed: 0.5 });
+    let times = proposal(10, 1.0).times;
+    let mut policy = Adaptive::new(learnt, times, Batch::UNBATCHED, target, Vec::new(), planner(9.0));
+    play(&mut policy, &[8; 27]);
+    let cautions: Vec<f64> = policy.decisions().iter().map(|d| d.caution).collect();
+    assert!(cautions[..24].iter().all(|caution| *caution == 2.0), "{cautions:?}");
+    assert_eq!(cautions[24..], [4.0, 5.0]);
+}
+
+#[test]
+fn the_rate_as_it_is_belongs_to_what_is_planned_for() {
+    let lowest = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&lowest);
+    let planner: Planner = Box::new(move |outlook: &Outlook<'_>| {
+        seen.lock().unwrap().push(outlook.lowest);
+        Proposals { best: proposal(10, 1.0), stay: None }
+    });
+    let margin =
+        Settings { margin: Margin::Fixed(0.1), window: Span::from_secs(1200), ..settings(Forecast::Last) };
+    let times = proposal(10, 1.0).times;
+    let mut policy = Adaptive::new(margin, times, Batch::UNBATCHED, None, Vec::new(), planner);
+    play(&mut policy, &[90, 30, 30]);
+    // The last window has a mean of 60 and ends at 30.
+    assert_eq!(lowest.lock().unwrap()[1], 30.0);
 }
 
 #[test]

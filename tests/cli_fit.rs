@@ -175,7 +175,7 @@ fn the_oracle_is_never_late_more_often_than_the_last_window_and_runs_repeat() {
     assert_eq!(json(at, &adaptive("policy.forecast=last", &again)), last);
     let file = |name: &str| std::fs::read_to_string(at.join(name).join("decisions.csv")).unwrap();
     assert_eq!(file("l"), file("m"));
-    assert!(file("l").starts_with("time_s,reason,measured_rate,forecast_rate,margin,memory_mb,"));
+    assert!(file("l").starts_with("time_s,reason,measured_rate,forecast_rate,margin,caution,memory_mb,"));
 }
 
 #[test]

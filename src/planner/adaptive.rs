@@ -18,7 +18,7 @@ use crate::profile::Profile;
 use crate::scenario::Scenario;
 use crate::units::Span;
 
-/// The edges of the margin count for the latency, not for the cost.
+/// The lowest and the highest rate count for the latency, not for the cost.
 const EDGE: f64 = 1e-9;
 
 /// Simulates a scenario with the adaptive policy; also the plans of the first replication.
@@ -77,31 +77,29 @@ pub fn planner(space: Space, constraint: Constraint, profile: Profile, largest: 
         };
         let mut here = space.clone();
         here.functions.retain(|function| function.memory == outlook.memory);
-        let best = proposal(plan(&process, outlook.margin, &space, &constraint));
+        let best = proposal(plan(&process, outlook, &space, &constraint));
         let stay = match (here.is_empty(), best.times.memory == outlook.memory) {
             (true, _) => None,
             (false, true) => Some(best.clone()),
-            (false, false) => Some(proposal(plan(&process, outlook.margin, &here, &constraint))),
+            (false, false) => Some(proposal(plan(&process, outlook, &here, &constraint))),
         };
         Proposals { best, stay }
     })
 }
 
-/// The best configuration that holds throughout the margin, and true; the best without a margin and false where
-/// none does.
-fn plan(process: &Map, margin: f64, space: &Space, constraint: &Constraint) -> (Choice, bool) {
-    let part = |requests, factor: f64| Part { requests, process: at_rate(process, process.rate() * factor) };
-    let expected = part(1.0, 1.0);
+/// The best configuration that holds from the lowest to the highest rate, and true; where none does, the best for
+/// the forecast rate, and false.
+fn plan(process: &Map, outlook: &Outlook<'_>, space: &Space, constraint: &Constraint) -> (Choice, bool) {
+    let part = |requests, rate: f64| Part { requests, process: at_rate(process, rate) };
+    let expected = part(1.0, outlook.rate);
     let found =
         |parts: &[Part]| search(parts, space, constraint).expect("the exact law covers every process");
-    let edges = [part(EDGE, 1.0 / (1.0 + margin)), part(EDGE, 1.0 + margin)];
-    let robust = match margin > 0.0 {
-        true => found(&[expected.clone(), edges[0].clone(), edges[1].clone()]),
-        false => found(std::slice::from_ref(&expected)),
-    };
-    match robust {
+    let edges = [outlook.lowest, outlook.highest].into_iter().filter(|rate| *rate != outlook.rate);
+    let robust: Vec<Part> =
+        std::iter::once(expected.clone()).chain(edges.map(|rate| part(EDGE, rate))).collect();
+    match found(&robust) {
         Found::Meets(choice) => (choice, true),
-        Found::Nearest(choice) if margin == 0.0 => (choice, false),
+        Found::Nearest(choice) if robust.len() == 1 => (choice, false),
         Found::Nearest(_) => (found(&[expected]).choice(), false),
     }
 }

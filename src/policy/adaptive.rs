@@ -43,7 +43,8 @@ pub struct Target {
 pub enum Margin {
     /// By this share: 0.2 is 1/1.2 to 1.2 times.
     Fixed(f64),
-    /// By as much as nine of ten of the last 168 forecasts were; by 0.1 before there are six.
+    /// By as much as nine of ten of the last 168 forecasts were, at their worst five minutes; by 0.1 before there are
+    /// six.
     Learnt,
 }
 
@@ -54,8 +55,10 @@ pub struct Outlook<'a> {
     pub counts: &'a [u32],
     /// The rate that is forecast [1/s], above zero.
     pub rate: f64,
-    /// The plan must also hold at `rate / (1 + margin)` and `rate (1 + margin)`.
-    pub margin: f64,
+    /// The plan must also hold at this rate [1/s], at most the forecast one.
+    pub lowest: f64,
+    /// And at this one [1/s], at least the forecast one.
+    pub highest: f64,
     /// The share of late requests that the plan may expect is the allowed one divided by this.
     pub caution: f64,
     /// The memory size now.
@@ -137,7 +140,7 @@ pub struct Adaptive {
     /// Rates of the periods that are over.
     past: Vec<f64>,
     smoothing: Smoothing,
-    /// |ln(rate / forecast)| of the last periods.
+    /// The largest |ln(rate of five minutes / forecast)| of each of the last periods.
     errors: VecDeque<f64>,
     /// The forecast for the running period, and the rate that was planned for last.
     forecast: Option<f64>,
@@ -221,14 +224,18 @@ impl Adaptive {
         rate.max(1.0 / self.settings.window.as_secs_f64())
     }
 
-    fn learn(&mut self, rate: f64) {
-        let rate = self.floor(rate);
+    /// Takes in the counts of a period that is over. The error of its forecast is that of the five minutes that
+    /// were furthest off: requests are late in these, not in the mean of the period.
+    fn learn(&mut self, counts: &[u32]) {
         if let Some(forecast) = self.forecast {
-            self.errors.push_back((rate / forecast).ln().abs());
+            let off = |part: &[u32]| (self.floor(mean(part)) / forecast).ln().abs();
+            let error = counts.chunks(RECENT_S).map(off).fold(0.0, f64::max);
+            self.errors.push_back(error);
             if self.errors.len() > ERRORS {
                 self.errors.pop_front();
             }
         }
+        let rate = self.floor(mean(counts));
         self.past.push(rate);
         self.smoothing.observe(rate);
         self.learn_caution();
@@ -262,7 +269,7 @@ impl Adaptive {
     fn plan_period(&mut self) -> Option<ServiceTimes> {
         let now = self.next_period;
         let recent = self.watch.last(seconds(self.settings.period));
-        self.learn(mean(&recent));
+        self.learn(&recent);
         self.next_period = now + self.settings.period;
         let counts = match self.settings.forecast {
             Forecast::Oracle => {
@@ -311,7 +318,13 @@ impl Adaptive {
             Margin::Fixed(_) => 1.0,
             Margin::Learnt => self.caution,
         };
-        let outlook = Outlook { counts, rate, margin, caution, memory: self.memory };
+        let (mut lowest, mut highest) = (rate / (1.0 + margin), rate * (1.0 + margin));
+        if margin > 0.0 {
+            // The period begins with the rate as it is, wherever it goes from there.
+            let recent = self.floor(mean(&self.watch.last(RECENT_S)));
+            (lowest, highest) = (lowest.min(recent), highest.max(recent));
+        }
+        let outlook = Outlook { counts, rate, lowest, highest, caution, memory: self.memory };
         let Proposals { best, stay } = (self.planner)(&outlook);
         let worth = |stay: &Proposal| {
             let saves = best.score < stay.score * (1.0 - self.settings.hysteresis);
