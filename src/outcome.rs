@@ -86,6 +86,29 @@ pub struct Simulated {
     pub slo_violation_share_ci95: Option<[f64; 2]>,
 }
 
+/// Which analytic model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Model {
+    /// The exact law.
+    #[default]
+    Exact,
+    /// The approximation published with the SC20 paper.
+    Published,
+}
+
+impl Model {
+    /// The models by their names on the command line.
+    pub const NAMES: [(&str, Model); 2] = [("exact", Model::Exact), ("published", Model::Published)];
+
+    /// The model's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Model::Exact => "exact",
+            Model::Published => "published",
+        }
+    }
+}
+
 /// What an analytic model says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Predicted {

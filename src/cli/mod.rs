@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::InputError;
-use crate::planner::predict::Model;
+use crate::outcome::Model;
 use crate::scenario::Scenario;
 
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.

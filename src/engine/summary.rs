@@ -14,6 +14,7 @@ use super::fleet::rental;
 use super::recorder::{Hour, Record, Slice, Tally};
 use crate::outcome::{HourRow, Latency, LatencyIntervals, Simulated, Simulation, SliceRow};
 use crate::price::{Bill, Tariff, Usage};
+use crate::scenario::workload::Drift;
 use crate::units::{MemoryMb, Span, Time};
 
 /// Fewer slices than this give no interval.
@@ -21,15 +22,6 @@ const LEAST_SLICES: usize = 16;
 /// Points of the distribution that charts get.
 const CDF_POINTS: usize = 600;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
-
-/// Does the process behind a run change over time?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drift {
-    /// The same law throughout.
-    Stationary,
-    /// A schedule or a trace.
-    Changing,
-}
 
 /// What the figures depend on besides the record.
 #[derive(Debug, Clone, Copy)]

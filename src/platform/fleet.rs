@@ -43,6 +43,29 @@ pub enum Order {
     End(usize),
 }
 
+/// Which instance takes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routing {
+    /// The one with the fewest requests per worker, the longest-running first.
+    LeastOutstanding,
+    /// One after the other.
+    RoundRobin,
+    /// None: one queue for all, each free worker takes from it.
+    SharedQueue,
+    /// The one that will answer first.
+    EarliestFinish,
+}
+
+impl Routing {
+    /// The rules by their names in a scenario.
+    pub const NAMES: [(&str, Routing); 4] = [
+        ("least-outstanding", Routing::LeastOutstanding),
+        ("round-robin", Routing::RoundRobin),
+        ("shared-queue", Routing::SharedQueue),
+        ("earliest-finish", Routing::EarliestFinish),
+    ];
+}
+
 /// Decides how many instances run.
 pub trait Scaler: Send {
     /// When it wants to look next; never for a fixed fleet.

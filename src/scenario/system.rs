@@ -3,9 +3,9 @@
 use super::platform::{LambdaSpec, check_memory};
 use super::policy::PolicySpec;
 use crate::document::{Section, Value};
-use crate::engine::fleet::Routing;
 use crate::error::InputError;
-use crate::planner::predict::Model;
+use crate::outcome::Model;
+use crate::platform::fleet::Routing;
 use crate::policy::batch::Batch;
 use crate::price::InstancePrice;
 use crate::profile::Profile;

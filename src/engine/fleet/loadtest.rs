@@ -1,13 +1,13 @@
 //! The load test: how many requests per second an instance sustains within the SLO.
 
-use super::{Fleet, Kind, Routing, replay_fleet};
+use super::{Fleet, Kind, replay_fleet};
 use crate::arrivals::map::{Map, MapArrivals};
 use crate::arrivals::transform;
 use crate::engine::record::{Batch, Observer};
 use crate::engine::service::ServiceDraws;
 use crate::numeric::histogram::Recording;
 use crate::numeric::streams::Streams;
-use crate::platform::fleet::Fixed;
+use crate::platform::fleet::{Fixed, Routing};
 use crate::policy;
 use crate::profile::ServiceTimes;
 use crate::units::Price;

@@ -19,7 +19,7 @@ use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::platform::Platform;
-use crate::platform::fleet::Scaler;
+use crate::platform::fleet::{Routing, Scaler};
 use crate::policy::batch::Batch;
 use crate::units::Price;
 use crate::units::{Span, Time};
@@ -43,29 +43,6 @@ pub struct Kind {
     pub capacity_per_s: f64,
     /// Instances that are ready at time 0.
     pub initial: u32,
-}
-
-/// Which instance takes a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Routing {
-    /// The one with the fewest requests per worker, the longest-running first.
-    LeastOutstanding,
-    /// One after the other.
-    RoundRobin,
-    /// None: one queue for all, each free worker takes from it.
-    SharedQueue,
-    /// The one that will answer first.
-    EarliestFinish,
-}
-
-impl Routing {
-    /// The rules by their names in a scenario.
-    pub const NAMES: [(&str, Routing); 4] = [
-        ("least-outstanding", Routing::LeastOutstanding),
-        ("round-robin", Routing::RoundRobin),
-        ("shared-queue", Routing::SharedQueue),
-        ("earliest-finish", Routing::EarliestFinish),
-    ];
 }
 
 /// When a request goes to a function instead of an instance.

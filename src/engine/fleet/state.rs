@@ -6,10 +6,10 @@ use std::collections::{BinaryHeap, VecDeque};
 use rand::RngExt;
 
 use super::rental::Rental;
-use super::{Fleet, Functions, HandOver, Kind, Routing, START};
+use super::{Fleet, Functions, HandOver, Kind, START};
 use crate::engine::record::{Batch, Cause, Observer};
 use crate::numeric::streams::Stream;
-use crate::platform::fleet::{Count, FleetLoad, Order, Scaler};
+use crate::platform::fleet::{Count, FleetLoad, Order, Routing, Scaler};
 use crate::platform::{Admission, Capacity};
 use crate::units::{Span, Time};
 
