@@ -1,7 +1,7 @@
 //! Rented instances as their controller sees them: what ran, and what to change.
 //!
-//! A further controller is one file beside `endpoint` or `mark` that implements [`Scaler`], and one arm in
-//! `planner::compare::fleet`, where the systems are listed.
+//! A further controller is one file beside `endpoint` or `mark` that implements [`Scaler`], and its name where the
+//! systems are listed (docs/compare.md says where).
 
 use crate::units::Time;
 

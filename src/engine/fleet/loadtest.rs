@@ -60,6 +60,7 @@ fn quantile_s(tested: &Tested, rate: f64, percentile: f64, streams: Streams) -> 
         least_billed: Span::ZERO,
         capacity_per_s: 0.0,
         initial: 1,
+        spot: None,
     };
     let fleet = Fleet {
         kinds: vec![kind],
@@ -68,6 +69,7 @@ fn quantile_s(tested: &Tested, rate: f64, percentile: f64, streams: Streams) -> 
         functions: Vec::new(),
         slo: Span::MAX,
         launches: streams.stream("launches"),
+        interruptions: streams.stream("interruptions"),
     };
     let mut latencies = Latencies(Recording::default());
     replay_fleet(&mut arrivals, fleet, &mut latencies).expect("a process has no file to fail on");
