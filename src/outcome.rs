@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::numeric::histogram::Histogram;
 use crate::price::BillUsd;
 
 /// A latency distribution in seconds.
@@ -77,6 +78,8 @@ pub struct Simulated {
     pub peak_concurrency: u64,
     /// Mean number of environments busy.
     pub mean_concurrency: f64,
+    /// Instances that the provider took back.
+    pub interruptions: u64,
     /// Requests over the SLO; those that failed count too.
     pub slo_violations: u64,
     /// The same as a share of all requests.
@@ -84,6 +87,29 @@ pub struct Simulated {
     /// Absent where the run is too short for an interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slo_violation_share_ci95: Option<[f64; 2]>,
+}
+
+/// Which analytic model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Model {
+    /// The exact law.
+    #[default]
+    Exact,
+    /// The approximation published with the SC20 paper.
+    Published,
+}
+
+impl Model {
+    /// The models by their names on the command line.
+    pub const NAMES: [(&str, Model); 2] = [("exact", Model::Exact), ("published", Model::Published)];
+
+    /// The model's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Model::Exact => "exact",
+            Model::Published => "published",
+        }
+    }
 }
 
 /// What an analytic model says.
@@ -154,6 +180,8 @@ pub struct Paired {
     pub cost_usd_per_million: Difference,
     /// Of the mean latency \[s\].
     pub mean_latency_s: Difference,
+    /// Of the 95th percentile of the latency [s].
+    pub p95_latency_s: Difference,
     /// Of the share of requests over the SLO.
     pub slo_violation_share: Difference,
 }
@@ -231,6 +259,8 @@ pub struct Simulation {
     pub hours: Vec<HourRow>,
     /// The first replication over time.
     pub slices: Vec<SliceRow>,
+    /// The latencies [ns] of each of `slices`.
+    pub slice_latencies: Vec<Histogram>,
     /// The latency's distribution: (seconds, share of requests up to it).
     pub cdf: Vec<(f64, f64)>,
 }

@@ -2,8 +2,9 @@
 
 use batchsim::document::Document;
 use batchsim::engine::simulate::{Unwatched, simulate};
+use batchsim::outcome::Model;
 use batchsim::outcome::Simulation;
-use batchsim::planner::predict::{Model, predict};
+use batchsim::planner::predict::predict;
 use batchsim::scenario::Scenario;
 
 /// S(n) = 0.020 + 0.006 n seconds at 1,024 MB, billed per started ms: the service of the law's table.

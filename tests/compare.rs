@@ -20,12 +20,22 @@ fn every_system_sees_the_same_requests_and_pays_for_them() {
         assert_eq!(system.simulation.requests, requests, "{}", system.name);
         let simulated = &system.simulation.simulated;
         let bill = simulated.cost_components_usd;
-        let parts = bill.compute + bill.initialisation + bill.requests + bill.provisioned + bill.instances;
+        let functions = bill.compute + bill.initialisation + bill.requests + bill.provisioned;
+        let parts = functions + bill.instances + bill.spot;
         assert!((parts / simulated.cost_usd - 1.0).abs() < 1e-9, "{}", system.name);
         // The slices hold the whole bill.
         let slices: f64 = system.simulation.slices.iter().map(|slice| slice.cost_usd).sum();
         assert!((slices / simulated.cost_usd - 1.0).abs() < 1e-6, "{}: {slices}", system.name);
     }
+    let bill = |name: &str| {
+        let system = systems.iter().find(|system| system.name == name).unwrap();
+        system.simulation.simulated.cost_components_usd
+    };
+    assert!(bill("MArk").spot == 0.0 && bill("MArk").instances > 0.0);
+    assert!(bill("MArk spot").instances == 0.0);
+    // The same instances at 0.53 of the price, but for interruptions.
+    let share = bill("MArk spot").spot / bill("MArk").instances;
+    assert!((share - 0.53).abs() < 0.05, "{share}");
     let hybrid = systems.iter().find(|system| system.name == "hybrid").unwrap();
     // Nine c5.4xlarge at 0.68 $/h from the start to the last answer, a few seconds after 40 min.
     let instances = hybrid.simulation.simulated.cost_components_usd.instances;

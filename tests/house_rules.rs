@@ -72,6 +72,37 @@ fn reports_never_simulate() {
     forbid(&["report/"], &["crate::engine"], &[]);
 }
 
+/// The rooms from left to right: each may import its own column and those to the right of it.
+const COLUMNS: [&[&str]; 8] = [
+    &["cli"],
+    &["report", "planner", "sweep", "profiler"],
+    &["engine", "analytic"],
+    &["scenario", "outcome"],
+    &["policy", "platform"],
+    &["price", "profile", "arrivals", "fitting"],
+    &["numeric"],
+    &["units", "document"],
+];
+
+/// Two that look back for plain data: a scenario holds its grid, a price book its billing rules.
+const LOOKS_BACK: [(&str, &str); 2] = [("scenario", "sweep::grid"), ("price", "platform::lambda")];
+
+#[test]
+fn imports_point_to_the_right_only() {
+    for (file, code) in modules() {
+        let room = file.split(['/', '.']).next().unwrap();
+        let Some(column) = COLUMNS.iter().position(|rooms| rooms.contains(&room)) else { continue };
+        for left in COLUMNS[..column].iter().flat_map(|rooms| rooms.iter()) {
+            let word = format!("crate::{left}::");
+            for (at, _) in code.match_indices(&word) {
+                let path = &code[at + "crate::".len()..];
+                let allowed = LOOKS_BACK.iter().any(|(from, to)| *from == room && path.starts_with(to));
+                assert!(allowed, "src/{file}, in `{room}`, must not import from `{left}`");
+            }
+        }
+    }
+}
+
 #[test]
 fn no_function_is_longer_than_seventy_lines() {
     for (file, code) in modules() {

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use batchsim::arrivals::map::Map;
 use batchsim::arrivals::schedule::Schedule;
+use batchsim::outcome::Model;
 use batchsim::planner::constraint::{Constraint, Scope};
-use batchsim::planner::predict::{Model, Part};
+use batchsim::planner::predict::Part;
 use batchsim::planner::search::{Decision, Space, evaluate, order, search};
 use batchsim::profile::Profile;
 use batchsim::scenario::slo::Slo;

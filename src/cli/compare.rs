@@ -31,6 +31,9 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     let mut file = CsvFile::create(&folder.join("compare.csv"))?;
     report.csv_rows().iter().try_for_each(|row| file.serialize(row))?;
     file.finish()?;
+    if !scenario.published.is_empty() {
+        write_atomically(&folder.join("published.md"), report.published_markdown())?;
+    }
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }

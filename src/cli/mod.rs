@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::InputError;
-use crate::planner::predict::Model;
+use crate::outcome::Model;
 use crate::profile::Profile;
 use crate::report::{self, index};
 use crate::scenario::Scenario;

@@ -7,11 +7,11 @@ use clap::Args;
 
 use super::{Common, model};
 use crate::error::InputError;
+use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::emit::{Emit, emit};
 use crate::planner::max_rate::max_rate;
 use crate::planner::plan::{Answer, Check, Request, Timeouts, plan};
-use crate::planner::predict::Model;
 use crate::report::files::write_atomically;
 use crate::report::format;
 use crate::report::max_rate::MaxRateReport;

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Common, OutputArgs, model};
 use crate::error::InputError;
-use crate::planner::predict::Model;
+use crate::outcome::Model;
 use crate::report::files::write_atomically;
 use crate::report::format;
 use crate::report::sweep::SweepReport;

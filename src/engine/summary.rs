@@ -10,10 +10,12 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::fleet::rental;
+use super::fleet::rental::{self, Market};
 use super::recorder::{Hour, Record, Slice, Tally};
+use crate::numeric::histogram::Histogram;
 use crate::outcome::{HourRow, Latency, LatencyIntervals, Simulated, Simulation, SliceRow};
 use crate::price::{Bill, Tariff, Usage};
+use crate::scenario::workload::Drift;
 use crate::units::{MemoryMb, Span, Time};
 
 /// Fewer slices than this give no interval.
@@ -21,15 +23,6 @@ const LEAST_SLICES: usize = 16;
 /// Points of the distribution that charts get.
 const CDF_POINTS: usize = 600;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
-
-/// Does the process behind a run change over time?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drift {
-    /// The same law throughout.
-    Stationary,
-    /// A schedule or a trace.
-    Changing,
-}
 
 /// What the figures depend on besides the record.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +57,7 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         requests: a.requests + b.requests,
         provisioned: a.provisioned + b.provisioned,
         instances: a.instances + b.instances,
+        spot: a.spot + b.spot,
     })?;
     let tally = total.tally;
     let (requests, batches) = (tally.requests as f64, tally.batches as f64);
@@ -92,6 +86,7 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         rejected: tally.rejected,
         peak_concurrency: tally.peak_concurrency,
         mean_concurrency: if seconds > 0.0 { tally.busy as f64 / 1e9 / seconds } else { 0.0 },
+        interruptions: interruptions(records),
         slo_violations: tally.violations,
         slo_violation_share: violation_share(&total),
         slo_violation_share_ci95: intervals.map(|i| i.violations),
@@ -103,8 +98,13 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         simulated,
         hours: records[0].hours.iter().map(|hour| hour_row(hour, &records[0], context)).collect(),
         slices: slice_rows(&records[0], context),
+        slice_latencies: slice_latencies(&records[0]),
         cdf: cdf(&total),
     })
+}
+
+fn interruptions(records: &[Record]) -> u64 {
+    records.iter().flat_map(|record| &record.rentals).filter(|rental| rental.interrupted).count() as u64
 }
 
 /// The stretch of time that was counted.
@@ -113,8 +113,9 @@ fn span(record: &Record, context: Context<'_>) -> Span {
 }
 
 fn bill(record: &Record, context: Context<'_>) -> Bill {
-    let instances = rental::bill(&record.rentals, Time::ZERO + context.warmup);
-    Bill { instances, ..context.tariff.bill(&usage(record, context)) }
+    let rented = |market| rental::bill(&record.rentals, market, Time::ZERO + context.warmup);
+    let (instances, spot) = (rented(Market::OnDemand), rented(Market::Spot));
+    Bill { instances, spot, ..context.tariff.bill(&usage(record, context)) }
 }
 
 fn usage(record: &Record, context: Context<'_>) -> Usage {
@@ -218,6 +219,16 @@ fn slice_rows(record: &Record, context: Context<'_>) -> Vec<SliceRow> {
         }
     }
     rows
+}
+
+/// The latencies of each row of [`slice_rows`].
+fn slice_latencies(record: &Record) -> Vec<Histogram> {
+    let mut latencies = Vec::new();
+    for slice in &record.slices {
+        latencies.resize(slice.number as usize, Histogram::default());
+        latencies.push(slice.latency.clone());
+    }
+    latencies
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! The planner of the adaptive policy: fits what it is shown and searches the grid with the exact law.
 
 use super::constraint::{Constraint, Scope};
-use super::predict::{Model, Part};
+use super::predict::Part;
 use super::search::{Choice, Decision as Found, Space, search};
 use crate::arrivals::map::Map;
 use crate::engine::record::Observer;
@@ -10,7 +10,7 @@ use crate::error::InputError;
 use crate::fitting::{Counts, Observed, fit_window};
 use crate::numeric::matrix::Matrix;
 use crate::numeric::streams::Streams;
-use crate::outcome::Simulation;
+use crate::outcome::{Model, Simulation};
 use crate::policy::adaptive::{Adaptive, Decision, Outlook, Planner, Proposal, Proposals, Settings, Target};
 use crate::policy::batch::Batch;
 use crate::policy::forecast::Forecast;

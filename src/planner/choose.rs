@@ -2,8 +2,9 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::predict::{BatchLaws, LatencyLaw, Model, Part, batch_cost, parts};
+use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost, parts};
 use crate::error::InputError;
+use crate::outcome::Model;
 use crate::scenario::platform::check_memory;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};

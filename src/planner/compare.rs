@@ -4,8 +4,9 @@ use rayon::prelude::*;
 
 use super::choose::{cheapest_memory, largest_memory, planned};
 use crate::arrivals::{Arrivals, BLOCK};
+use crate::engine::fleet::lifetime::Spot;
 use crate::engine::fleet::loadtest::{Tested, sustainable_rate};
-use crate::engine::fleet::{Fleet, Functions, HandOver, Kind, Routing};
+use crate::engine::fleet::{Fleet, Functions, HandOver, Kind};
 use crate::engine::paired::paired;
 use crate::engine::service::ServiceDraws;
 use crate::engine::simulate::{simulate_fleet, simulate_policy};
@@ -14,7 +15,7 @@ use crate::numeric::streams::Streams;
 use crate::outcome::{Paired, Simulation};
 use crate::platform::Platform;
 use crate::platform::endpoint::autoscale::{AutoScaler, TargetTracking};
-use crate::platform::fleet::Fixed;
+use crate::platform::fleet::{Fixed, Routing};
 use crate::platform::lambda::{LambdaPool, PoolSettings};
 use crate::platform::mark::forecast::Forecast;
 use crate::platform::mark::provision::Offer;
@@ -26,7 +27,8 @@ use crate::policy::scheduled::{Scheduled, Step};
 use crate::profile::instance::InstanceProfile;
 use crate::scenario::platform::Environments;
 use crate::scenario::system::{
-    EndpointSpec, ForecastSpec, FunctionSpec, HybridSpec, MarkSpec, MemoryChoice, RentedSpec, SystemKind,
+    EndpointSpec, ForecastSpec, FunctionSpec, HybridSpec, MarkSpec, Market, MemoryChoice, RentedSpec,
+    SystemKind,
 };
 use crate::scenario::{Scenario, Setting};
 use crate::units::{MemoryMb, Span, Time};
@@ -147,7 +149,9 @@ fn endpoint(
     };
     let words = format!(
         "{}, sustains {:.2}/s, target {:.0} a period and instance",
-        spec.rented.price.name, sustainable, rules.target
+        spec.rented.name(),
+        sustainable,
+        rules.target
     );
     let fleet = Fleet {
         kinds: vec![kind],
@@ -156,13 +160,14 @@ fn endpoint(
         functions: Vec::new(),
         slo: scenario.slo.latency.unwrap_or(Span::MAX),
         launches: streams.stream("launches"),
+        interruptions: streams.stream("interruptions"),
     };
     Ok((words, fleet))
 }
 
 fn hybrid(scenario: &Scenario, spec: &HybridSpec, streams: Streams) -> Result<(String, Fleet), InputError> {
     let memory = chosen(scenario, spec.memory)?;
-    let words = format!("{} x {}, the rest on {memory}", spec.rented.initial, spec.rented.price.name);
+    let words = format!("{} x {}, the rest on {memory}", spec.rented.initial, spec.rented.name());
     let fleet = Fleet {
         kinds: vec![kind(scenario, &spec.rented, Batch::UNBATCHED, streams)?],
         routing: Routing::LeastOutstanding,
@@ -170,6 +175,7 @@ fn hybrid(scenario: &Scenario, spec: &HybridSpec, streams: Streams) -> Result<(S
         functions: vec![beside(scenario, memory, HandOver::Busy, streams)?],
         slo: scenario.slo.latency.unwrap_or(Span::MAX),
         launches: streams.stream("launches"),
+        interruptions: streams.stream("interruptions"),
     };
     Ok((words, fleet))
 }
@@ -181,7 +187,7 @@ fn mark(scenario: &Scenario, spec: &MarkSpec, streams: Streams) -> Result<(Strin
     };
     let (mut kinds, mut offers, mut words) = (Vec::new(), Vec::new(), Vec::new());
     for rented in &spec.types {
-        let name = &rented.price.name;
+        let name = rented.name();
         let all = rented.profile.at(rented.profile.largest_batch());
         let all = all.map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
         let rule = batching(&all, rented.profile.workers, limit).ok_or_else(|| {
@@ -189,7 +195,7 @@ fn mark(scenario: &Scenario, spec: &MarkSpec, streams: Streams) -> Result<(Strin
             InputError::new(&scenario.name, message).help("leave the type out, or take a faster one")
         })?;
         kinds.push(kind(scenario, rented, rule.batch, streams)?);
-        let (usd_per_hour, launch) = (rented.price.per_hour.as_f64(), rented.launch.1);
+        let (usd_per_hour, launch) = (rented.per_hour().as_f64(), rented.launch.1);
         offers.push(Offer { usd_per_hour, capacity_per_s: rule.capacity_per_s, launch });
         words.push(format!("{name} ({:.1}/s in batches of {})", rule.capacity_per_s, rule.batch.batch));
     }
@@ -216,6 +222,7 @@ fn mark(scenario: &Scenario, spec: &MarkSpec, streams: Streams) -> Result<(Strin
         functions: vec![beside(scenario, memory, HandOver::Late(limit), streams)?],
         slo: limit,
         launches: streams.stream("launches"),
+        interruptions: streams.stream("interruptions"),
     };
     Ok((format!("{}, the rest on {memory}", words.join(", ")), fleet))
 }
@@ -267,16 +274,21 @@ fn kind(
 ) -> Result<Kind, InputError> {
     let times = rented.profile.at(batch.batch).map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
     let workers = rented.profile.workers;
-    let purpose = format!("service {}", rented.price.name);
+    let spot = match rented.market {
+        Market::OnDemand => None,
+        Market::Spot { interruptions_per_hour, notice, .. } => Some(Spot { interruptions_per_hour, notice }),
+    };
+    let purpose = format!("service {}", rented.name());
     Ok(Kind {
         capacity_per_s: InstanceProfile::capacity_per_s(workers, batch.batch, times.of(batch.batch)),
         service: ServiceDraws::new(times, streams.stream(&purpose)),
         workers,
         batch,
         launch: rented.launch,
-        per_hour: rented.price.per_hour,
+        per_hour: rented.per_hour(),
         least_billed: rented.price.least_billed,
         initial: rented.initial,
+        spot,
     })
 }
 

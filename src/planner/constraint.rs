@@ -1,6 +1,7 @@
 //! What is asked of a configuration, and what is then to be least.
 
-use super::predict::{LatencyLaw, Model};
+use super::predict::LatencyLaw;
+use crate::outcome::Model;
 use crate::scenario::slo::Slo;
 use crate::units::Span;
 

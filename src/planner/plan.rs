@@ -3,13 +3,13 @@
 use rayon::prelude::*;
 
 use super::constraint::{Constraint, Objective};
-use super::predict::{BatchLaws, Model, Part, Prediction, predict, scenario_parts};
+use super::predict::{BatchLaws, Part, Prediction, predict, scenario_parts};
 use super::refine::{Lines, Margin, candidate};
 use super::search::{self, Candidate, Decision, Space};
 use super::verify::Verdict;
 use crate::engine::simulate::simulate_at;
 use crate::error::InputError;
-use crate::outcome::Simulation;
+use crate::outcome::{Model, Simulation};
 use crate::scenario::platform::check_memory;
 use crate::scenario::{Scenario, Setting};
 use crate::sweep::grid::Grid;

@@ -9,35 +9,12 @@ use crate::arrivals::map::Map;
 use crate::error::InputError;
 use crate::fitting::{FitError, Observed, Piece, piecewise};
 use crate::numeric::streams::Streams;
-use crate::outcome::{Latency, Predicted};
+use crate::outcome::{Latency, Model, Predicted};
 use crate::price::Tariff;
 use crate::profile::ServiceTimes;
 use crate::scenario::workload::{Source, Workload};
 use crate::scenario::{Scenario, Setting};
 use crate::units::Span;
-
-/// Which analytic model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Model {
-    /// The exact law.
-    #[default]
-    Exact,
-    /// The approximation published with the SC20 paper.
-    Published,
-}
-
-impl Model {
-    /// The models by their names on the command line.
-    pub const NAMES: [(&str, Model); 2] = [("exact", Model::Exact), ("published", Model::Published)];
-
-    /// The model's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Model::Exact => "exact",
-            Model::Published => "published",
-        }
-    }
-}
 
 /// A stretch of a workload with one process.
 #[derive(Debug, Clone, PartialEq)]

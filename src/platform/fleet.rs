@@ -1,7 +1,7 @@
 //! Rented instances as their controller sees them: what ran, and what to change.
 //!
-//! A further controller is one file beside `endpoint` or `mark` that implements [`Scaler`], and one arm in
-//! `planner::compare::fleet`, where the systems are listed.
+//! A further controller is one file beside `endpoint` or `mark` that implements [`Scaler`], and its name where the
+//! systems are listed (docs/compare.md says where).
 
 use crate::units::Time;
 
@@ -41,6 +41,29 @@ pub enum Order {
     Launch(usize),
     /// End the youngest instance of a type: it takes no more requests and finishes those it has.
     End(usize),
+}
+
+/// Which instance takes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routing {
+    /// The one with the fewest requests per worker, the longest-running first.
+    LeastOutstanding,
+    /// One after the other.
+    RoundRobin,
+    /// None: one queue for all, each free worker takes from it.
+    SharedQueue,
+    /// The one that will answer first.
+    EarliestFinish,
+}
+
+impl Routing {
+    /// The rules by their names in a scenario.
+    pub const NAMES: [(&str, Routing); 4] = [
+        ("least-outstanding", Routing::LeastOutstanding),
+        ("round-robin", Routing::RoundRobin),
+        ("shared-queue", Routing::SharedQueue),
+        ("earliest-finish", Routing::EarliestFinish),
+    ];
 }
 
 /// Decides how many instances run.

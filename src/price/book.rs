@@ -33,6 +33,8 @@ pub struct Book {
     pub limits: Limits,
     /// Rented instances.
     pub instances: Vec<InstancePrice>,
+    /// How long before its end a spot instance is told, where known.
+    pub spot_notice: Option<Span>,
 }
 
 /// The processor of a function.
@@ -164,8 +166,19 @@ impl Book {
         lambda.finish()?;
         let list = root.optional("instance").map_or(Ok(Vec::new()), |v| v.list())?;
         let instances = list.iter().map(|v| instance(&v.section()?)).collect::<Result<_, _>>()?;
+        let spot_notice = root.optional("spot_notice").map(|value| value.span()).transpose()?;
         root.finish()?;
-        Ok(Book { name, date, billing, architectures, per_request, free_tier, limits, instances })
+        Ok(Book {
+            name,
+            date,
+            billing,
+            architectures,
+            per_request,
+            free_tier,
+            limits,
+            instances,
+            spot_notice,
+        })
     }
 }
 

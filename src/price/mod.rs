@@ -75,8 +75,10 @@ pub struct Bill {
     pub requests: Usd,
     /// Provisioned concurrency: being ready, and serving.
     pub provisioned: Usd,
-    /// Rented instances, from their launch.
+    /// Instances rented on demand, from their launch.
     pub instances: Usd,
+    /// Instances rented on the spot market, from their launch.
+    pub spot: Usd,
 }
 
 /// A bill in dollars, for reports.
@@ -90,8 +92,10 @@ pub struct BillUsd {
     pub requests: f64,
     /// Provisioned concurrency.
     pub provisioned: f64,
-    /// Rented instances.
+    /// Instances on demand.
     pub instances: f64,
+    /// Instances on the spot market.
+    pub spot: f64,
 }
 
 impl VolumePricing {
@@ -134,7 +138,7 @@ impl Tariff {
             let whole = |mb_ms| gb_s_usd(mb_ms, self.prices.tiers[0].1);
             let requests = Usd(u128::from(usage.invocations) * u128::from(self.per_request.0));
             let (compute, initialisation) = (whole(serving), whole(usage.init_mb_ms));
-            return Bill { compute, initialisation, requests, provisioned, instances: Usd(0) };
+            return Bill { compute, initialisation, requests, provisioned, ..Bill::default() };
         }
         let months = usage.duration.as_secs_f64() / MONTH.as_secs_f64();
         let monthly = self.monthly_usd(on_demand as f64 / MB_MS_PER_GB_S as f64 / months) * months;
@@ -146,7 +150,7 @@ impl Tariff {
         let paid = usage.invocations.saturating_sub(free_requests);
         let requests = Usd(u128::from(paid) * u128::from(self.per_request.0));
         let (compute, initialisation) = (share(serving), share(usage.init_mb_ms));
-        Bill { compute, initialisation, requests, provisioned, instances: Usd(0) }
+        Bill { compute, initialisation, requests, provisioned, ..Bill::default() }
     }
 
     /// The price [$] of a month's memory-time.
@@ -182,7 +186,7 @@ fn gb_s_usd(mb_ms: impl Into<u128>, price: Price) -> Usd {
 impl Bill {
     /// The sum of the components.
     pub fn total(&self) -> Usd {
-        self.compute + self.initialisation + self.requests + self.provisioned + self.instances
+        self.compute + self.initialisation + self.requests + self.provisioned + self.instances + self.spot
     }
 
     /// The components in dollars.
@@ -193,6 +197,7 @@ impl Bill {
             requests: self.requests.as_f64(),
             provisioned: self.provisioned.as_f64(),
             instances: self.instances.as_f64(),
+            spot: self.spot.as_f64(),
         }
     }
 }

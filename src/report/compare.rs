@@ -1,20 +1,25 @@
 //! What `sim compare` shows: compare.json, compare.csv, the table, the charts and the page.
 
+mod charts;
+
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, json};
 
-use super::chart::{Axis, BarChart, Chart, Colour, Group, LineChart, Panel, Point, Scatter, Series, Unit};
 use super::files::write_atomically;
 use super::format;
 use super::html::Page;
 use super::table::text_table;
 use crate::error::InputError;
+use crate::numeric::histogram::Histogram;
 use crate::outcome::{Difference, SliceRow};
 use crate::planner::compare::Compared;
-use crate::price::BillUsd;
 use crate::scenario::Scenario;
+use crate::scenario::published::{Metric, Published};
+
+/// Title, headers, rows.
+type TitledTable = (&'static str, &'static [&'static str], Vec<Vec<String>>);
 
 /// Systems side by side.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +29,6 @@ pub struct CompareReport<'a> {
     /// What each system did; the first is the one that the others are compared with.
     pub systems: &'a [Compared],
 }
-
-/// One part of a bill.
-type Component = fn(&BillUsd) -> f64;
 
 /// A row of compare.csv.
 #[derive(Debug, Clone, Serialize)]
@@ -39,7 +41,9 @@ pub struct CompareRow<'a> {
     /// The cost over that of the first system.
     relative_cost: f64,
     functions_usd: f64,
+    /// Instances on demand.
     instances_usd: f64,
+    spot_usd: f64,
     mean_s: f64,
     p50_s: f64,
     p95_s: f64,
@@ -49,6 +53,11 @@ pub struct CompareRow<'a> {
     mean_batch: f64,
     cold_starts: u64,
     peak_instances: f64,
+    /// Instances that the provider took back.
+    interruptions: u64,
+    /// The least and the largest of the SLO's percentile in slices of the run, over the SLO; empty without one.
+    window_least: Option<f64>,
+    window_most: Option<f64>,
 }
 
 impl CompareReport<'_> {
@@ -75,38 +84,93 @@ impl CompareReport<'_> {
 
     /// The rows of compare.csv.
     pub fn csv_rows(&self) -> Vec<CompareRow<'_>> {
-        let first = self.systems[0].simulation.simulated.cost_usd;
-        let row = |system: &'_ Compared| {
-            let s = &system.simulation.simulated;
-            let instances_usd = s.cost_components_usd.instances;
-            (s.cost_usd / first, instances_usd, peak(system, |row| row.instances))
+        self.systems.iter().map(|system| self.csv_row(system)).collect()
+    }
+
+    fn csv_row<'a>(&self, system: &'a Compared) -> CompareRow<'a> {
+        let s = &system.simulation.simulated;
+        let bill = &s.cost_components_usd;
+        let windows = self.windows(system);
+        CompareRow {
+            system: &system.name,
+            setting: &system.setting,
+            requests: system.simulation.requests,
+            cost_usd: s.cost_usd,
+            cost_usd_per_million: s.cost_usd_per_million,
+            relative_cost: s.cost_usd / self.systems[0].simulation.simulated.cost_usd,
+            functions_usd: s.cost_usd - bill.instances - bill.spot,
+            instances_usd: bill.instances,
+            spot_usd: bill.spot,
+            mean_s: s.latency_s.mean,
+            p50_s: s.latency_s.p50,
+            p95_s: s.latency_s.p95,
+            p99_s: s.latency_s.p99,
+            slo_violations: s.slo_violations,
+            slo_violation_share: s.slo_violation_share,
+            mean_batch: s.mean_batch,
+            cold_starts: s.cold_starts,
+            peak_instances: peak(system, |row| row.instances),
+            interruptions: s.interruptions,
+            window_least: windows.map(|(least, _)| least),
+            window_most: windows.map(|(_, most)| most),
+        }
+    }
+
+    /// The least and the largest of the SLO's percentile in slices of the run, over the SLO.
+    fn windows(&self, system: &Compared) -> Option<(f64, f64)> {
+        let slo = self.scenario.slo.latency?.as_secs_f64();
+        let quantile = |latencies: &Histogram| latencies.quantile(self.scenario.slo.percentile);
+        let shares = system.simulation.slice_latencies.iter().filter_map(quantile).map(|ns| ns / 1e9 / slo);
+        let ends = shares.fold((f64::INFINITY, 0.0_f64), |(least, most), x| (least.min(x), most.max(x)));
+        Some(ends)
+    }
+
+    fn bill_rows(&self) -> Vec<Vec<String>> {
+        let row = |row: &CompareRow<'_>| {
+            let interruptions = format::count(row.interruptions);
+            let parts = [row.functions_usd, row.instances_usd, row.spot_usd].map(format::money);
+            [vec![row.system.to_owned()], parts.to_vec(), vec![interruptions]].concat()
         };
-        self.systems
-            .iter()
-            .map(|system| {
-                let (relative_cost, instances_usd, peak_instances) = row(system);
-                let s = &system.simulation.simulated;
-                CompareRow {
-                    system: &system.name,
-                    setting: &system.setting,
-                    requests: system.simulation.requests,
-                    cost_usd: s.cost_usd,
-                    cost_usd_per_million: s.cost_usd_per_million,
-                    relative_cost,
-                    functions_usd: s.cost_usd - instances_usd,
-                    instances_usd,
-                    mean_s: s.latency_s.mean,
-                    p50_s: s.latency_s.p50,
-                    p95_s: s.latency_s.p95,
-                    p99_s: s.latency_s.p99,
-                    slo_violations: s.slo_violations,
-                    slo_violation_share: s.slo_violation_share,
-                    mean_batch: s.mean_batch,
-                    cold_starts: s.cold_starts,
-                    peak_instances,
-                }
-            })
-            .collect()
+        self.csv_rows().iter().map(row).collect()
+    }
+
+    /// Published figures and ours: what, system, published, ours, difference, why.
+    fn published_rows(&self) -> Vec<Vec<String>> {
+        let rows = self.csv_rows();
+        let figure = |name: &str, metric: Metric| {
+            let row = rows.iter().find(|row| row.system == name)?;
+            match metric {
+                Metric::RelativeCost => Some(row.relative_cost),
+                Metric::CostPerMillion => Some(row.cost_usd_per_million),
+                Metric::ViolationShare => Some(row.slo_violation_share),
+                Metric::P95 => Some(row.p95_s),
+                Metric::WindowLeast => row.window_least,
+                Metric::WindowMost => row.window_most,
+            }
+        };
+        let row = |published: &Published| {
+            let Published { figure: place, system, metric, value, over, why } = published;
+            let (shown, title) = words(*metric);
+            let whole = over.as_ref().map_or(Some(1.0), |over| figure(over, *metric));
+            let ours = figure(system, *metric).zip(whole).map(|(ours, whole)| ours / whole);
+            let shown = if over.is_some() { format::number } else { shown };
+            let (what, system) = match over {
+                Some(over) => (title, format!("{system} / {over}")),
+                None => (title, system.clone()),
+            };
+            let (ours, difference) = match ours {
+                Some(ours) => (shown(ours), format::percent(ours / value - 1.0)),
+                None => (String::new(), String::new()),
+            };
+            vec![place.clone(), system, what.to_owned(), shown(*value), ours, difference, why.clone()]
+        };
+        self.scenario.published.iter().map(row).collect()
+    }
+
+    /// The published figures beside ours as rows of a Markdown table; empty if the scenario has none.
+    pub fn published_markdown(&self) -> String {
+        let row = |cells: &Vec<String>| format!("| {} | {} |\n", self.scenario.name, cells.join(" | "));
+        self.published_rows().iter().map(row).collect()
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
@@ -141,6 +205,7 @@ impl CompareReport<'_> {
                 system.name.clone(),
                 text(paired.cost_usd_per_million, format::money),
                 text(paired.mean_latency_s, format::duration),
+                text(paired.p95_latency_s, format::duration),
                 text(paired.slo_violation_share, format::percent),
             ])
         };
@@ -168,6 +233,22 @@ impl CompareReport<'_> {
         )
     }
 
+    /// The bill where instances are rented, and published figures where there are any.
+    fn more_tables(&self) -> Vec<TitledTable> {
+        let mut tables: Vec<TitledTable> = Vec::new();
+        if self.rents() {
+            tables.push(("The bill", &BILL_HEADERS, self.bill_rows()));
+        }
+        if !self.scenario.published.is_empty() {
+            tables.push(("Published and ours", &PUBLISHED_HEADERS, self.published_rows()));
+        }
+        tables
+    }
+
+    fn rents(&self) -> bool {
+        self.systems.iter().any(|system| peak(system, |row| row.instances) > 0.0)
+    }
+
     /// The tables for a terminal.
     pub fn text(&self) -> String {
         let requests = format::count(self.systems[0].simulation.requests);
@@ -178,6 +259,9 @@ impl CompareReport<'_> {
         if self.systems.len() > 1 {
             text.push_str(&format!("\nDifference from {}, 95 % interval (paired)\n", self.systems[0].name));
             text.push_str(&text_table(&DIFFERENCE_HEADERS, &self.difference_rows()));
+        }
+        for (title, headers, rows) in self.more_tables() {
+            text.push_str(&format!("\n{title}\n{}", text_table(headers, &rows)));
         }
         text.push_str(&format!("\n{}\n", self.note()));
         text
@@ -199,136 +283,31 @@ impl CompareReport<'_> {
             let caption = format!("Difference from {}, 95 % interval (paired)", self.systems[0].name);
             page = page.table(&caption, &DIFFERENCE_HEADERS, &self.difference_rows());
         }
+        for (title, headers, rows) in self.more_tables() {
+            page = page.table(title, headers, &rows);
+        }
         page = page.note(&self.note());
         for (_, chart, caption) in &charts {
             page = page.chart(chart.as_ref(), caption);
         }
         write_atomically(&folder.join("index.html"), page.render())
     }
+}
 
-    fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
-        let mut charts: Vec<(&'static str, Box<dyn Chart>, &'static str)> = vec![
-            ("cost", Box::new(self.cost()), "What the run cost, by component."),
-            ("latency-ccdf", Box::new(self.ccdf()), "Share of requests that took longer than a time."),
-            ("p95-over-time", Box::new(self.p95()), "The load, and the latency of each system."),
-            (
-                "cost-violations",
-                Box::new(self.trade_off()),
-                "Cheap and in time is at the lower left; the line is the share that the SLO allows.",
-            ),
-        ];
-        if self.systems.iter().any(|system| peak(system, |row| row.instances) > 0.0) {
-            charts.push((
-                "capacity",
-                Box::new(self.capacity()),
-                "What the ready instances could serve, and what came.",
-            ));
-        }
-        charts
-    }
-
-    fn cost(&self) -> BarChart {
-        let components: [(&str, Component); 5] = [
-            ("serving", |bill| bill.compute),
-            ("requests", |bill| bill.requests),
-            ("initialisation", |bill| bill.initialisation),
-            ("provisioned", |bill| bill.provisioned),
-            ("instances", |bill| bill.instances),
-        ];
-        let names = self.systems.iter().map(|system| system.name.clone()).collect();
-        let axis = Axis::new("cost", Unit::Usd);
-        let mut chart = BarChart::new("Cost", "system", names, axis, format::money)
-            .subtitle(self.headline())
-            .stacked()
-            .lying();
-        for (name, part) in components {
-            let bill = |system: &Compared| part(&system.simulation.simulated.cost_components_usd);
-            let values: Vec<f64> = self.systems.iter().map(bill).collect();
-            if values.iter().any(|usd| *usd > 0.0) {
-                chart = chart.series(name, values);
-            }
-        }
-        chart
-    }
-
-    fn ccdf(&self) -> LineChart {
-        let mut panel = Panel::new(Axis::new("share of requests over it", Unit::Share).log());
-        for system in self.systems {
-            let cdf = &system.simulation.cdf;
-            // Each value holds from its point on; the last, 0, has no place on a log axis.
-            let over = cdf.iter().map(|(x, share)| (*x, 1.0 - share)).filter(|(_, over)| *over > 0.0);
-            panel = panel.series(Series::new(&system.name, over.collect()).steps());
-        }
-        panel = panel.mark_y(1.0 - self.scenario.slo.percentile, self.scenario.slo.name());
-        let chart =
-            LineChart::new("Latency", Axis::new("latency", Unit::Seconds).log()).subtitle(self.headline());
-        match self.scenario.slo.latency {
-            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
-            None => chart,
-        }
-        .panel(panel)
-    }
-
-    fn p95(&self) -> LineChart {
-        let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
-        let mut latency = Panel::new(Axis::new("p95 latency", Unit::Seconds).log());
-        for system in self.systems {
-            latency = latency.series(Series::new(&system.name, over_time(system, |row| row.p95_s)));
-        }
-        if let Some(slo) = self.scenario.slo.latency {
-            latency = latency.mark_y(slo.as_secs_f64(), format!("SLO {slo}"));
-        }
-        LineChart::new("p95 latency over time", Axis::new("time", Unit::Elapsed).tight())
-            .panel(latency)
-            .panel(
-                Panel::new(Axis::new("requests", Unit::Number("1/s".into())).from_zero())
-                    .series(Series::new("load", rate).filled().colour(Colour::Muted)),
-            )
-    }
-
-    fn capacity(&self) -> LineChart {
-        let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
-        let rate_axis = Axis::new("requests", Unit::Number("1/s".into())).from_zero();
-        let mut capacity =
-            Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
-        let mut instances = Panel::new(Axis::new("instances", Unit::Number(String::new())).from_zero());
-        for (index, system) in self.systems.iter().enumerate() {
-            if peak(system, |row| row.instances) == 0.0 {
-                continue;
-            }
-            let colour = Colour::Category(index);
-            let points = |value: fn(&SliceRow) -> f64| over_time(system, move |row| Some(value(row)));
-            let served = Series::new(&system.name, points(|row| row.capacity_per_s));
-            capacity = capacity.series(served.colour(colour));
-            let ready = Series::new(&system.name, points(|row| row.instances));
-            instances = instances.series(ready.colour(colour));
-        }
-        LineChart::new("Capacity and load", Axis::new("time", Unit::Elapsed).tight())
-            .subtitle("capacity: every worker busy on full batches")
-            .panel(capacity)
-            .panel(instances)
-    }
-
-    fn trade_off(&self) -> Scatter {
-        let x = Axis::new("share over the SLO", Unit::Share).from_zero();
-        let y = Axis::new("cost per million requests", Unit::Usd).from_zero();
-        let mut chart = Scatter::new("Cost and lateness", x, y).subtitle(self.headline());
-        for system in self.systems {
-            let s = &system.simulation.simulated;
-            let point = Point::new(s.slo_violation_share, s.cost_usd_per_million, &system.name);
-            chart = chart.group(Group::new(&system.name, vec![point]));
-        }
-        let allowed = 1.0 - self.scenario.slo.percentile;
-        chart.mark_x(allowed, format!("allowed: {}", format::percent(allowed)))
+/// How a metric is shown, and what it is called.
+fn words(metric: Metric) -> (fn(f64) -> String, &'static str) {
+    match metric {
+        Metric::RelativeCost => (format::number, "cost, relative to the first system"),
+        Metric::CostPerMillion => (format::money, "cost per million requests"),
+        Metric::ViolationShare => (format::percent, "requests over the SLO"),
+        Metric::P95 => (format::duration, "p95 latency"),
+        Metric::WindowLeast => (format::number, "windowed percentile / SLO, least"),
+        Metric::WindowMost => (format::number, "windowed percentile / SLO, most"),
     }
 }
 
 fn peak(system: &Compared, value: fn(&SliceRow) -> f64) -> f64 {
     system.simulation.slices.iter().map(value).fold(0.0, f64::max)
-}
-
-fn over_time(system: &Compared, value: impl Fn(&SliceRow) -> Option<f64>) -> Vec<(f64, f64)> {
-    system.simulation.slices.iter().filter_map(|row| value(row).map(|v| (row.start_s, v))).collect()
 }
 
 const HEADERS: [&str; 11] = [
@@ -344,4 +323,8 @@ const HEADERS: [&str; 11] = [
     "cold starts",
     "peak instances",
 ];
-const DIFFERENCE_HEADERS: [&str; 4] = ["system", "cost per million", "mean latency", "share over the SLO"];
+const BILL_HEADERS: [&str; 5] = ["system", "functions", "on demand", "spot", "interruptions"];
+const PUBLISHED_HEADERS: [&str; 7] =
+    ["figure", "system", "what", "published", "ours", "difference", "why they differ"];
+const DIFFERENCE_HEADERS: [&str; 5] =
+    ["system", "cost per million", "mean latency", "p95 latency", "share over the SLO"];

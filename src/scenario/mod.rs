@@ -2,6 +2,7 @@
 
 pub mod platform;
 pub mod policy;
+pub mod published;
 pub mod slo;
 pub mod system;
 pub mod workload;
@@ -12,6 +13,7 @@ use serde_json::Value as Json;
 
 use self::platform::LambdaSpec;
 use self::policy::PolicySpec;
+use self::published::Published;
 use self::slo::Slo;
 use self::system::SystemSpec;
 use self::workload::Workload;
@@ -42,6 +44,8 @@ pub struct Scenario {
     pub sweep: Option<Grid>,
     /// The systems of `sim compare`.
     pub systems: Vec<SystemSpec>,
+    /// Published figures to set beside theirs.
+    pub published: Vec<Published>,
     /// Independent replications.
     pub replications: u32,
     /// Batches that start before this are simulated but not counted.
@@ -99,6 +103,10 @@ impl Scenario {
             Some(list) => SystemSpec::list(&list, &profile, &platform)?,
             None => Vec::new(),
         };
+        let published = match root.optional("published") {
+            Some(list) => Published::list(&list, &systems)?,
+            None => Vec::new(),
+        };
         root.finish()?;
         Ok(Scenario {
             name,
@@ -110,6 +118,7 @@ impl Scenario {
             slo,
             sweep,
             systems,
+            published,
             replications,
             warmup,
             output,

@@ -5,7 +5,6 @@ use crate::arrivals::schedule::{Schedule, ScheduleArrivals, process_from_section
 use crate::arrivals::trace::TraceSpec;
 use crate::arrivals::{Arrivals, transform};
 use crate::document::Section;
-use crate::engine::summary::Drift;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::units::{Span, Time};
@@ -48,6 +47,15 @@ enum Kind {
     Process,
     Schedule,
     Trace,
+}
+
+/// Does the process behind a run change over time?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// The same law throughout.
+    Stationary,
+    /// A schedule or a trace.
+    Changing,
 }
 
 impl Workload {

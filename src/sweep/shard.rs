@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use super::run::Mode;
-use crate::planner::predict::Model;
+use crate::outcome::Model;
 use crate::scenario::Scenario;
 use crate::scenario::workload::Source;
 

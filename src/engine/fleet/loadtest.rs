@@ -1,13 +1,13 @@
 //! The load test: how many requests per second an instance sustains within the SLO.
 
-use super::{Fleet, Kind, Routing, replay_fleet};
+use super::{Fleet, Kind, replay_fleet};
 use crate::arrivals::map::{Map, MapArrivals};
 use crate::arrivals::transform;
 use crate::engine::record::{Batch, Observer};
 use crate::engine::service::ServiceDraws;
 use crate::numeric::histogram::Recording;
 use crate::numeric::streams::Streams;
-use crate::platform::fleet::Fixed;
+use crate::platform::fleet::{Fixed, Routing};
 use crate::policy;
 use crate::profile::ServiceTimes;
 use crate::units::Price;
@@ -60,6 +60,7 @@ fn quantile_s(tested: &Tested, rate: f64, percentile: f64, streams: Streams) -> 
         least_billed: Span::ZERO,
         capacity_per_s: 0.0,
         initial: 1,
+        spot: None,
     };
     let fleet = Fleet {
         kinds: vec![kind],
@@ -68,6 +69,7 @@ fn quantile_s(tested: &Tested, rate: f64, percentile: f64, streams: Streams) -> 
         functions: Vec::new(),
         slo: Span::MAX,
         launches: streams.stream("launches"),
+        interruptions: streams.stream("interruptions"),
     };
     let mut latencies = Latencies(Recording::default());
     replay_fleet(&mut arrivals, fleet, &mut latencies).expect("a process has no file to fail on");

@@ -2,15 +2,23 @@
 //! functions.
 //!
 //! Events at one instant happen in this order: workers finish; instances become ready; the controller looks;
-//! requests arrive; batches leave at their deadline. Among equals, the one that was planned first.
+//! notices of interruption come; interrupted instances end; requests arrive; batches leave at their deadline. Among equals, the one that was planned first.
 //!
 //! Requests that find no ready instance wait at the balancer for the first one. An instance that is told to
 //! end takes no more requests, serves those it has, and is billed until then.
+//!
+//! An instance on the spot market is told of its end some time before. From then on it takes no more requests,
+//! and another of its type is launched. What it has not answered at its end goes through routing again, ahead of
+//! younger requests; latencies count from the first arrival.
 
+mod balance;
+mod instance;
+pub mod lifetime;
 pub mod loadtest;
 pub mod rental;
 mod state;
 
+use self::lifetime::Spot;
 use self::rental::Rental;
 use self::state::State;
 use super::record::Observer;
@@ -19,7 +27,7 @@ use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::platform::Platform;
-use crate::platform::fleet::Scaler;
+use crate::platform::fleet::{Routing, Scaler};
 use crate::policy::batch::Batch;
 use crate::units::Price;
 use crate::units::{Span, Time};
@@ -43,29 +51,8 @@ pub struct Kind {
     pub capacity_per_s: f64,
     /// Instances that are ready at time 0.
     pub initial: u32,
-}
-
-/// Which instance takes a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Routing {
-    /// The one with the fewest requests per worker, the longest-running first.
-    LeastOutstanding,
-    /// One after the other.
-    RoundRobin,
-    /// None: one queue for all, each free worker takes from it.
-    SharedQueue,
-    /// The one that will answer first.
-    EarliestFinish,
-}
-
-impl Routing {
-    /// The rules by their names in a scenario.
-    pub const NAMES: [(&str, Routing); 4] = [
-        ("least-outstanding", Routing::LeastOutstanding),
-        ("round-robin", Routing::RoundRobin),
-        ("shared-queue", Routing::SharedQueue),
-        ("earliest-finish", Routing::EarliestFinish),
-    ];
+    /// Present on the spot market.
+    pub spot: Option<Spot>,
 }
 
 /// When a request goes to a function instead of an instance.
@@ -101,6 +88,8 @@ pub struct Fleet {
     pub slo: Span,
     /// Draws the launch times.
     pub launches: Stream,
+    /// Draws the interruptions.
+    pub interruptions: Stream,
 }
 
 /// Replays arrivals on a fleet. Every batch is shown to the observer when it starts. Returns the instances in

@@ -18,6 +18,19 @@ pub struct Rental {
     pub least_billed: Span,
     /// Requests per second with every worker busy on full batches [1/s].
     pub capacity_per_s: f64,
+    /// How it was rented.
+    pub market: Market,
+    /// The provider wanted it back.
+    pub interrupted: bool,
+}
+
+/// Where instances are rented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Market {
+    /// At the list price.
+    OnDemand,
+    /// Cheaper, until the provider wants it back.
+    Spot,
 }
 
 const PER_HOUR: u128 = 3_600_000_000_000;
@@ -45,10 +58,11 @@ impl Rental {
     }
 }
 
-/// What rentals cost from `from` on: whole nanoseconds times the price, divided once.
-pub fn bill(rentals: &[Rental], from: Time) -> Usd {
+/// What the rentals of a market cost from `from` on: whole nanoseconds times the price, divided once.
+pub fn bill(rentals: &[Rental], market: Market, from: Time) -> Usd {
+    let rentals = rentals.iter().filter(|rental| rental.market == market);
     let nanos = |r: &Rental| u128::from(r.billed_within(from, Time::NEVER)) * u128::from(r.per_hour.0);
-    Usd((rentals.iter().map(nanos).sum::<u128>() + PER_HOUR / 2) / PER_HOUR)
+    Usd((rentals.map(nanos).sum::<u128>() + PER_HOUR / 2) / PER_HOUR)
 }
 
 #[cfg(test)]
@@ -64,11 +78,13 @@ mod tests {
             per_hour: Price::parse("0.952").unwrap(),
             least_billed: Span::from_secs(60),
             capacity_per_s: 5.0,
+            market: Market::OnDemand,
+            interrupted: false,
         };
-        assert_eq!(bill(&[rental], Time::ZERO), Usd(952_000_000_000));
+        assert_eq!(bill(&[rental], Market::OnDemand, Time::ZERO), Usd(952_000_000_000));
         let short = Rental { ended: Time(2_000_000_000), ..rental };
         // 60 s of 0.952 $/h.
-        assert_eq!(bill(&[short], Time::ZERO), Usd(15_866_666_667));
+        assert_eq!(bill(&[short], Market::OnDemand, Time::ZERO), Usd(15_866_666_667));
         let (from, until) = (Time(121_000_000_000), Time(361_000_000_000));
         assert_eq!(rental.ready_within(from, until), 0.5);
         assert_eq!(rental.billed_within(from, until), 240_000_000_000);

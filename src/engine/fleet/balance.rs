@@ -1,0 +1,90 @@
+//! Where a request goes: to an instance, to a function, or to the balancer's queue.
+
+use super::HandOver;
+use super::instance::insert_by_age;
+use super::state::State;
+use crate::engine::record::{Cause, Observer};
+use crate::platform::Admission;
+use crate::platform::fleet::Routing;
+use crate::units::Time;
+
+impl State {
+    /// A request comes.
+    pub fn arrive<O: Observer>(&mut self, now: Time, observer: &mut O) {
+        self.arrivals += 1;
+        self.dispatch(now, now, observer);
+    }
+
+    /// Sends a request that came at `arrival` on its way, now.
+    pub(super) fn dispatch<O: Observer>(&mut self, arrival: Time, now: Time, observer: &mut O) {
+        if self.hands_over(arrival, now) {
+            self.invoke(arrival, now, observer);
+            return;
+        }
+        match self.routing {
+            Routing::SharedQueue => {
+                insert_by_age(&mut self.waiting, arrival);
+                let idle = |index: &&usize| self.instances[**index].has_idle_worker(now);
+                if let Some(index) = self.ready.iter().find(idle).copied() {
+                    self.serve(index, now, observer);
+                }
+            }
+            _ => match self.route(now) {
+                Some(index) => {
+                    self.instances[index].enqueue(arrival);
+                    self.serve(index, now, observer);
+                }
+                None => insert_by_age(&mut self.waiting, arrival),
+            },
+        }
+    }
+
+    fn hands_over(&self, arrival: Time, now: Time) -> bool {
+        let Some(functions) = self.functions.first() else { return false };
+        match functions.rule {
+            HandOver::Busy => {
+                let idle = |index: &usize| {
+                    let instance = &self.instances[*index];
+                    instance.queue.is_empty() && instance.has_idle_worker(now)
+                };
+                !self.ready.iter().any(idle)
+            }
+            HandOver::Late(limit) => {
+                let best = self.ready.iter().map(|index| self.finish_of_next(*index, now)).min();
+                best.is_none_or(|finish| finish.since(arrival) > limit)
+            }
+        }
+    }
+
+    fn route(&mut self, now: Time) -> Option<usize> {
+        let ready = self.ready.iter().copied();
+        match self.routing {
+            Routing::LeastOutstanding => ready.min_by_key(|index| self.instances[*index].outstanding(now)),
+            Routing::RoundRobin => {
+                self.turn += 1;
+                self.ready.get(self.turn % self.ready.len().max(1)).copied()
+            }
+            Routing::EarliestFinish => ready.min_by_key(|index| self.finish_of_next(*index, now)),
+            Routing::SharedQueue => None,
+        }
+    }
+
+    fn finish_of_next(&self, index: usize, now: Time) -> Time {
+        let instance = &self.instances[index];
+        instance.finish_of_next(&self.kinds[instance.kind], now)
+    }
+
+    fn invoke<O: Observer>(&mut self, arrival: Time, now: Time, observer: &mut O) {
+        let functions = &mut self.functions[0];
+        let service = functions.service.draw(1);
+        let memory = functions.service.memory();
+        match functions.platform.invoke(now, service) {
+            Admission::Started { init, capacity } => {
+                self.batch.clear();
+                self.batch.push(arrival);
+                self.show(now, Cause::Full, capacity, (init, service), memory, observer);
+            }
+            Admission::Throttled => observer.rejected(now, 1, &[arrival]),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One instance: its queue, its workers, its end.
+
+use std::collections::VecDeque;
+
+use super::{Kind, START};
+use crate::units::{Span, Time};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Launching,
+    Ready,
+    /// Takes no more requests and serves those it has.
+    Draining,
+    Ended,
+}
+
+#[derive(Debug)]
+pub struct Instance {
+    pub kind: usize,
+    pub phase: Phase,
+    pub launched: Time,
+    pub ready: Time,
+    pub ended: Time,
+    /// When the provider takes it back; never, on demand.
+    pub reclaimed: Time,
+    /// It was told so.
+    pub interrupted: bool,
+    pub queue: VecDeque<Time>,
+    /// When each worker is free.
+    pub free: Vec<Time>,
+    /// The deadline that is planned.
+    pub deadline: Time,
+    /// Requests of batches that it will not finish.
+    pub lost: Vec<Time>,
+    /// Such batches.
+    pub lost_batches: u64,
+}
+
+impl Instance {
+    pub fn new(kind: usize, workers: u32, launched: Time, ready: Time, reclaimed: Time) -> Instance {
+        Instance {
+            kind,
+            phase: Phase::Launching,
+            launched,
+            ready,
+            ended: Time::NEVER,
+            reclaimed,
+            interrupted: false,
+            queue: VecDeque::new(),
+            free: vec![START; workers as usize],
+            deadline: Time::NEVER,
+            lost: Vec::new(),
+            lost_batches: 0,
+        }
+    }
+
+    pub fn has_idle_worker(&self, now: Time) -> bool {
+        self.free.iter().any(|at| *at <= now)
+    }
+
+    /// Requests and busy workers per worker, in 2^20ths, so that types of different size compare.
+    pub fn outstanding(&self, now: Time) -> u64 {
+        let busy = self.free.iter().filter(|at| **at > now).count();
+        (((self.queue.len() + busy) as u64) << 20) / self.free.len() as u64
+    }
+
+    pub fn enqueue(&mut self, arrival: Time) {
+        insert_by_age(&mut self.queue, arrival);
+    }
+
+    /// When it would answer a request that came now, at mean service times: after the full batches ahead of
+    /// it, in a batch that waits for its deadline at most.
+    pub fn finish_of_next(&self, kind: &Kind, now: Time) -> Time {
+        let (ahead, size) = (self.queue.len() as u64, u64::from(kind.batch.batch));
+        let full = kind.service.mean(kind.batch.batch);
+        let (batches, position) = (ahead / size, ahead % size + 1);
+        let mut free: Vec<Time> = self.free.clone();
+        free.sort_unstable();
+        let workers = free.len() as u64;
+        let worker = free[(batches % workers) as usize];
+        let rounds = Span(full.0.saturating_mul(batches / workers));
+        let opened = match position {
+            1 => now,
+            _ => self.queue[(batches * size) as usize],
+        };
+        let leaves = if position == size { now } else { opened + kind.batch.timeout };
+        worker.max(now).max(leaves) + rounds + kind.service.mean(position as u32)
+    }
+}
+
+/// Puts a request behind the older ones: a request that comes back from an interrupted instance goes ahead.
+pub fn insert_by_age(queue: &mut VecDeque<Time>, arrival: Time) {
+    let at = queue.partition_point(|other| *other <= arrival);
+    queue.insert(at, arrival);
+}

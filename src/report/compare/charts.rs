@@ -1,0 +1,147 @@
+//! The charts of a comparison.
+
+use super::{CompareReport, peak};
+use crate::numeric::histogram::Histogram;
+use crate::outcome::SliceRow;
+use crate::planner::compare::Compared;
+use crate::price::BillUsd;
+use crate::report::chart::{
+    Axis, BarChart, Chart, Colour, Group, LineChart, Panel, Point, Scatter, Series, Unit,
+};
+use crate::report::format;
+
+/// One part of a bill.
+type Component = fn(&BillUsd) -> f64;
+
+impl CompareReport<'_> {
+    pub(super) fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
+        let mut charts: Vec<(&'static str, Box<dyn Chart>, &'static str)> = vec![
+            ("cost", Box::new(self.cost()), "What the run cost, by component."),
+            ("latency-ccdf", Box::new(self.ccdf()), "Share of requests that took longer than a time."),
+            ("p95-over-time", Box::new(self.over_time()), "The load, and the latency of each system."),
+            (
+                "cost-violations",
+                Box::new(self.trade_off()),
+                "Cheap and in time is at the lower left; the line is the share that the SLO allows.",
+            ),
+        ];
+        if self.rents() {
+            charts.push((
+                "capacity",
+                Box::new(self.capacity()),
+                "What the ready instances could serve, and what came.",
+            ));
+        }
+        charts
+    }
+
+    fn cost(&self) -> BarChart {
+        let components: [(&str, Component); 6] = [
+            ("serving", |bill| bill.compute),
+            ("requests", |bill| bill.requests),
+            ("initialisation", |bill| bill.initialisation),
+            ("provisioned", |bill| bill.provisioned),
+            ("instances on demand", |bill| bill.instances),
+            ("spot instances", |bill| bill.spot),
+        ];
+        let names = self.systems.iter().map(|system| system.name.clone()).collect();
+        let axis = Axis::new("cost", Unit::Usd);
+        let mut chart = BarChart::new("Cost", "system", names, axis, format::money)
+            .subtitle(self.headline())
+            .stacked()
+            .lying();
+        for (name, part) in components {
+            let bill = |system: &Compared| part(&system.simulation.simulated.cost_components_usd);
+            let values: Vec<f64> = self.systems.iter().map(bill).collect();
+            if values.iter().any(|usd| *usd > 0.0) {
+                chart = chart.series(name, values);
+            }
+        }
+        chart
+    }
+
+    fn ccdf(&self) -> LineChart {
+        let mut panel = Panel::new(Axis::new("share of requests over it", Unit::Share).log());
+        for system in self.systems {
+            let cdf = &system.simulation.cdf;
+            // From all requests at the least latency down to one at the largest: a constant latency is a
+            // vertical line. The share 0 has no place on a log axis.
+            let one = 1.0 / system.simulation.requests as f64;
+            let begin = cdf.first().map(|(x, _)| (*x, 1.0));
+            let points = cdf.iter().map(|(x, share)| (*x, (1.0 - share).max(one)));
+            let over: Vec<(f64, f64)> = begin.into_iter().chain(points).collect();
+            panel = panel.series(Series::new(&system.name, over).steps());
+        }
+        panel = panel.mark_y(1.0 - self.scenario.slo.percentile, self.scenario.slo.name());
+        let chart =
+            LineChart::new("Latency", Axis::new("latency", Unit::Seconds).log()).subtitle(self.headline());
+        match self.scenario.slo.latency {
+            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
+            None => chart,
+        }
+        .panel(panel)
+    }
+
+    fn over_time(&self) -> LineChart {
+        let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
+        let percentile = self.scenario.slo.name();
+        let mut latency = Panel::new(Axis::new(format!("{percentile} latency"), Unit::Seconds).log());
+        for system in self.systems {
+            let simulation = &system.simulation;
+            let both = simulation.slices.iter().zip(&simulation.slice_latencies);
+            let point = |(row, latencies): (&SliceRow, &Histogram)| {
+                latencies.quantile(self.scenario.slo.percentile).map(|ns| (row.start_s, ns / 1e9))
+            };
+            latency = latency.series(Series::new(&system.name, both.filter_map(point).collect()));
+        }
+        if let Some(slo) = self.scenario.slo.latency {
+            latency = latency.mark_y(slo.as_secs_f64(), format!("SLO {slo}"));
+        }
+        LineChart::new(format!("{percentile} latency over time"), Axis::new("time", Unit::Elapsed).tight())
+            .panel(latency)
+            .panel(
+                Panel::new(Axis::new("requests", Unit::Number("1/s".into())).from_zero())
+                    .series(Series::new("load", rate).filled().colour(Colour::Muted)),
+            )
+    }
+
+    fn capacity(&self) -> LineChart {
+        let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
+        let rate_axis = Axis::new("requests", Unit::Number("1/s".into())).from_zero();
+        let mut capacity =
+            Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
+        let mut instances = Panel::new(Axis::new("instances", Unit::Number(String::new())).from_zero());
+        for (index, system) in self.systems.iter().enumerate() {
+            if peak(system, |row| row.instances) == 0.0 {
+                continue;
+            }
+            let colour = Colour::Category(index);
+            let points = |value: fn(&SliceRow) -> f64| over_time(system, move |row| Some(value(row)));
+            let served = Series::new(&system.name, points(|row| row.capacity_per_s));
+            capacity = capacity.series(served.colour(colour));
+            let ready = Series::new(&system.name, points(|row| row.instances));
+            instances = instances.series(ready.colour(colour));
+        }
+        LineChart::new("Capacity and load", Axis::new("time", Unit::Elapsed).tight())
+            .subtitle("capacity: every worker busy on full batches")
+            .panel(capacity)
+            .panel(instances)
+    }
+
+    fn trade_off(&self) -> Scatter {
+        let x = Axis::new("share over the SLO", Unit::Share).from_zero();
+        let y = Axis::new("cost per million requests", Unit::Usd).from_zero();
+        let mut chart = Scatter::new("Cost and lateness", x, y).subtitle(self.headline());
+        for system in self.systems {
+            let s = &system.simulation.simulated;
+            let point = Point::new(s.slo_violation_share, s.cost_usd_per_million, &system.name);
+            chart = chart.group(Group::new(&system.name, vec![point]));
+        }
+        let allowed = 1.0 - self.scenario.slo.percentile;
+        chart.mark_x(allowed, format!("allowed: {}", format::percent(allowed)))
+    }
+}
+
+fn over_time(system: &Compared, value: impl Fn(&SliceRow) -> Option<f64>) -> Vec<(f64, f64)> {
+    system.simulation.slices.iter().filter_map(|row| value(row).map(|v| (row.start_s, v))).collect()
+}
