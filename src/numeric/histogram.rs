@@ -10,9 +10,18 @@ const SUB: usize = 1 << SUB_BITS;
 /// Enough for every `u64`.
 const BUCKETS: usize = (64 - SUB_BITS as usize + 1) * SUB;
 
+/// The first bits of the float 2,048 less its bucket.
+const FLOAT_BIAS: usize = (1023 + SUB_BITS as usize - 1) << SUB_BITS;
+
 /// The bucket of a value.
 #[inline(always)]
 pub fn bucket(nanos: u64) -> usize {
+    // Exponent and first bits of a float are the bucket, and found faster than by counting zeros.
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+    if nanos.wrapping_sub(SUB as u64) < EXACT - SUB as u64 {
+        let bits = (nanos as i64 as f64).to_bits();
+        return (bits >> (f64::MANTISSA_DIGITS - 1 - SUB_BITS)) as usize - FLOAT_BIAS;
+    }
     let shift = (nanos | SUB as u64).ilog2() - SUB_BITS;
     ((shift as usize) << SUB_BITS) + (nanos >> shift) as usize
 }

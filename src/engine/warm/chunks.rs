@@ -264,13 +264,14 @@ impl Chunk {
     fn leave_running(&self, running: &mut Vec<Started>, service: &[Span]) {
         let batches = self.batches();
         let Some(now) = batches.iter().rev().find_map(|some| some.left.last()).copied() else { return };
-        let runs = |batch: &Started| batch.at + service[batch.size - 1] > now;
+        let runs = |batch: &Started| batch.finish > now;
         let longest = service.iter().copied().max().unwrap_or_default();
         running.retain(runs);
         for some in batches {
             let finished = some.left.partition_point(|left| *left + longest <= now);
-            some.split_at(finished).1.for_each(|left, times| {
-                running.extend(Some(Started { at: left, size: times.len() }).filter(runs));
+            some.split_at(finished).1.for_each(|at, times| {
+                let finish = at + service[times.len() - 1];
+                running.extend(Some(Started { at, finish }).filter(runs));
             });
         }
     }

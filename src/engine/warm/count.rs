@@ -57,7 +57,7 @@ impl Counter {
         Counter {
             rules: buffering.rules,
             mb_ms: service.iter().map(bill).collect(),
-            running: Running::new(service.to_vec()),
+            running: Running::new(service.iter().copied().max().unwrap_or_default()),
             stretches: Stretches::default(),
             at: Time::ZERO,
             end: Time::ZERO,
@@ -78,7 +78,10 @@ impl Counter {
     pub fn count(&mut self, batches: Batches<'_>) {
         let skipped = batches.left.partition_point(|left| *left < self.rules.warmup);
         let (skipped, mut rest) = batches.split_at(skipped);
-        skipped.for_each(|left, times| self.running.start(Started { at: left, size: times.len() }));
+        skipped.for_each(|left, times| {
+            self.running.start(Started { at: left, finish: left + self.service[times.len() - 1] });
+        });
+        self.running.pass();
         while let Some(left) = rest.left.first() {
             if *left >= self.end {
                 self.close();
@@ -125,9 +128,10 @@ impl Counter {
             sums.longest_wait = sums.longest_wait.max(wait);
             sums.last_finish = sums.last_finish.max(finish);
             self.sizes[size - 1] += 1;
-            self.running.start(Started { at: left, size });
+            self.running.start(Started { at: left, finish });
         });
         self.sums = sums;
+        self.running.see();
     }
 
     /// Closes the open stretch.

@@ -1,6 +1,4 @@
-//! How many batches run at once, where all of a size take the same time.
-
-use std::collections::VecDeque;
+//! How many batches run at once, where their finishes are known when they start.
 
 use crate::units::{Span, Time};
 
@@ -9,83 +7,103 @@ use crate::units::{Span, Time};
 pub struct Started {
     /// When it started.
     pub at: Time,
-    /// Its requests.
-    pub size: usize,
+    /// When it finishes.
+    pub finish: Time,
 }
 
 /// Follows the most batches that run at once.
 ///
-/// Batches of one size finish in the order of their starts, so a queue for each size takes the place of a heap.
-/// While fewer run than the peak, the next few starts cannot make a new one: finishes are looked at only when
-/// they could matter.
+/// More than p run just after the start of batch k only if batch k - p or an earlier one still runs, and none runs
+/// longer than `longest`: so a start within `longest` of the one p before is looked at, the others are not. Nor
+/// are the next m starts after one at which p - m ran.
 #[derive(Debug)]
 pub struct Running {
-    service: Vec<Span>,
-    /// When the batches of each size finish.
-    finishes: Vec<VecDeque<Time>>,
-    /// No batch finishes earlier.
-    soonest: Time,
-    /// Batches in the queues: an upper bound of those that run.
-    queued: u64,
-    peak: u64,
-    /// So many batches can start before the peak may be passed.
-    credit: u64,
+    longest: Span,
+    /// In the order of their starts.
+    at: Vec<Time>,
+    finish: Vec<Time>,
+    /// Those before have finished.
+    oldest: usize,
+    /// Those before have been seen.
+    seen: usize,
+    peak: usize,
+    /// No start before can make a new peak.
+    next_look: usize,
 }
 
 impl Running {
-    /// None runs; a batch of n takes `service[n - 1]`.
-    pub fn new(service: Vec<Span>) -> Running {
-        let finishes = vec![VecDeque::new(); service.len()];
-        Running { service, finishes, soonest: Time::NEVER, queued: 0, peak: 0, credit: 0 }
+    /// None runs; none will run longer than `longest`.
+    pub fn new(longest: Span) -> Running {
+        let (at, finish) = (Vec::new(), Vec::new());
+        Running { longest, at, finish, oldest: 0, seen: 0, peak: 0, next_look: 0 }
     }
 
-    /// Only `running` run. They come in the order of their starts.
+    /// Only `running` run, which came before.
     pub fn reset(&mut self, running: &[Started]) {
-        self.finishes.iter_mut().for_each(VecDeque::clear);
-        (self.soonest, self.queued, self.peak, self.credit) = (Time::NEVER, 0, 0, 0);
-        running.iter().for_each(|batch| self.push(*batch));
+        self.at.clear();
+        self.finish.clear();
+        (self.oldest, self.peak) = (0, 0);
+        running.iter().for_each(|batch| self.start(*batch));
+        self.pass();
     }
 
     /// A batch starts. Starts come in the order of time.
     #[inline(always)]
     pub fn start(&mut self, batch: Started) {
-        if self.credit > 0 {
-            self.credit -= 1;
-            self.push(batch);
-        } else {
-            self.look(batch.at);
-            self.push(batch);
-            self.peak = self.peak.max(self.queued);
-            self.credit = self.peak - self.queued;
-        }
+        self.at.push(batch.at);
+        self.finish.push(batch.finish);
     }
 
-    /// The most that ran at once just after a start since the last call.
-    pub fn take_peak(&mut self) -> u64 {
-        self.credit = 0;
-        std::mem::take(&mut self.peak)
+    /// Leaves the batches that started since the last call out of the peak.
+    pub fn pass(&mut self) {
+        (self.seen, self.next_look) = (self.at.len(), self.at.len());
+        self.forget();
     }
 
-    #[inline(always)]
-    fn push(&mut self, batch: Started) {
-        let finish = batch.at + self.service[batch.size - 1];
-        self.soonest = self.soonest.min(finish);
-        self.queued += 1;
-        self.finishes[batch.size - 1].push_back(finish);
-    }
-
-    /// Takes out the batches that have finished by `now`.
-    fn look(&mut self, now: Time) {
-        if now < self.soonest {
-            return;
-        }
-        self.soonest = Time::NEVER;
-        for queue in &mut self.finishes {
-            while queue.front().is_some_and(|finish| *finish <= now) {
-                queue.pop_front();
-                self.queued -= 1;
+    /// Looks at the batches that started since the last call.
+    pub fn see(&mut self) {
+        for batch in self.seen..self.at.len() {
+            let now = self.at[batch];
+            let is_close = match self.peak {
+                0 => true,
+                peak => batch >= peak && now.0 - self.at[batch - peak].0 < self.longest.0,
+            };
+            if is_close && batch >= self.next_look {
+                self.look(batch, now);
             }
-            self.soonest = queue.front().map_or(self.soonest, |finish| self.soonest.min(*finish));
+        }
+        self.seen = self.at.len();
+        self.forget();
+    }
+
+    /// The most that ran at once just after a start, of those seen since the last call.
+    pub fn take_peak(&mut self) -> u64 {
+        self.next_look = self.seen;
+        std::mem::take(&mut self.peak) as u64
+    }
+
+    /// Counts those that run just after a start.
+    fn look(&mut self, batch: usize, now: Time) {
+        while self.oldest < batch && self.at[self.oldest] + self.longest <= now {
+            self.oldest += 1;
+        }
+        let earlier = self.finish[self.oldest..batch].iter().filter(|finish| **finish > now).count();
+        self.peak = self.peak.max(earlier + 1);
+        self.next_look = batch + 1 + (self.peak - earlier - 1);
+    }
+
+    /// Drops what has finished, at most once a doubling.
+    fn forget(&mut self) {
+        let Some(now) = self.at.last().copied() else { return };
+        while self.oldest < self.seen && self.at[self.oldest] + self.longest <= now {
+            self.oldest += 1;
+        }
+        if 2 * self.oldest > self.at.len() {
+            self.at.drain(..self.oldest);
+            self.finish.drain(..self.oldest);
+            self.seen -= self.oldest;
+            self.next_look = self.next_look.saturating_sub(self.oldest);
+            self.oldest = 0;
         }
     }
 }
