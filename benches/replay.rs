@@ -70,7 +70,8 @@ fn scenario(platform: &str) -> Scenario {
          batch = [1, 128]\nservice_s = [[0.026, 0.788]]\n[platform]\nkind = \"lambda\"\nbook = \"aws-2026\"\n\
          memory_mb = 1024\n{platform}\n[policy]\nkind = \"batch\"\nbatch = 8\ntimeout = \"50ms\"\n"
     );
-    Scenario::from_document(&Document::parse("bench.toml", &text).expect("TOML"), "bench").expect("a scenario")
+    Scenario::from_document(&Document::parse("bench.toml", &text).expect("TOML"), "bench")
+        .expect("a scenario")
 }
 
 fn rules(scenario: &Scenario) -> Rules {
@@ -115,7 +116,8 @@ fn parts(criterion: &mut Criterion) {
     group.bench_function("histogram", |b| {
         b.iter(|| {
             let latency = |time: &Time| 26_000_000 + (time.0 & 0x3F_FFFF);
-            times.iter().for_each(|time| recording.count(latency(time)));
+            let mut counts = recording.counts();
+            times.iter().for_each(|time| counts.count(latency(time)));
             recording.touch(26_000_000, 26_000_000 + 0x3F_FFFF);
             recording.drain().total()
         })
@@ -168,7 +170,8 @@ fn sweep(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(REQUESTS * settings.len() as u64)).sample_size(10);
     group.bench_function("pass, 20 (B, T)", |b| {
         b.iter(|| {
-            pass(&mut First(generated(), REQUESTS), &settings, Span::from_millis(26), Time::ZERO).map(|w| w.len())
+            pass(&mut First(generated(), REQUESTS), &settings, Span::from_millis(26), Time::ZERO)
+                .map(|w| w.len())
         })
     });
     group.finish();
@@ -180,7 +183,9 @@ fn group<'a>(
 ) -> BenchmarkGroup<'a, criterion::measurement::WallTime> {
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(REQUESTS)).sample_size(10);
-    group.measurement_time(std::time::Duration::from_secs(1)).warm_up_time(std::time::Duration::from_millis(200));
+    group
+        .measurement_time(std::time::Duration::from_secs(1))
+        .warm_up_time(std::time::Duration::from_millis(200));
     group
 }
 

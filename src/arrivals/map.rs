@@ -266,7 +266,20 @@ impl Phase {
 fn after(from: Time, mean_ns: f64, stream: &mut Stream) -> Time {
     let draw: f64 = Exp1.sample(stream);
     // Saturates: an infinite mean gives `Time::NEVER`.
-    Time(from.0.saturating_add((draw * mean_ns + 0.5) as u64))
+    Time(from.0.saturating_add(whole(draw * mean_ns + 0.5)))
+}
+
+/// `value as u64` of a value that is not negative, without the conversion's checks.
+#[inline(always)]
+fn whole(value: f64) -> u64 {
+    // From here to its double, neighbouring floats differ by 1, and so do their bits.
+    const UNIT: f64 = (1_u64 << 52) as f64;
+    if value < UNIT {
+        let nearest = value + UNIT;
+        nearest.to_bits() - UNIT.to_bits() - u64::from(nearest - UNIT > value)
+    } else {
+        value as u64
+    }
 }
 
 impl Arrivals for MapArrivals {
@@ -344,6 +357,25 @@ mod tests {
         assert!((m2 / exact2 - 1.0).abs() < 0.01, "{m2} {exact2}");
         assert!((lag / exact_lag - 1.0).abs() < 0.01, "{lag} {exact_lag}");
         assert!((1.0 / exact1 / map.rate() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn whole_nanoseconds_are_those_of_a_conversion() {
+        let edges = [
+            0.0,
+            0.5,
+            0.999,
+            1.0,
+            1.5,
+            2.5,
+            1e9,
+            4503599627370495.5,
+            4503599627370496.0,
+            1e19,
+            f64::INFINITY,
+        ];
+        let odd = (0..100_000).map(|i| (f64::from(i) * 0.618).exp2() % 1e16);
+        edges.into_iter().chain(odd).for_each(|value| assert_eq!(whole(value), value as u64, "{value}"));
     }
 
     #[test]

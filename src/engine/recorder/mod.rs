@@ -110,9 +110,10 @@ impl Observer for Recorder {
         }
         let finish = batch.finish();
         let (mut sum, mut violations) = (0, 0);
+        let mut counts = self.current.counts();
         for arrival in arrivals {
             let latency = finish.0 - arrival.0;
-            self.current.count(latency);
+            counts.count(latency);
             sum += latency;
             violations += u64::from(latency > self.rules.slo.0);
         }

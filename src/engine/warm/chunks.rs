@@ -269,10 +269,12 @@ impl Chunk {
         running.retain(runs);
         for some in batches {
             let finished = some.left.partition_point(|left| *left + longest <= now);
-            some.split_at(finished).1.for_each(|at, times| {
-                let finish = at + service[times.len() - 1];
-                running.extend(Some(Started { at, finish }).filter(runs));
-            });
+            let (_, some) = some.split_at(finished);
+            let started = some
+                .sizes()
+                .zip(some.left)
+                .map(|(size, at)| Started { at: *at, finish: *at + service[size - 1] });
+            running.extend(started.filter(runs));
         }
     }
 }

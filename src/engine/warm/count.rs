@@ -78,9 +78,8 @@ impl Counter {
     pub fn count(&mut self, batches: Batches<'_>) {
         let skipped = batches.left.partition_point(|left| *left < self.rules.warmup);
         let (skipped, mut rest) = batches.split_at(skipped);
-        skipped.for_each(|left, times| {
-            self.running.start(Started { at: left, finish: left + self.service[times.len() - 1] });
-        });
+        let finishes = self.running.start(skipped.left).iter_mut();
+        skipped.sizes().zip(finishes).for_each(|(size, finish)| *finish += self.service[size - 1]);
         self.running.pass();
         while let Some(left) = rest.left.first() {
             if *left >= self.end {
@@ -107,29 +106,31 @@ impl Counter {
 
     /// Counts batches of the open stretch.
     fn count_within(&mut self, batches: Batches<'_>) {
-        let slo = self.rules.slo.0;
-        let mut sums = self.sums;
-        batches.for_each(|left, times| {
-            let size = times.len();
-            let finish = left + self.service[size - 1];
-            let (wait, most) = (left.0 - times[0].0, finish.0 - times[0].0);
-            let mut latency = 0;
+        // Locals, so that they stay in registers.
+        let (service, sizes, slo) = (&*self.service, &mut *self.sizes, self.rules.slo.0);
+        let (mut counts, mut sums) = (self.latencies.counts(), self.sums);
+        let finishes = self.running.start(batches.left);
+        let mut start = batches.first;
+        for (end, finish) in batches.ends.iter().zip(finishes) {
+            let times = &batches.times[start..*end];
+            start = *end;
+            let (left, size) = (*finish, times.len());
+            *finish += service[size - 1];
+            sizes[size - 1] += 1;
+            let (mut latency, mut violations) = (0, 0);
             for time in times {
                 let each = finish.0 - time.0;
-                self.latencies.count(each);
+                counts.count(each);
                 latency += each;
-            }
-            if most > slo {
-                sums.violations += times.iter().filter(|time| finish.0 - time.0 > slo).count() as u64;
+                violations += u64::from(each > slo);
             }
             sums.latency += u128::from(latency);
+            sums.violations += violations;
             sums.least_latency = sums.least_latency.min(finish.0 - times[size - 1].0);
-            sums.most_latency = sums.most_latency.max(most);
-            sums.longest_wait = sums.longest_wait.max(wait);
-            sums.last_finish = sums.last_finish.max(finish);
-            self.sizes[size - 1] += 1;
-            self.running.start(Started { at: left, finish });
-        });
+            sums.most_latency = sums.most_latency.max(finish.0 - times[0].0);
+            sums.longest_wait = sums.longest_wait.max(left.0 - times[0].0);
+            sums.last_finish = sums.last_finish.max(*finish);
+        }
         self.sums = sums;
         self.running.see();
     }

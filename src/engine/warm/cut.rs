@@ -31,14 +31,10 @@ impl<'a> Batches<'a> {
         )
     }
 
-    /// Calls `f` with when each batch leaves and its arrivals, at least one.
-    #[inline(always)]
-    pub fn for_each(self, mut f: impl FnMut(Time, &'a [Time])) {
-        let mut start = self.first;
-        for (end, left) in self.ends.iter().zip(self.left) {
-            f(*left, &self.times[start..*end]);
-            start = *end;
-        }
+    /// The requests of each.
+    pub fn sizes(self) -> impl Iterator<Item = usize> {
+        let starts = std::iter::once(self.first).chain(self.ends.iter().copied());
+        starts.zip(self.ends).map(|(start, end)| end - start)
     }
 }
 

@@ -43,15 +43,18 @@ impl Running {
         self.at.clear();
         self.finish.clear();
         (self.oldest, self.peak) = (0, 0);
-        running.iter().for_each(|batch| self.start(*batch));
+        self.at.extend(running.iter().map(|batch| batch.at));
+        self.finish.extend(running.iter().map(|batch| batch.finish));
         self.pass();
     }
 
-    /// A batch starts. Starts come in the order of time.
-    #[inline(always)]
-    pub fn start(&mut self, batch: Started) {
-        self.at.push(batch.at);
-        self.finish.push(batch.finish);
+    /// Batches start at these times, in order. The caller adds to what is handed out, when they start, how long
+    /// they take.
+    pub fn start(&mut self, at: &[Time]) -> &mut [Time] {
+        let before = self.at.len();
+        self.at.extend_from_slice(at);
+        self.finish.extend_from_slice(at);
+        &mut self.finish[before..]
     }
 
     /// Leaves the batches that started since the last call out of the peak.
