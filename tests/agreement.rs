@@ -161,7 +161,7 @@ fn a_single_environment_is_cold_as_often_as_theory_says() {
 /// time that each is held. The platform integrates on its own; the recorder sums per batch.
 #[test]
 fn little_s_law_holds_for_concurrency() {
-    use batchsim::engine::recorder::Recorder;
+    use batchsim::engine::recorder::{Recorder, Rules};
     use batchsim::engine::service::ServiceDraws;
     use batchsim::engine::{Replay, Retry, replay};
     use batchsim::numeric::streams::Streams;
@@ -173,7 +173,11 @@ fn little_s_law_holds_for_concurrency() {
     let scenario = buffered(POISSON, 8, "200ms", 100_000);
     let streams = Streams::new(5);
     let mut arrivals = scenario.workload.open(streams).unwrap();
-    let mut recorder = Recorder::new(scenario.platform.tariff.billing, Span::MAX, Time::ZERO);
+    let mut recorder = Recorder::new(Rules {
+        billing: scenario.platform.tariff.billing,
+        slo: Span::MAX,
+        warmup: Time::ZERO,
+    });
     let times = scenario.service(scenario.setting()).unwrap();
     let parts = Replay {
         policy: Batch { batch: 8, timeout: Span::from_millis(200) },

@@ -207,14 +207,26 @@ impl MapArrivals {
         });
         let mut arrivals =
             Self { phases, phase: phase.unwrap_or(last), now: start, phase_end: start, end, stream };
-        arrivals.phase_end = arrivals.after(start, arrivals.phases[arrivals.phase].sojourn_ns);
+        arrivals.phase_end = after(start, arrivals.phases[arrivals.phase].sojourn_ns, &mut arrivals.stream);
         arrivals
     }
 
-    fn after(&mut self, from: Time, mean_ns: f64) -> Time {
-        let draw: f64 = Exp1.sample(&mut self.stream);
-        // Saturates: an infinite mean gives `Time::NEVER`.
-        Time(from.0.saturating_add((draw * mean_ns + 0.5) as u64))
+    /// Draws the arrivals before `stop` that stay in the phase, as many as there is room for; how many that are.
+    fn stay(&mut self, stop: Time, room: &mut [Time]) -> usize {
+        let gap_ns = self.phases[self.phase].gap_ns;
+        // Local, so that they stay in registers.
+        let (mut stream, mut now) = (self.stream.clone(), self.now);
+        let mut drawn = 0;
+        for place in room {
+            let next = after(now, gap_ns, &mut stream);
+            if next >= stop {
+                break;
+            }
+            (now, *place) = (next, next);
+            drawn += 1;
+        }
+        (self.stream, self.now) = (stream, now);
+        drawn
     }
 
     /// Leaves the current phase at its end; true if an arrival comes with that.
@@ -224,7 +236,7 @@ impl MapArrivals {
         let exit = *exits.iter().find(|exit| draw < exit.up_to).unwrap_or(&exits[exits.len() - 1]);
         self.now = self.phase_end;
         self.phase = exit.phase;
-        self.phase_end = self.after(self.now, self.phases[exit.phase].sojourn_ns);
+        self.phase_end = after(self.now, self.phases[exit.phase].sojourn_ns, &mut self.stream);
         exit.arrival
     }
 }
@@ -249,28 +261,46 @@ impl Phase {
     }
 }
 
+/// An exponential time of mean `mean_ns` after `from`.
+#[inline(always)]
+fn after(from: Time, mean_ns: f64, stream: &mut Stream) -> Time {
+    let draw: f64 = Exp1.sample(stream);
+    // Saturates: an infinite mean gives `Time::NEVER`.
+    Time(from.0.saturating_add(whole(draw * mean_ns + 0.5)))
+}
+
+/// `value as u64` of a value that is not negative, without the conversion's checks.
+#[inline(always)]
+fn whole(value: f64) -> u64 {
+    // From here to its double, neighbouring floats differ by 1, and so do their bits.
+    const UNIT: f64 = (1_u64 << 52) as f64;
+    if value < UNIT {
+        let nearest = value + UNIT;
+        nearest.to_bits() - UNIT.to_bits() - u64::from(nearest - UNIT > value)
+    } else {
+        value as u64
+    }
+}
+
 impl Arrivals for MapArrivals {
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
-        let full = block.len() + BLOCK;
-        while block.len() < full && self.now < self.end {
-            let gap_ns = self.phases[self.phase].gap_ns;
-            let stop = self.phase_end.min(self.end);
-            let mut next = self.after(self.now, gap_ns);
-            while next < stop {
-                self.now = next;
-                block.push(next);
-                if block.len() == full {
-                    return Ok(());
-                }
-                next = self.after(next, gap_ns);
+        let mut filled = block.len();
+        let full = filled + BLOCK;
+        block.resize(full, Time::ZERO);
+        while filled < full && self.now < self.end {
+            filled += self.stay(self.phase_end.min(self.end), &mut block[filled..]);
+            if filled == full {
+                break;
             }
             // The gap that crosses the phase's end is dropped: the exponential forgets.
             if self.phase_end >= self.end {
                 self.now = self.end;
             } else if self.leave() {
-                block.push(self.now);
+                block[filled] = self.now;
+                filled += 1;
             }
         }
+        block.truncate(filled);
         Ok(())
     }
 }
@@ -327,6 +357,25 @@ mod tests {
         assert!((m2 / exact2 - 1.0).abs() < 0.01, "{m2} {exact2}");
         assert!((lag / exact_lag - 1.0).abs() < 0.01, "{lag} {exact_lag}");
         assert!((1.0 / exact1 / map.rate() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn whole_nanoseconds_are_those_of_a_conversion() {
+        let edges = [
+            0.0,
+            0.5,
+            0.999,
+            1.0,
+            1.5,
+            2.5,
+            1e9,
+            4503599627370495.5,
+            4503599627370496.0,
+            1e19,
+            f64::INFINITY,
+        ];
+        let odd = (0..100_000).map(|i| (f64::from(i) * 0.618).exp2() % 1e16);
+        edges.into_iter().chain(odd).for_each(|value| assert_eq!(whole(value), value as u64, "{value}"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::engine::record::{Batch, Observer};
+use crate::engine::record::{Batch, Detail, Observer};
 use crate::units::{Span, Time};
 
 /// How far a replay is, by simulated time where its length is known.
@@ -35,8 +35,8 @@ impl Progress {
         Progress { bar, length, requests: 0, next: STEP }
     }
 
-    fn count(&mut self, now: Time, requests: usize) {
-        self.requests += requests as u64;
+    fn count(&mut self, now: Time, requests: u64) {
+        self.requests += requests;
         if self.requests >= self.next {
             self.next = self.requests + STEP;
             if let Some(length) = self.length {
@@ -56,11 +56,19 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    fn detail(&self) -> Detail {
+        Detail::Progress
+    }
+
+    fn passed(&mut self, now: Time, requests: u64) {
+        self.count(now, requests);
+    }
+
     fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
-        self.count(batch.started, arrivals.len());
+        self.count(batch.started, arrivals.len() as u64);
     }
 
     fn rejected(&mut self, now: Time, _attempts: u32, arrivals: &[Time]) {
-        self.count(now, arrivals.len());
+        self.count(now, arrivals.len() as u64);
     }
 }

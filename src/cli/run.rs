@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, model};
-use crate::engine::record::{Batch, Cause, Observer};
+use crate::engine::record::{Batch, Cause, Detail, Observer};
 use crate::engine::simulate::simulate;
 use crate::error::InputError;
 use crate::outcome::Model;
@@ -151,6 +151,13 @@ impl BatchRows {
 }
 
 impl Observer for BatchRows {
+    fn detail(&self) -> Detail {
+        match self.file {
+            Some(_) => Detail::Batches,
+            None => Detail::Progress,
+        }
+    }
+
     fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
         self.write(batch, arrivals);
     }

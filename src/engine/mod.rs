@@ -12,6 +12,7 @@ pub mod recorder;
 pub mod service;
 pub mod simulate;
 pub mod summary;
+pub mod warm;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -154,7 +154,7 @@ mod tests {
                 for (system, factor) in [2.0, 1.0].into_iter().enumerate() {
                     let mut recording = Recording::default();
                     for draw in &draws {
-                        recording.count((draw * factor) as u64);
+                        recording.counts().count((draw * factor) as u64);
                         recording.touch((draw * factor) as u64, (draw * factor) as u64);
                     }
                     let latencies = recording.drain();

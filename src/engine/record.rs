@@ -42,8 +42,25 @@ impl Batch {
     }
 }
 
-/// Someone who is shown every batch, in the order of their starts.
+/// What an observer wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// How far the replay is.
+    Progress,
+    /// Every batch.
+    Batches,
+}
+
+/// Someone who is shown every batch, in the order of their starts, or only how far the replay is.
 pub trait Observer {
+    /// What it wants to see.
+    fn detail(&self) -> Detail {
+        Detail::Batches
+    }
+
+    /// In place of batches, where nobody wants to see those: `requests` more have come, up to `now`.
+    fn passed(&mut self, _now: Time, _requests: u64) {}
+
     /// A batch starts; `arrivals` holds its requests' arrival times, in order, at least one.
     fn started(&mut self, batch: &Batch, arrivals: &[Time]);
 
@@ -53,6 +70,15 @@ pub trait Observer {
 
 /// Two observers side by side.
 impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
+    fn detail(&self) -> Detail {
+        self.0.detail().max(self.1.detail())
+    }
+
+    fn passed(&mut self, now: Time, requests: u64) {
+        self.0.passed(now, requests);
+        self.1.passed(now, requests);
+    }
+
     fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
         self.0.started(batch, arrivals);
         self.1.started(batch, arrivals);

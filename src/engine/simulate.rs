@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use super::fleet::{Fleet, replay_fleet};
-use super::record::Observer;
-use super::recorder::{Record, Recorder};
+use super::record::{Detail, Observer};
+use super::recorder::{Record, Recorder, Rules};
 use super::service::ServiceDraws;
 use super::summary::{Context, summarise};
+use super::warm::{self, Buffering};
 use super::{Replay, Retry, replay};
 use crate::arrivals::Arrivals;
 use crate::error::InputError;
@@ -94,7 +95,7 @@ fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<
     })
 }
 
-fn record<P: Policy, O: Observer>(
+fn record<P: Policy, O: Observer + Send>(
     scenario: &Scenario,
     setting: Setting,
     policy: &mut P,
@@ -102,11 +103,31 @@ fn record<P: Policy, O: Observer>(
     observer: &mut O,
 ) -> Result<Record, InputError> {
     let streams = Streams::new(scenario.seed).part(index);
-    let mut arrivals = scenario.workload.open(streams)?;
-    let mut recorder = recorder(scenario);
     let times = scenario.service(Setting { batch: scenario.largest_batch(setting), ..setting })?;
-    run_policy(scenario, (policy, times), streams, &mut arrivals, &mut (&mut recorder, observer))?;
-    Ok(recorder.into_record())
+    record_policy(scenario, (policy, times), streams, observer)
+}
+
+/// Replays the scenario's workload with a policy: by the fast path where that applies.
+fn record_policy<P: Policy, O: Observer + Send>(
+    scenario: &Scenario,
+    (policy, times): (P, ServiceTimes),
+    streams: Streams,
+    observer: &mut O,
+) -> Result<Record, InputError> {
+    let mut arrivals = scenario.workload.open(streams)?;
+    let rules = rules(scenario);
+    let is_warm = matches!(scenario.platform.environments, Environments::AlwaysWarm) && times.cv == 0.0;
+    match policy.fixed() {
+        Some(buffer) if is_warm && observer.detail() == Detail::Progress => {
+            warm::replay(&mut arrivals, Buffering { buffer, times: &times, rules }, observer)
+        }
+        _ => {
+            let mut recorder = Recorder::new(rules);
+            let mut observers = (&mut recorder, observer);
+            run_policy(scenario, (policy, times), streams, &mut arrivals, &mut observers)?;
+            Ok(recorder.into_record())
+        }
+    }
 }
 
 /// Replays arrivals at a setting on the scenario's platform.
@@ -160,10 +181,8 @@ pub fn simulate_policy<P: Policy>(
     times: ServiceTimes,
 ) -> Result<Simulation, InputError> {
     let streams = Streams::new(scenario.seed).part(0);
-    let mut arrivals = scenario.workload.open(streams)?;
-    let mut recorder = recorder(scenario);
-    run_policy(scenario, (policy, times), streams, &mut arrivals, &mut recorder)?;
-    summary(scenario, scenario.setting(), &[recorder.into_record()])
+    let record = record_policy(scenario, (policy, times), streams, &mut Unwatched)?;
+    summary(scenario, scenario.setting(), &[record])
 }
 
 /// Simulates a scenario's workload on rented instances; one replication.
@@ -172,16 +191,18 @@ pub fn simulate_policy<P: Policy>(
 pub fn simulate_fleet(scenario: &Scenario, fleet: Fleet) -> Result<Simulation, InputError> {
     let streams = Streams::new(scenario.seed).part(0);
     let mut arrivals = scenario.workload.open(streams)?;
-    let mut recorder = recorder(scenario);
+    let mut recorder = Recorder::new(rules(scenario));
     let rentals = replay_fleet(&mut arrivals, fleet, &mut recorder)?;
     let record = Record { rentals, ..recorder.into_record() };
     summary(scenario, scenario.setting(), &[record])
 }
 
-fn recorder(scenario: &Scenario) -> Recorder {
-    let slo = scenario.slo.latency.unwrap_or(Span::MAX);
-    let warmup = Time::ZERO + scenario.warmup;
-    Recorder::new(scenario.platform.tariff.billing, slo, warmup)
+fn rules(scenario: &Scenario) -> Rules {
+    Rules {
+        billing: scenario.platform.tariff.billing,
+        slo: scenario.slo.latency.unwrap_or(Span::MAX),
+        warmup: Time::ZERO + scenario.warmup,
+    }
 }
 
 /// Nobody looks.
@@ -189,6 +210,10 @@ fn recorder(scenario: &Scenario) -> Recorder {
 pub struct Unwatched;
 
 impl Observer for Unwatched {
+    fn detail(&self) -> Detail {
+        Detail::Progress
+    }
+
     fn started(&mut self, _batch: &super::record::Batch, _arrivals: &[Time]) {}
     fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {}
 }

@@ -27,6 +27,10 @@ impl Policy for Batch {
             false => Dispatch::At(buffer.opened + self.timeout),
         }
     }
+
+    fn fixed(&self) -> Option<Batch> {
+        Some(*self)
+    }
 }
 
 #[cfg(test)]

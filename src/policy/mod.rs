@@ -11,6 +11,7 @@ pub mod lateness;
 pub mod mark;
 pub mod scheduled;
 
+use self::batch::Batch;
 use crate::profile::ServiceTimes;
 use crate::units::Time;
 
@@ -39,6 +40,11 @@ pub trait Policy: Send {
     /// Decides after a request has joined.
     fn joined(&mut self, buffer: Buffer) -> Dispatch;
 
+    /// The buffer, if it is one whose settings never change.
+    fn fixed(&self) -> Option<Batch> {
+        None
+    }
+
     /// When the policy wants to look at its settings next; never for fixed settings.
     fn next_review(&self) -> Time {
         Time::NEVER
@@ -56,6 +62,10 @@ impl<P: Policy> Policy for &mut P {
     #[inline(always)]
     fn joined(&mut self, buffer: Buffer) -> Dispatch {
         (**self).joined(buffer)
+    }
+
+    fn fixed(&self) -> Option<Batch> {
+        (**self).fixed()
     }
 
     fn next_review(&self) -> Time {

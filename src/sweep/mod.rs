@@ -10,5 +10,5 @@ pub mod journal;
 pub mod row;
 pub mod run;
 pub mod shard;
-mod shared_pass;
+pub mod shared_pass;
 pub mod table;

@@ -83,7 +83,7 @@ impl Observer for Latencies {
         let finish = batch.finish();
         for arrival in arrivals {
             let latency = finish.since(*arrival).0;
-            self.0.count(latency);
+            self.0.counts().count(latency);
             self.0.touch(latency, latency);
         }
     }

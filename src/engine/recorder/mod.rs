@@ -1,0 +1,198 @@
+//! Counts what happened: in all, by hour, and in up to 128 equal slices of time.
+//!
+//! The slices serve the confidence intervals and the charts over time. Their width doubles as the replay
+//! goes on, so memory does not grow with the trace. A batch counts in the slice and hour in which it
+//! starts.
+
+mod books;
+mod tally;
+
+pub use self::books::{Books, Hour, Record, Slice, Stretch, Stretches};
+pub use self::tally::Tally;
+
+use super::record::{Batch, Cause, Observer};
+use crate::numeric::histogram::Recording;
+use crate::platform::Capacity;
+use crate::platform::lambda::billing::BillingRule;
+use crate::units::{Span, Time};
+
+/// The observer that counts.
+#[derive(Debug)]
+pub struct Recorder {
+    rules: Rules,
+    books: Books,
+    stretches: Stretches,
+    current: Recording,
+    tally: Tally,
+    current_at: Time,
+    current_end: Time,
+    sizes: Vec<u64>,
+    last_finish: Time,
+}
+
+/// What is counted, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// The bill of an invocation.
+    pub billing: BillingRule,
+    /// Requests that take longer are counted.
+    pub slo: Span,
+    /// Batches that start before this are left out.
+    pub warmup: Time,
+}
+
+impl Recorder {
+    /// A recorder that has seen nothing.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            books: Books::default(),
+            stretches: Stretches::default(),
+            current: Recording::default(),
+            tally: Tally::default(),
+            current_at: Time::ZERO,
+            current_end: Time::ZERO,
+            sizes: Vec::new(),
+            last_finish: Time::ZERO,
+        }
+    }
+
+    /// Closes the books.
+    pub fn into_record(mut self) -> Record {
+        self.close_current();
+        self.books.close()
+    }
+
+    /// Opens the stretch that holds `now`.
+    #[cold]
+    fn open(&mut self, now: Time) {
+        self.close_current();
+        self.current_at = now;
+        self.current_end = self.stretches.end(now);
+    }
+
+    fn close_current(&mut self) {
+        if self.current_end == Time::ZERO {
+            return;
+        }
+        self.books.add(&Stretch {
+            at: self.current_at,
+            tally: std::mem::take(&mut self.tally),
+            latency: self.current.drain(),
+            sizes: std::mem::take(&mut self.sizes),
+            last_finish: self.last_finish,
+        });
+    }
+
+    #[inline]
+    fn bill(&mut self, batch: &Batch) {
+        if batch.capacity == Capacity::Instance {
+            self.tally.on_instances += 1;
+            return;
+        }
+        let billed = self.rules.billing.bill(batch.memory, batch.init, batch.service);
+        self.tally.mb_ms += billed.total;
+        self.tally.init_mb_ms += billed.init;
+        if batch.capacity == Capacity::Provisioned {
+            self.tally.provisioned_mb_ms += billed.total;
+        }
+    }
+}
+
+impl Observer for Recorder {
+    #[inline]
+    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        if batch.started < self.rules.warmup {
+            return;
+        }
+        if batch.started >= self.current_end {
+            self.open(batch.started);
+        }
+        let finish = batch.finish();
+        let (mut sum, mut violations) = (0, 0);
+        let mut counts = self.current.counts();
+        for arrival in arrivals {
+            let latency = finish.0 - arrival.0;
+            counts.count(latency);
+            sum += latency;
+            violations += u64::from(latency > self.rules.slo.0);
+        }
+        let most = finish.0 - arrivals[0].0;
+        self.current.touch(finish.0 - arrivals[arrivals.len() - 1].0, most);
+        if self.sizes.len() < arrivals.len() {
+            self.sizes.resize(arrivals.len(), 0);
+        }
+        self.sizes[arrivals.len() - 1] += 1;
+        self.last_finish = self.last_finish.max(finish);
+        self.bill(batch);
+        let tally = &mut self.tally;
+        tally.requests += arrivals.len() as u64;
+        tally.batches += 1;
+        tally.latency += u128::from(sum);
+        tally.max_latency = tally.max_latency.max(most);
+        tally.violations += violations;
+        match batch.cause {
+            Cause::Full => tally.full += 1,
+            Cause::Timeout => tally.timeouts += 1,
+        }
+        tally.cold_starts += u64::from(batch.init > Span::ZERO);
+        tally.throttled += u64::from(batch.attempts - 1);
+        tally.busy += u128::from((batch.init + batch.service).0);
+        tally.peak_concurrency = tally.peak_concurrency.max(batch.concurrency);
+        tally.longest_wait = tally.longest_wait.max(batch.left.0 - arrivals[0].0);
+    }
+
+    fn rejected(&mut self, now: Time, attempts: u32, arrivals: &[Time]) {
+        if now < self.rules.warmup {
+            return;
+        }
+        if now >= self.current_end {
+            self.open(now);
+        }
+        self.tally.rejected += arrivals.len() as u64;
+        self.tally.violations += arrivals.len() as u64;
+        self.tally.throttled += u64::from(attempts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::lambda::billing::InitBilling;
+    use crate::units::MemoryMb;
+
+    fn batch(started: u64) -> Batch {
+        Batch {
+            left: Time(started),
+            cause: Cause::Timeout,
+            started: Time(started),
+            init: Span::ZERO,
+            capacity: Capacity::OnDemand,
+            service: Span(1000),
+            memory: MemoryMb(1),
+            concurrency: 1,
+            attempts: 1,
+        }
+    }
+
+    #[test]
+    fn slices_stay_few_and_lose_nothing_over_any_length() {
+        let billing = BillingRule { granule: Span::from_millis(1), init: InitBilling::Free };
+        let mut recorder = Recorder::new(Rules { billing, slo: Span(1500), warmup: Time(10) });
+        let mut last = 0;
+        // Ever longer gaps, from nanoseconds to years.
+        for i in 0..3000_u64 {
+            last += 1 << (i / 60);
+            recorder.started(&batch(last), &[Time(last - last.min(1000))]);
+        }
+        let record = recorder.into_record();
+        assert!(record.slices.len() as u64 <= 128);
+        assert!(record.slices.windows(2).all(|w| w[0].number < w[1].number));
+        assert!(record.slices.last().unwrap().number < 128);
+        let skipped = 9; // started before the warm-up at 10 ns
+        assert_eq!(record.total.tally.requests, 3000 - skipped);
+        assert_eq!(record.total.latency.total(), 3000 - skipped);
+        assert_eq!(record.hours.iter().map(|h| h.tally.requests).sum::<u64>(), 3000 - skipped);
+        assert_eq!(record.sizes, [3000 - skipped]);
+    }
+}

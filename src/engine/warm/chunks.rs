@@ -1,0 +1,296 @@
+//! One replay on several threads, with exactly the sequential result.
+//!
+//! Arrivals are drawn in chunks, one thread at a time. Each thread cuts its chunk into batches as if one opened at
+//! its first arrival. Then, in the order of the chunks, the batch that was open before is closed, and batches are
+//! cut anew only until one ends where one of the chunk's own ends: from there on both are the same. The counting
+//! of the chunk, most of the work, is parallel again.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use super::Buffering;
+use super::count::Counter;
+use super::cut::{Batches, Cuts, closed, last};
+use super::running::Started;
+use crate::arrivals::Arrivals;
+use crate::engine::record::Observer;
+use crate::engine::recorder::{Books, Record, Stretch};
+use crate::error::InputError;
+use crate::policy::batch::Batch;
+use crate::units::{Span, Time};
+
+/// Requests of a chunk: enough for its own costs not to matter, few enough for the cache.
+pub const CHUNK: usize = 1 << 17;
+/// So many chunks a thread may be ahead of the slowest.
+const AHEAD: usize = 4;
+
+/// How a replay is cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    /// Threads at most.
+    pub threads: usize,
+    /// Requests of a chunk at least.
+    pub requests: usize,
+}
+
+/// Replays arrivals on several threads.
+///
+/// Errors: as [`super::replay`].
+pub fn replay<A: Arrivals, O: Observer + Send>(
+    arrivals: &mut A,
+    buffering: Buffering<'_>,
+    observer: &mut O,
+    cut: Cut,
+) -> Result<Record, InputError> {
+    let shared = Shared {
+        buffering,
+        cut,
+        source: Mutex::new(Source { arrivals, next: 0, ended: Ok(false) }),
+        line: Mutex::new(Line { turn: 0, open: Vec::new(), running: Vec::new(), observer }),
+        moved: Condvar::new(),
+        desk: Mutex::new(Desk { next: 0, early: BTreeMap::new(), books: Books::default() }),
+        written: Condvar::new(),
+    };
+    // No thread waits for work that has not begun: whoever takes a chunk finishes it without rayon's help.
+    rayon::scope(|scope| {
+        for _ in 1..cut.threads {
+            scope.spawn(|_| shared.work());
+        }
+        shared.work();
+    });
+    inner(shared.source).ended?;
+    Ok(inner(shared.desk).books.close())
+}
+
+struct Shared<'a, A, O> {
+    buffering: Buffering<'a>,
+    cut: Cut,
+    source: Mutex<Source<'a, A>>,
+    line: Mutex<Line<'a, O>>,
+    moved: Condvar,
+    desk: Mutex<Desk>,
+    written: Condvar,
+}
+
+/// Where chunks come from.
+struct Source<'a, A> {
+    arrivals: &'a mut A,
+    /// The number of the next chunk.
+    next: usize,
+    ended: Result<bool, InputError>,
+}
+
+/// What is done in the order of the chunks.
+struct Line<'a, O> {
+    /// The chunk whose turn it is.
+    turn: usize,
+    /// The arrivals of the open batch.
+    open: Vec<Time>,
+    /// Batches that may still run.
+    running: Vec<Started>,
+    observer: &'a mut O,
+}
+
+/// Where what was counted is brought together.
+struct Desk {
+    /// The chunk that is entered next.
+    next: usize,
+    early: BTreeMap<usize, Vec<Stretch>>,
+    books: Books,
+}
+
+/// A chunk and the batches that leave in it.
+#[derive(Default)]
+struct Chunk {
+    number: usize,
+    /// No chunk comes after it.
+    is_last: bool,
+    times: Vec<Time>,
+    /// What may still run when the first batch starts.
+    running: Vec<Started>,
+    /// The arrivals of the batch that was open before, and when it leaves.
+    head: Vec<Time>,
+    head_cut: Cuts,
+    /// The batches that follow it, up to where one ends that `own` has too, and where they begin.
+    redone: Cuts,
+    redone_from: usize,
+    /// The batches as if one opened at the first arrival; so many of them are none, and where the others begin.
+    own: Cuts,
+    own_skipped: usize,
+    own_from: usize,
+    /// Where the last batch opens that may go on in the next chunk.
+    open: usize,
+}
+
+impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
+    fn work(&self) {
+        let mut counter = Counter::new(&self.buffering);
+        let mut chunk = Chunk::default();
+        while self.draw(&mut chunk) {
+            chunk.cut(self.buffering.buffer);
+            self.join(&mut chunk);
+            counter.resume(&chunk.running);
+            chunk.batches().into_iter().for_each(|batches| counter.count(batches));
+            self.enter(chunk.number, counter.finish());
+        }
+    }
+
+    /// Draws the next chunk; false if there is none.
+    fn draw(&self, chunk: &mut Chunk) -> bool {
+        let mut source = lock(&self.source);
+        if !matches!(source.ended, Ok(false)) {
+            return false;
+        }
+        chunk.number = source.next;
+        source.next += 1;
+        let ahead = |desk: &mut Desk| chunk.number > desk.next + AHEAD * self.cut.threads;
+        drop(wait(&self.written, lock(&self.desk), ahead));
+        chunk.times.clear();
+        loop {
+            let before = chunk.times.len();
+            if let Err(error) = source.arrivals.fill(&mut chunk.times) {
+                source.ended = Err(error);
+                return false;
+            }
+            chunk.is_last = chunk.times.len() == before;
+            if chunk.is_last || chunk.times.len() >= self.cut.requests {
+                source.ended = Ok(chunk.is_last);
+                return true;
+            }
+        }
+    }
+
+    /// Joins the chunk to the one before.
+    fn join(&self, chunk: &mut Chunk) {
+        let mut line = wait(&self.moved, lock(&self.line), |line| line.turn != chunk.number);
+        chunk.running.clone_from(&line.running);
+        chunk.join(&mut line.open, self.buffering.buffer);
+        chunk.leave_running(&mut line.running, self.buffering.service());
+        if let Some(last) = chunk.times.last() {
+            line.observer.passed(*last, chunk.times.len() as u64);
+        }
+        line.turn += 1;
+        self.moved.notify_all();
+    }
+
+    /// Enters what was counted, and what came too early before.
+    fn enter(&self, number: usize, counted: Vec<Stretch>) {
+        let mut desk = lock(&self.desk);
+        let Desk { next, early, books } = &mut *desk;
+        early.insert(number, counted);
+        while let Some(counted) = early.remove(next) {
+            counted.iter().for_each(|stretch| books.add(stretch));
+            *next += 1;
+        }
+        self.written.notify_all();
+    }
+}
+
+impl Chunk {
+    /// Cuts the chunk as if a batch opened at its first arrival.
+    fn cut(&mut self, buffer: Batch) {
+        self.own.clear();
+        self.open = self.own.extend(&self.times, 0, buffer);
+    }
+
+    /// Closes the batch of which `open` holds the arrivals before the chunk, and cuts anew what follows it until
+    /// the chunk's own batches are the same. Leaves the arrivals of the batch that is open at the end.
+    fn join(&mut self, open: &mut Vec<Time>, buffer: Batch) {
+        self.head_cut.clear();
+        self.redone.clear();
+        let before = open.len();
+        std::mem::swap(&mut self.head, open);
+        open.clear();
+        // No more than these can join.
+        let joining = (buffer.batch as usize).saturating_sub(before).min(self.times.len());
+        self.head.extend_from_slice(&self.times[..joining]);
+        let at = match self.closed(&self.head, 0, buffer) {
+            _ if before == 0 => 0,
+            Some((end, left)) => {
+                self.head_cut.push(end, left);
+                end - before
+            }
+            None => {
+                (self.own_skipped, self.own_from) = (self.own.ends.len(), 0);
+                std::mem::swap(&mut self.head, open);
+                return;
+            }
+        };
+        self.redo(at, buffer);
+        match last(&self.times, self.open, buffer) {
+            Some((end, left)) if self.is_last => self.own.push(end, left),
+            _ => open.extend_from_slice(&self.times[self.open..]),
+        }
+    }
+
+    /// Where the arrivals of a batch end, and when it leaves; `None` if the next chunk decides that.
+    fn closed(&self, times: &[Time], open: usize, buffer: Batch) -> Option<(usize, Time)> {
+        closed(times, open, buffer).or_else(|| last(times, open, buffer).filter(|_| self.is_last))
+    }
+
+    /// Cuts anew from `at` on, where a batch opens.
+    fn redo(&mut self, mut at: usize, buffer: Batch) {
+        self.redone_from = at;
+        // The own batch numbered `own` opens here.
+        let (mut own, mut opens) = (0, 0);
+        loop {
+            while opens < at && own < self.own.ends.len() {
+                opens = self.own.ends[own];
+                own += 1;
+            }
+            if opens == at {
+                break;
+            }
+            let Some((end, left)) = closed(&self.times, at, buffer) else {
+                (own, self.open) = (self.own.ends.len(), at);
+                break;
+            };
+            self.redone.push(end, left);
+            at = end;
+        }
+        (self.own_skipped, self.own_from) = (own, at);
+    }
+
+    /// Its batches, in the order of time.
+    fn batches(&self) -> [Batches<'_>; 3] {
+        [
+            self.head_cut.batches(&self.head, 0, 0),
+            self.redone.batches(&self.times, self.redone_from, 0),
+            self.own.batches(&self.times, self.own_from, self.own_skipped),
+        ]
+    }
+
+    /// Of the batches before it and its own, leaves those in `running` that have not finished when its last starts.
+    fn leave_running(&self, running: &mut Vec<Started>, service: &[Span]) {
+        let batches = self.batches();
+        let Some(now) = batches.iter().rev().find_map(|some| some.left.last()).copied() else { return };
+        let runs = |batch: &Started| batch.finish > now;
+        let longest = service.iter().copied().max().unwrap_or_default();
+        running.retain(runs);
+        for some in batches {
+            let finished = some.left.partition_point(|left| *left + longest <= now);
+            let (_, some) = some.split_at(finished);
+            let started = some
+                .sizes()
+                .zip(some.left)
+                .map(|(size, at)| Started { at: *at, finish: *at + service[size - 1] });
+            running.extend(started.filter(runs));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no thread panics")
+}
+
+fn inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().expect("no thread panics")
+}
+
+fn wait<'a, T>(
+    moved: &Condvar,
+    guard: MutexGuard<'a, T>,
+    as_long_as: impl Fn(&mut T) -> bool,
+) -> MutexGuard<'a, T> {
+    moved.wait_while(guard, as_long_as).expect("no thread panics")
+}

@@ -1,0 +1,176 @@
+//! The fast path leaves the engine's record, however it is cut.
+
+use proptest::prelude::*;
+
+use super::chunks::{self, Cut};
+use super::{Buffering, replay_in_turn};
+use crate::arrivals::{Arrivals, BLOCK};
+use crate::engine::record::{Detail, Observer};
+use crate::engine::recorder::{Record, Recorder, Rules};
+use crate::engine::service::ServiceDraws;
+use crate::engine::simulate::Unwatched;
+use crate::engine::{Replay, Retry, replay};
+use crate::error::InputError;
+use crate::numeric::streams::Streams;
+use crate::platform::lambda::billing::{BillingRule, InitBilling};
+use crate::platform::warm::Warm;
+use crate::policy::batch::Batch;
+use crate::profile::ServiceTimes;
+use crate::units::{MemoryMb, Span, Time};
+
+/// Hands over given times, some at a time, and may fail after them.
+struct Given {
+    times: Vec<Time>,
+    next: usize,
+    step: usize,
+    end: Result<(), InputError>,
+}
+
+impl Given {
+    fn new(times: &[Time], step: usize) -> Given {
+        Given { times: times.to_vec(), next: 0, step, end: Ok(()) }
+    }
+}
+
+impl Arrivals for Given {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        let end = (self.next + self.step).min(self.times.len());
+        block.extend_from_slice(&self.times[self.next..end]);
+        let ended = self.next == end;
+        self.next = end;
+        if ended { self.end.clone() } else { Ok(()) }
+    }
+}
+
+fn engine(times: &[Time], buffering: Buffering<'_>) -> Record {
+    let streams = Streams::new(1);
+    let parts = Replay {
+        policy: buffering.buffer,
+        platform: Warm::default(),
+        service: ServiceDraws::new(buffering.times.clone(), streams.stream("service")),
+        retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
+        backoff: streams.stream("back-off"),
+    };
+    let mut recorder = Recorder::new(buffering.rules);
+    replay(&mut Given::new(times, 100), parts, &mut recorder).unwrap();
+    recorder.into_record()
+}
+
+fn in_chunks(times: &[Time], step: usize, buffering: Buffering<'_>, cut: Cut) -> Record {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(cut.threads).build().unwrap();
+    let mut given = Given::new(times, step);
+    pool.install(|| chunks::replay(&mut given, buffering, &mut Unwatched, cut)).unwrap()
+}
+
+fn times(gaps: &[u64]) -> Vec<Time> {
+    let add = |now: &mut u64, gap: &u64| {
+        *now += gap;
+        Some(Time(*now))
+    };
+    gaps.iter().scan(0, add).collect()
+}
+
+fn rules(slo: u64, warmup: u64) -> Rules {
+    let billing = BillingRule { granule: Span::from_millis(1), init: InitBilling::Billed };
+    Rules { billing, slo: Span(slo), warmup: Time(warmup) }
+}
+
+fn service(mean: &[Span]) -> ServiceTimes {
+    ServiceTimes { memory: MemoryMb(512), mean: mean.to_vec(), cv: 0.0, init: Span::ZERO }
+}
+
+/// Gaps with ties, bursts and pauses: from nanoseconds to hours.
+fn gaps() -> impl Strategy<Value = Vec<u64>> {
+    let scale = prop_oneof![Just(100u64), Just(1_000_000), Just(300_000_000), Just(2_000_000_000_000)];
+    scale.prop_flat_map(|scale| {
+        let gap = prop_oneof![Just(0u64), 0..scale / 10, 0..scale, Just(scale)];
+        prop::collection::vec(gap, 0..400)
+    })
+}
+
+fn spans() -> impl Strategy<Value = Span> {
+    prop_oneof![Just(0u64), 0u64..3_000, 0u64..100_000_000, 0u64..4_000_000_000_000].prop_map(Span)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_way_leaves_the_engine_s_record(
+        gaps in gaps(),
+        (batch, timeout) in (prop_oneof![1u32..=9, Just(40)], spans()),
+        mean in prop::collection::vec(spans(), 40),
+        (slo, warmup) in (spans(), prop_oneof![Just(Span::ZERO), spans()]),
+        (step, requests, threads) in (1usize..50, 1usize..120, 2usize..=4),
+    ) {
+        let (times, service) = (times(&gaps), service(&mean));
+        let rules = rules(slo.0, warmup.0);
+        let buffering = Buffering { buffer: Batch { batch, timeout }, times: &service, rules };
+        let expected = engine(&times, buffering);
+        let in_turn = replay_in_turn(&mut Given::new(&times, step), buffering, &mut Unwatched).unwrap();
+        prop_assert_eq!(&in_turn, &expected);
+        let in_chunks = in_chunks(&times, step, buffering, Cut { threads, requests });
+        prop_assert_eq!(&in_chunks, &expected);
+    }
+}
+
+#[test]
+fn long_replays_with_many_chunks_are_the_engine_s() {
+    let draw = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    let gaps: Vec<u64> = (0..300_000).map(|i| draw(i) * if i % 5_000 < 2_500 { 1 } else { 40 }).collect();
+    let (times, mean) = (times(&gaps), (1..=8).map(|n| Span::from_millis(20 + 6 * n)).collect::<Vec<_>>());
+    let service = service(&mean);
+    for (batch, timeout) in [(1, Span::ZERO), (8, Span::from_millis(50)), (3, Span::from_secs(60))] {
+        let rules = rules(70_000_000, 1_000_000_000);
+        let buffering = Buffering { buffer: Batch { batch, timeout }, times: &service, rules };
+        let expected = engine(&times, buffering);
+        for (requests, threads) in [(1, 3), (BLOCK, 2), (20_000, 5)] {
+            let found = in_chunks(&times, BLOCK, buffering, Cut { threads, requests });
+            assert!(found == expected, "B {batch}, chunks of {requests} on {threads} threads");
+        }
+    }
+}
+
+/// Adds up what it is told.
+#[derive(Default)]
+struct Progress {
+    now: Time,
+    requests: u64,
+}
+
+impl Observer for Progress {
+    fn detail(&self) -> Detail {
+        Detail::Progress
+    }
+
+    fn passed(&mut self, now: Time, requests: u64) {
+        assert!(now >= self.now, "chunks come in order");
+        self.now = now;
+        self.requests += requests;
+    }
+
+    fn started(&mut self, _batch: &crate::engine::record::Batch, _arrivals: &[Time]) {
+        unreachable!("only progress is asked for")
+    }
+
+    fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {
+        unreachable!("only progress is asked for")
+    }
+}
+
+#[test]
+fn progress_is_shown_in_order_and_an_error_ends_the_replay() {
+    let (times, service) = (times(&[10; 5_000]), service(&[Span(7); 4]));
+    let buffer = Batch { batch: 4, timeout: Span(25) };
+    let buffering = Buffering { buffer, times: &service, rules: rules(100, 0) };
+    let cut = Cut { threads: 3, requests: 64 };
+    let mut progress = Progress::default();
+    chunks::replay(&mut Given::new(&times, 50), buffering, &mut progress, cut).unwrap();
+    assert_eq!((progress.now, progress.requests), (times[4_999], 5_000));
+    let end = || Err(InputError::new("trace.csv", "line 5001 is no number"));
+    let failing = || Given { end: end(), ..Given::new(&times, 50) };
+    let found = chunks::replay(&mut failing(), buffering, &mut Unwatched, cut).unwrap_err();
+    assert_eq!(found.message, "line 5001 is no number");
+    let found = replay_in_turn(&mut failing(), buffering, &mut Unwatched).unwrap_err();
+    assert_eq!(found.message, "line 5001 is no number");
+}
