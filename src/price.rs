@@ -21,6 +21,10 @@ const BOOKS: [(&str, &str); 2] = [
 
 /// MB ms in a GB s, as the platforms count: 1,024 MB for 1,000 ms.
 const MB_MS_PER_GB_S: u128 = 1_024_000;
+/// The largest memory size of a book: the memory-time of one invocation stays within 64 bits.
+const LARGEST_MEMORY_MB: u32 = 100_000;
+/// The largest price, so that no bill is beyond 128 bits.
+const LARGEST_PRICE: Price = Price(1_000_000_000_000_000_000);
 /// The month that tiers and the free tier refer to: 30 days.
 const MONTH: Span = Span::from_secs(30 * 86_400);
 
@@ -180,7 +184,8 @@ impl Book {
 
 fn price(value: &Value<'_>) -> Result<Price, InputError> {
     let text = value.decimal()?;
-    Price::parse(text).ok_or_else(|| value.error("expected a price in dollars with at most 12 decimals"))
+    let price = Price::parse(text).filter(|price| *price <= LARGEST_PRICE);
+    price.ok_or_else(|| value.error("expected a price in dollars with at most 12 decimals, up to 1e6"))
 }
 
 fn whole_milliseconds(value: &Value<'_>) -> Result<Span, InputError> {
@@ -202,6 +207,10 @@ fn architecture_prices(section: &Section<'_>) -> Result<ArchitecturePrices, Inpu
     }
     if tiers.last().is_none_or(|(bound, _)| bound.is_some()) {
         return Err(list.error("the last tier must have no `up_to_gb_s`"));
+    }
+    let bounds: Vec<u64> = tiers.iter().filter_map(|(bound, _)| *bound).collect();
+    if bounds.len() + 1 != tiers.len() || bounds.windows(2).any(|w| w[0] >= w[1]) {
+        return Err(list.error("the bounds of the tiers must rise"));
     }
     let provisioned = section.optional("provisioned").map(|value| {
         let section = value.section()?;
@@ -230,6 +239,10 @@ fn limits(lambda: &Section<'_>) -> Result<Limits, InputError> {
     let size = |name| memory.required(name)?.integer::<u32>();
     let memory_mb = (size("from")?, size("to")?, size("step")?);
     memory.finish()?;
+    if memory_mb.0 > memory_mb.1 || memory_mb.1 > LARGEST_MEMORY_MB || memory_mb.2 == 0 {
+        let wanted = format!("needs from <= to <= {LARGEST_MEMORY_MB} and a step above 0");
+        return Err(memory.error(wanted));
+    }
     let scaling = lambda.required("scaling")?.section()?;
     let rate = RateLimit {
         burst: scaling.required("burst")?.integer()?,
@@ -237,6 +250,9 @@ fn limits(lambda: &Section<'_>) -> Result<Limits, InputError> {
         period: scaling.required("period")?.span()?,
     };
     scaling.finish()?;
+    if rate.burst == 0 || rate.tokens == 0 || rate.period == Span::ZERO {
+        return Err(scaling.error("needs a burst, tokens and a period above 0"));
+    }
     Ok(Limits {
         memory_mb,
         keep_alive: lambda.required("keep_alive")?.span()?,
@@ -292,11 +308,11 @@ pub struct Usage {
     /// Invocations.
     pub invocations: u64,
     /// Billed memory-time [MB ms], initialisation included.
-    pub mb_ms: u64,
+    pub mb_ms: u128,
     /// The part of it that is initialisation.
-    pub init_mb_ms: u64,
+    pub init_mb_ms: u128,
     /// The part of it that was served by provisioned concurrency.
-    pub provisioned_mb_ms: u64,
+    pub provisioned_mb_ms: u128,
     /// The memory size, for provisioned concurrency.
     pub memory: MemoryMb,
     /// The length of the replay.
@@ -377,7 +393,7 @@ impl Tariff {
         }
         let months = usage.duration.as_secs_f64() / MONTH.as_secs_f64();
         let monthly = self.monthly_usd(on_demand as f64 / MB_MS_PER_GB_S as f64 / months) * months;
-        let share = |mb_ms: u64| match on_demand {
+        let share = |mb_ms: u128| match on_demand {
             0 => Usd(0),
             all => Usd((monthly * mb_ms as f64 / all as f64 * 1e12).round() as u128),
         };

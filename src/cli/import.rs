@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::tell;
 use crate::error::InputError;
 use crate::profile::file;
 use crate::profile::import::lambda_logs::BatchSize;
@@ -102,10 +103,8 @@ pub fn run(args: &ImportArgs) -> Result<(), InputError> {
     let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
     let (profile, measurement) = all.profile(&common.model, &names.join(", "))?;
     file::write(&profile, &measurement, &common.out)?;
-    for note in &measurement.notes {
-        eprintln!("{note}");
-    }
+    measurement.notes.iter().for_each(|note| tell(note));
     let (rows, columns) = (profile.memory_mb.len(), profile.batch.len());
-    eprintln!("wrote {} ({rows} memory sizes, {columns} batch sizes)", common.out.display());
+    tell(&format!("wrote {} ({rows} memory sizes, {columns} batch sizes)", common.out.display()));
     Ok(())
 }

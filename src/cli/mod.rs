@@ -100,20 +100,29 @@ impl OutputArgs {
     /// A remark on standard error.
     fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            tell(text);
         }
     }
 
     /// The result on standard output: the JSON if it was asked for, else the text for people.
     fn show(&self, json: &str, text: &str) -> Result<(), InputError> {
-        let result = if self.json { json } else { text };
-        let mut out = std::io::stdout().lock();
-        match out.write_all(result.as_bytes()).and_then(|()| out.flush()) {
-            // The reader of a pipe has seen enough.
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.map_err(|e| InputError::io("standard output", &e)),
-        }
+        print(if self.json { json } else { text })
     }
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> Result<(), InputError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader of a pipe has seen enough.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|e| InputError::io("standard output", &e)),
+    }
+}
+
+/// Writes a line to standard error. If that cannot be written to, nobody is left to be told.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Common {

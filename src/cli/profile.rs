@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets::NOTHING};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::{print, tell};
 use crate::error::InputError;
 use crate::profile::file;
 use crate::profiler::input::Given;
@@ -90,11 +91,11 @@ pub fn run(args: &ProfileArgs) -> Result<(), InputError> {
     let name = format!("{}.toml", profiled.profile.model);
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(name));
     file::write(&profiled.profile, &profiled.measurement, &out)?;
-    println!("{}", summary(&profiled));
+    print(&format!("{}\n", summary(&profiled)))?;
     for warning in &profiled.warnings {
-        eprintln!("warning: {warning}");
+        tell(&format!("warning: {warning}"));
     }
-    eprintln!("wrote {}", out.display());
+    tell(&format!("wrote {}", out.display()));
     Ok(())
 }
 

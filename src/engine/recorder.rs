@@ -42,11 +42,11 @@ pub struct Tally {
     /// Time that environments were busy with the batches [ns].
     pub busy: u128,
     /// Billed memory-time [MB ms].
-    pub mb_ms: u64,
+    pub mb_ms: u128,
     /// The part of it that is initialisation.
-    pub init_mb_ms: u64,
+    pub init_mb_ms: u128,
     /// The part of it that provisioned concurrency served.
-    pub provisioned_mb_ms: u64,
+    pub provisioned_mb_ms: u128,
     /// Batches that rented instances served; the others are invocations.
     pub on_instances: u64,
     /// The most environments busy at once.
@@ -233,10 +233,10 @@ impl Recorder {
             return;
         }
         let billed = self.billing.bill(batch.memory, batch.init, batch.service);
-        self.tally.mb_ms += billed.total;
-        self.tally.init_mb_ms += billed.init;
+        self.tally.mb_ms += u128::from(billed.total);
+        self.tally.init_mb_ms += u128::from(billed.init);
         if batch.capacity == Capacity::Provisioned {
-            self.tally.provisioned_mb_ms += billed.total;
+            self.tally.provisioned_mb_ms += u128::from(billed.total);
         }
     }
 }

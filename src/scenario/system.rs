@@ -1,7 +1,7 @@
 //! `[[system]]`: the systems that `sim compare` sets side by side, each a platform and a policy.
 
 use super::platform::{LambdaSpec, check_memory};
-use super::policy::PolicySpec;
+use super::policy::{PolicySpec, within_a_year};
 use crate::document::{Section, Value};
 use crate::engine::fleet::Routing;
 use crate::error::InputError;
@@ -264,7 +264,7 @@ fn listed(
     for (memory, timeout) in memories.iter().zip(&timeouts) {
         let size = covered(memory, profile, platform)?;
         profile.at(size, batch).map_err(|e| memory.error(e.to_string()))?;
-        settings.push((size, Batch { batch, timeout: timeout.span()? }));
+        settings.push((size, Batch { batch, timeout: within_a_year(timeout)? }));
     }
     Ok(FunctionSpec::Listed { every, settings })
 }
@@ -324,9 +324,15 @@ fn rented(section: &Section<'_>, platform: &LambdaSpec) -> Result<RentedSpec, In
         }
         Some(value) => (value.span()?, value.span()?),
     };
-    let initial = section.optional("initial").map_or(Ok(1), |v| v.integer())?;
+    let initial = section.optional("initial").map_or(Ok(1), |v| match v.integer()? {
+        n @ 0..=MOST_INSTANCES => Ok(n),
+        n => Err(v.error(format!("must be at most {MOST_INSTANCES}, is {n}"))),
+    })?;
     Ok(RentedSpec { price, profile, launch, initial })
 }
+
+/// The most instances of a type: each is kept in memory.
+const MOST_INSTANCES: u32 = 100_000;
 
 /// A new instance serves after 3 to 5 minutes (baselines of the SC20 paper).
 const DEFAULT_LAUNCH: (Span, Span) = (Span::from_secs(180), Span::from_secs(300));
@@ -357,6 +363,9 @@ fn endpoint(section: &Section<'_>, platform: &LambdaSpec) -> Result<EndpointSpec
         },
     };
     let bounds = (count("min", 1)?, count("max", 1000)?);
+    if bounds.1 > MOST_INSTANCES {
+        return Err(section.error(format!("`max` must be at most {MOST_INSTANCES}")));
+    }
     if bounds.0 > bounds.1 || rented.initial < bounds.0 || rented.initial > bounds.1 {
         return Err(section.error("needs min <= initial <= max"));
     }
