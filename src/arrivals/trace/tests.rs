@@ -334,3 +334,9 @@ fn what_would_never_end_is_refused() {
     let long = refusal("t.csv", b"timestamp\n0\n86400\n", |spec| spec.repeat = u32::MAX);
     assert!(long.contains("the repeats reach beyond 584 years"), "{long}");
 }
+
+#[test]
+fn a_row_that_begins_with_an_open_quote_is_refused() {
+    let error = refusal("t.csv", b"period,count\n0,2\n\"t\n3,1\n", |spec| spec.bin = Some(Span::from_secs(1)));
+    assert!(error.contains("t.csv:3: a quoted field does not end on its line"), "{error}");
+}
