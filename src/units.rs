@@ -194,15 +194,18 @@ pub struct Price(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Usd(pub u128);
 
+/// No price is written with a larger exponent, and the digits are shifted one at a time.
+const FURTHEST_EXPONENT: i32 = 40;
+
 impl Price {
     /// Parses a decimal number of dollars such as `"0.0000166667"` or `"1.66667e-5"`, exactly.
     ///
     /// `None` if it is malformed, negative or has digits below 1e-12 $.
     pub fn parse(text: &str) -> Option<Price> {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let mut exponent: i32 = exponent.parse().ok()?;
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        exponent += 12 - i32::try_from(fraction.len()).ok()?;
+        let exponent: i32 = exponent.parse().ok().filter(|e: &i32| e.abs() <= FURTHEST_EXPONENT)?;
+        let exponent = exponent + 12 - i32::try_from(fraction.len()).ok()?;
         let digits = format!("{whole}{fraction}");
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
@@ -278,6 +281,7 @@ mod tests {
         assert_eq!(Price::parse("0.952"), Some(Price(952_000_000_000)));
         assert_eq!(Price::parse("-1"), None);
         assert_eq!(Price::parse("1e-13"), None);
+        assert_eq!(Price::parse("0e2147483647"), None);
     }
 
     #[test]

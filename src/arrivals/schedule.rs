@@ -26,6 +26,12 @@ pub struct Segment {
     pub process: Map,
 }
 
+/// The most phases of a process that is read: computing with it takes the cube of their number.
+const MOST_PHASES: usize = 100;
+/// Rates [1/s] that can be simulated.
+const SLOWEST: f64 = 1e-12;
+const FASTEST: f64 = 1e9;
+
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Poisson,
@@ -74,7 +80,12 @@ fn segment(value: &Value<'_>) -> Result<Segment, InputError> {
 pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
     let kinds = [("poisson", Kind::Poisson), ("mmpp", Kind::Mmpp), ("map", Kind::Map)];
     match section.required("kind")?.choice(&kinds)? {
-        Kind::Poisson => Ok(Map::poisson(section.required("rate")?.positive()?)),
+        Kind::Poisson => {
+            let value = section.required("rate")?;
+            let map = Map::poisson(value.positive()?);
+            plausible(&map).map_err(|reason| value.error(reason))?;
+            Ok(map)
+        }
         Kind::Mmpp => {
             let sojourns_value = section.required("sojourns")?;
             let rates = nonnegative(&section.required("rates")?)?;
@@ -83,7 +94,12 @@ pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
                 let wanted = format!("expected {} mean sojourns above 0 s, one for each rate", rates.len());
                 return Err(sojourns_value.error(wanted));
             }
-            Map::mmpp(&rates, &sojourns).map_err(|e| process_error(&sojourns_value, &e))
+            if rates.len() > MOST_PHASES {
+                return Err(sojourns_value.error(too_many_phases(rates.len())));
+            }
+            let map = Map::mmpp(&rates, &sojourns).map_err(|e| process_error(&sojourns_value, &e))?;
+            plausible(&map).map_err(|reason| sojourns_value.error(reason))?;
+            Ok(map)
         }
         Kind::Map => {
             let (d0, d1) = (section.required("d0")?, section.required("d1")?);
@@ -91,8 +107,34 @@ pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
                 Matrix::from_rows(&value.rows()?).ok_or_else(|| value.error("must be a square matrix"))
             };
             let (m0, m1) = (matrix(&d0)?, matrix(&d1)?);
-            Map::new(m0, m1).map_err(|e| process_error(&culprit(&e, &d0, &d1), &e))
+            if m0.order() > MOST_PHASES {
+                return Err(d0.error(too_many_phases(m0.order())));
+            }
+            let map = Map::new(m0, m1).map_err(|e| process_error(&culprit(&e, &d0, &d1), &e))?;
+            plausible(&map).map_err(|reason| d0.error(reason))?;
+            Ok(map)
         }
+    }
+}
+
+fn too_many_phases(phases: usize) -> String {
+    format!("a process has at most {MOST_PHASES} phases, this one {phases}")
+}
+
+/// Can the process be drawn from and computed with? Else the reason.
+///
+/// The clock counts nanoseconds, so nothing is faster than 1e9 a second; what is slower than 1e-12 a second
+/// would not happen within the clock's range, and such a spread of rates is beyond double precision.
+pub fn plausible(map: &Map) -> Result<(), String> {
+    let leaving = (0..map.order()).map(|phase| -map.d0()[(phase, phase)]);
+    if let Some(rate) = leaving.into_iter().find(|rate| !(SLOWEST..=FASTEST).contains(rate)) {
+        return Err(format!("has a phase with {rate} changes a second, not {SLOWEST} to {FASTEST}"));
+    }
+    let (rate, law) = (map.rate(), map.phase_law());
+    let finite = map.embedded().cells().iter().chain(&law).all(|p| p.is_finite());
+    match finite && (SLOWEST..=FASTEST).contains(&rate) {
+        true => Ok(()),
+        false => Err(format!("has {rate} arrivals a second, not {SLOWEST} to {FASTEST}")),
     }
 }
 

@@ -124,7 +124,7 @@ impl OutputArgs {
     /// A remark on standard error.
     fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            tell(text);
         }
     }
 
@@ -151,6 +151,11 @@ fn print(text: impl AsRef<[u8]>) -> Result<(), InputError> {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|e| InputError::io("standard output", &e)),
     }
+}
+
+/// Writes a line to standard error. If that cannot be written to, nobody is left to be told.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Common {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Common, OutputArgs, model};
+use super::{Common, OutputArgs, model, tell};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::report::files::write_atomically;
@@ -197,8 +197,8 @@ fn exit_on_interrupt(watcher: &Arc<Watcher>, rows: usize) -> Result<(), InputErr
     let handler = move || {
         let Some(watcher) = watcher.upgrade() else { std::process::exit(INTERRUPTED) };
         watcher.bar.finish_and_clear();
-        let tell = |kept| eprintln!("interrupted: {kept} of {rows} rows are kept; go on with `--resume`");
-        watcher.journal.exit(tell, INTERRUPTED)
+        let say = |kept| tell(&format!("interrupted: {kept} of {rows} rows are kept; go on with `--resume`"));
+        watcher.journal.exit(say, INTERRUPTED)
     };
     ctrlc::set_handler(handler).map_err(|e| InputError::new("interrupt", e.to_string()))
 }

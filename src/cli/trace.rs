@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::trace_args::{TraceArgs, format};
-use super::{Common, OutputArgs};
+use super::{Common, OutputArgs, tell};
 use crate::arrivals::convert::{Layout, write};
 use crate::arrivals::trace::TraceFormat;
 use crate::arrivals::{Arrivals, transform};
@@ -139,7 +139,7 @@ fn convert(arrivals: &mut dyn Arrivals, target: &Target, quiet: bool) -> Result<
     let layout = layout(target)?;
     let written = write(arrivals, layout, &target.to)?;
     if !quiet {
-        eprintln!("{} arrivals written to {}", count(written), target.to.display());
+        tell(&format!("{} arrivals written to {}", count(written), target.to.display()));
     }
     Ok(())
 }

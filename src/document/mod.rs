@@ -8,6 +8,7 @@ pub mod asked;
 pub mod schema;
 mod section;
 
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -51,10 +52,29 @@ enum Content {
     Date(String),
 }
 
+/// The largest document \[bytes\]: a schedule of ten years of hours has some 10 MB.
+const LARGEST_DOCUMENT: u64 = 64 << 20;
+
+/// The bytes of a file, if there are at most `most`.
+pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, InputError> {
+    let failed = |e: std::io::Error| InputError::io(path, &e);
+    let file = std::fs::File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(InputError::new(path.display().to_string(), "is a folder").help("name a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 > most {
+        true => Err(InputError::new(path.display().to_string(), format!("is larger than {} MB", most >> 20))
+            .help("is this the right file?")),
+        false => Ok(bytes),
+    }
+}
+
 impl Document {
     /// Reads and parses a file.
     pub fn read(path: &Path) -> Result<Document, InputError> {
-        let bytes = std::fs::read(path).map_err(|e| InputError::io(path, &e))?;
+        let bytes = read_bounded(path, LARGEST_DOCUMENT)?;
         let name = path.display().to_string();
         let text = String::from_utf8(bytes).map_err(|e| {
             let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];

@@ -14,6 +14,11 @@ pub(super) const BOOKS: [(&str, &str); 2] = [
     ("aws-2026", include_str!("../../profiles/books/aws-2026.toml")),
 ];
 
+/// The largest memory size of a book: the memory-time of one invocation stays within 64 bits.
+const LARGEST_MEMORY_MB: u32 = 100_000;
+/// The largest price, so that no bill is beyond 128 bits.
+const LARGEST_PRICE: Price = Price(1_000_000_000_000_000_000);
+
 /// Prices and limits of one provider at one date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Book {
@@ -184,7 +189,8 @@ impl Book {
 
 fn price(value: &Value<'_>) -> Result<Price, InputError> {
     let text = value.decimal()?;
-    Price::parse(text).ok_or_else(|| value.error("expected a price in dollars with at most 12 decimals"))
+    let price = Price::parse(text).filter(|price| *price <= LARGEST_PRICE);
+    price.ok_or_else(|| value.error("expected a price in dollars with at most 12 decimals, up to 1e6"))
 }
 
 fn whole_milliseconds(value: &Value<'_>) -> Result<Span, InputError> {
@@ -206,6 +212,10 @@ fn architecture_prices(section: &Section<'_>) -> Result<ArchitecturePrices, Inpu
     }
     if tiers.last().is_none_or(|(bound, _)| bound.is_some()) {
         return Err(list.error("the last tier must have no `up_to_gb_s`"));
+    }
+    let bounds: Vec<u64> = tiers.iter().filter_map(|(bound, _)| *bound).collect();
+    if bounds.len() + 1 != tiers.len() || bounds.windows(2).any(|w| w[0] >= w[1]) {
+        return Err(list.error("the bounds of the tiers must rise"));
     }
     let provisioned = section.optional("provisioned").map(|value| {
         let section = value.section()?;
@@ -234,6 +244,10 @@ fn limits(lambda: &Section<'_>) -> Result<Limits, InputError> {
     let size = |name| memory.required(name)?.integer::<u32>();
     let memory_mb = (size("from")?, size("to")?, size("step")?);
     memory.finish()?;
+    if memory_mb.0 > memory_mb.1 || memory_mb.1 > LARGEST_MEMORY_MB || memory_mb.2 == 0 {
+        let wanted = format!("needs from <= to <= {LARGEST_MEMORY_MB} and a step above 0");
+        return Err(memory.error(wanted));
+    }
     let scaling = lambda.required("scaling")?.section()?;
     let rate = RateLimit {
         burst: scaling.required("burst")?.integer()?,
@@ -241,6 +255,9 @@ fn limits(lambda: &Section<'_>) -> Result<Limits, InputError> {
         period: scaling.required("period")?.span()?,
     };
     scaling.finish()?;
+    if rate.burst == 0 || rate.tokens == 0 || rate.period == Span::ZERO {
+        return Err(scaling.error("needs a burst, tokens and a period above 0"));
+    }
     Ok(Limits {
         memory_mb,
         keep_alive: lambda.required("keep_alive")?.span()?,

@@ -53,11 +53,11 @@ pub struct Usage {
     /// Invocations.
     pub invocations: u64,
     /// Billed memory-time [MB ms], initialisation included.
-    pub mb_ms: u64,
+    pub mb_ms: u128,
     /// The part of it that is initialisation.
-    pub init_mb_ms: u64,
+    pub init_mb_ms: u128,
     /// The part of it that was served by provisioned concurrency.
-    pub provisioned_mb_ms: u64,
+    pub provisioned_mb_ms: u128,
     /// The memory size, for provisioned concurrency.
     pub memory: MemoryMb,
     /// The length of the replay.
@@ -142,7 +142,7 @@ impl Tariff {
         }
         let months = usage.duration.as_secs_f64() / MONTH.as_secs_f64();
         let monthly = self.monthly_usd(on_demand as f64 / MB_MS_PER_GB_S as f64 / months) * months;
-        let share = |mb_ms: u64| match on_demand {
+        let share = |mb_ms: u128| match on_demand {
             0 => Usd(0),
             all => Usd((monthly * mb_ms as f64 / all as f64 * 1e12).round() as u128),
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{OutOfRange, Profile, ServiceTimes, ascending};
+use super::{OutOfRange, Profile, ServiceTimes, batch_sizes, variation};
 use crate::document::{Document, Section};
 use crate::error::InputError;
 use crate::units::{MemoryMb, Span};
@@ -53,7 +53,7 @@ impl InstanceProfile {
                 n => return Err(value.error(format!("must be 1 to {MOST_WORKERS}, is {n}"))),
             },
         };
-        let batch = ascending(&section.required("batch")?)?;
+        let batch = batch_sizes(&section.required("batch")?)?;
         let times = section.required("service_s")?;
         let row = times.numbers()?;
         if row.len() != batch.len() {
@@ -63,7 +63,7 @@ impl InstanceProfile {
         if let Some(bad) = row.iter().find(|s| **s <= 0.0 || **s > 1e6) {
             return Err(times.error(format!("must be above 0 s and at most 1e6 s, one is {bad}")));
         }
-        let service_cv = section.optional("service_cv").map_or(Ok(0.0), |v| v.nonnegative())?;
+        let service_cv = section.optional("service_cv").map_or(Ok(0.0), |v| variation(&v))?;
         let table = Profile {
             model,
             source,

@@ -35,6 +35,12 @@ pub struct Profile {
     pub image_mb: Option<f64>,
 }
 
+/// The largest batch that a profile may cover: tables by batch size are kept whole in memory.
+pub const LARGEST_BATCH: u32 = 1024;
+
+/// The largest coefficient of variation: beyond it, a mean of service times says nothing.
+pub const LARGEST_CV: f64 = 100.0;
+
 /// The service times at one memory size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceTimes {
@@ -77,7 +83,7 @@ impl Profile {
     pub fn from_section(section: &Section<'_>) -> Result<Profile, InputError> {
         let text = |name| section.optional(name).map(|v| v.str().map(str::to_owned)).transpose();
         let memory_mb = ascending(&section.required("memory_mb")?)?;
-        let batch = ascending(&section.required("batch")?)?;
+        let batch = batch_sizes(&section.required("batch")?)?;
         let table = section.required("service_s")?;
         let service_s = table.rows()?;
         if service_s.len() != memory_mb.len() || service_s[0].len() != batch.len() {
@@ -96,7 +102,7 @@ impl Profile {
             Some(value) => init_by_memory(&value, memory_mb.len())?,
             None => vec![0.0; memory_mb.len()],
         };
-        let service_cv = section.optional("service_cv").map_or(Ok(0.0), |v| v.nonnegative())?;
+        let service_cv = section.optional("service_cv").map_or(Ok(0.0), |v| variation(&v))?;
         let image_mb = section.optional("image_mb").map(|v| v.positive()).transpose()?;
         // How the figures were measured: for people and for `sim profile`, not needed to use them.
         let _ = section.optional("measurement");
@@ -159,6 +165,23 @@ fn ascending(value: &Value<'_>) -> Result<Vec<u32>, InputError> {
     }
 }
 
+fn batch_sizes(value: &Value<'_>) -> Result<Vec<u32>, InputError> {
+    let sizes = ascending(value)?;
+    match sizes.last() {
+        Some(largest) if *largest > LARGEST_BATCH => {
+            Err(value.error(format!("batches are of at most {LARGEST_BATCH} requests, one is {largest}")))
+        }
+        _ => Ok(sizes),
+    }
+}
+
+fn variation(value: &Value<'_>) -> Result<f64, InputError> {
+    match value.nonnegative()? {
+        cv if cv <= LARGEST_CV => Ok(cv),
+        cv => Err(value.error(format!("is a coefficient of variation of at most {LARGEST_CV}, not {cv}"))),
+    }
+}
+
 fn init_by_memory(value: &Value<'_>, sizes: usize) -> Result<Vec<f64>, InputError> {
     let init = if value.is_list() { value.numbers()? } else { vec![value.f64()?; sizes] };
     if init.len() != sizes {
@@ -203,5 +226,7 @@ mod tests {
         assert!(error.to_string().contains("expected 2 rows (memory_mb) of 3 columns (batch)"), "{error}");
         assert!(read(&TEXT.replace("[1, 2, 5]", "[1, 5, 2]")).is_err());
         assert!(read(&TEXT.replace("6.0", "-6.0")).is_err());
+        let error = read(&TEXT.replace("[1, 2, 5]", "[1, 2, 4000000000]")).unwrap_err().to_string();
+        assert!(error.contains("at most 1024 requests, one is 4000000000"), "{error}");
     }
 }

@@ -42,7 +42,13 @@ impl CsvFile {
     /// # Errors
     /// If the disk is full or the file cannot be written.
     pub fn serialize(&mut self, row: impl serde::Serialize) -> Result<(), InputError> {
-        self.rows.serialize(row).map_err(|error| cannot_write(&self.path, &std::io::Error::from(error)))
+        self.rows.serialize(row).map_err(|error| {
+            let error = match error.into_kind() {
+                csv::ErrorKind::Io(error) => error,
+                other => std::io::Error::other(format!("{other:?}")),
+            };
+            cannot_write(&self.path, &error)
+        })
     }
 
     /// Writes what is left and gives the file its name.

@@ -16,7 +16,7 @@ use self::policy::PolicySpec;
 use self::published::Published;
 use self::slo::Slo;
 use self::system::SystemSpec;
-use self::workload::Workload;
+use self::workload::{Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::profile::{Profile, ServiceTimes};
@@ -90,8 +90,8 @@ impl Scenario {
         let root = document.root();
         let name = name(&root, default_name)?;
         let seed = root.optional("seed").map_or(Ok(1), |v| v.integer())?;
-        let replications = root.optional("replications").map_or(Ok(1), |v| at_least_one(&v))?;
-        let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| v.span())?;
+        let replications = root.optional("replications").map_or(Ok(1), |v| replications(&v))?;
+        let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let workload = in_section(&root, "workload", Workload::from_section)?;
         let profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
@@ -186,10 +186,11 @@ fn name(root: &Section<'_>, default: &str) -> Result<String, InputError> {
     }
 }
 
-fn at_least_one(value: &Value<'_>) -> Result<u32, InputError> {
+/// Each replication keeps histograms of its own until the end.
+fn replications(value: &Value<'_>) -> Result<u32, InputError> {
     match value.integer()? {
-        0 => Err(value.error("must be at least 1")),
-        n => Ok(n),
+        n @ 1..=1000 => Ok(n),
+        n => Err(value.error(format!("must be 1 to 1000, is {n}"))),
     }
 }
 

@@ -58,6 +58,9 @@ impl LambdaSpec {
         profile.at(memory, profile.batch[0]).map_err(|e| memory_value.error(e.to_string()))?;
         let provisioned = section.optional("provisioned");
         let count = provisioned.as_ref().map_or(Ok(0), Value::integer::<u32>)?;
+        if let (Some(value), 1_000_001..) = (&provisioned, count) {
+            return Err(value.error("is beyond 1e6"));
+        }
         let environments = environments(section, &book, count)?;
         if let (Environments::AlwaysWarm, Some(value), 1..) = (&environments, &provisioned, count) {
             return Err(value.error("needs cold_starts = true: always-warm environments need none"));

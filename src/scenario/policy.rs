@@ -1,19 +1,16 @@
 //! `[policy]`: when batches leave.
 
-use crate::document::Section;
+use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::policy::adaptive::{Margin, Settings};
 use crate::policy::batch::Batch;
 use crate::policy::forecast::Forecast;
-use crate::profile::Profile;
+use crate::profile::{LARGEST_BATCH, Profile};
 use crate::units::{MemoryMb, Span};
 
 const MINUTE: Span = Span::from_secs(60);
 const HOUR: Span = Span::from_secs(3600);
 const DAY: Span = Span::from_secs(86_400);
-
-/// The largest batch that a scenario may ask for.
-const LARGEST_BATCH: u32 = 1024;
 
 /// A batching policy with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,8 +59,7 @@ fn buffer(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<
     }
     profile.at(memory, batch).map_err(|e| value.error(e.to_string()))?;
     let timeout = section.required("timeout")?;
-    let timeout = bounded(timeout.span()?).ok_or_else(|| timeout.error("is over a year"))?;
-    Ok(Batch { batch, timeout })
+    Ok(Batch { batch, timeout: within_a_year(&timeout)? })
 }
 
 /// Reads `window`, `period`, `forecast`, `margin` (a share or "learnt"), `hysteresis` and `early` (a factor or
@@ -106,6 +102,10 @@ fn adaptive(section: &Section<'_>) -> Result<Settings, InputError> {
     Ok(Settings { window, period, forecast, margin, hysteresis, early })
 }
 
-fn bounded(span: Span) -> Option<Span> {
-    (span <= Span::from_secs(366 * 86_400)).then_some(span)
+/// A duration that no sum of a few takes beyond the clock.
+pub(crate) fn within_a_year(value: &Value<'_>) -> Result<Span, InputError> {
+    match value.span()? {
+        span if span.0 <= 366 * DAY.0 => Ok(span),
+        _ => Err(value.error("is over a year")),
+    }
 }

@@ -1,10 +1,10 @@
 //! `[workload]`: where requests come from, and how many.
 
 use crate::arrivals::map::{Map, MapArrivals};
-use crate::arrivals::schedule::{Schedule, ScheduleArrivals, process_from_section};
+use crate::arrivals::schedule::{Schedule, ScheduleArrivals, plausible, process_from_section};
 use crate::arrivals::trace::TraceSpec;
 use crate::arrivals::{Arrivals, transform};
-use crate::document::Section;
+use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::units::{Span, Time};
@@ -70,24 +70,32 @@ impl Workload {
         ];
         let kind = section.required("kind")?.choice(&kinds)?;
         let requests = section.optional("requests").map(|v| v.integer()).transpose()?;
-        let duration = section.optional("duration").map(|v| v.span()).transpose()?;
+        let duration = section.optional("duration").map(|v| within_the_clock(&v)).transpose()?;
         if kind == Kind::Process && requests.is_none() && duration.is_none() {
             return Err(section
                 .error("[workload] has no end")
                 .help("give `requests = 400000` or `duration = \"24h\"`"));
         }
-        let scale = section.optional("scale").map_or(Ok(1.0), |v| v.positive())?;
+        let scale = section.optional("scale").map_or(Ok(1.0), |v| match v.positive()? {
+            factor if (1e-9..=1e9).contains(&factor) => Ok(factor),
+            factor => Err(v.error(format!("is a factor of the rate from 1e-9 to 1e9, not {factor}"))),
+        })?;
         let thin = section.optional("thin").map_or(Ok(1.0), |v| match v.positive()? {
             share if share <= 1.0 => Ok(share),
             share => Err(v.error(format!("is the share of requests to keep, at most 1, not {share}"))),
         })?;
-        let changed = |map: &Map| map.scaled(scale).thinned(thin);
+        let changed = |map: &Map| {
+            let changed = map.scaled(scale).thinned(thin);
+            let usable = Map::new(changed.d0().clone(), changed.d1().clone()).map_err(|e| e.to_string());
+            let usable = usable.and_then(|map| plausible(&map).map(|()| map));
+            usable.map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
+        };
         let source = match kind {
-            Kind::Process => Source::Process(changed(&process_from_section(section)?)),
+            Kind::Process => Source::Process(changed(&process_from_section(section)?)?),
             Kind::Schedule => {
                 let mut schedule = Schedule::read(&section.required("file")?.file()?)?;
                 for segment in &mut schedule.segments {
-                    segment.process = changed(&segment.process);
+                    segment.process = changed(&segment.process)?;
                 }
                 Source::Schedule(schedule)
             }
@@ -149,5 +157,13 @@ impl Workload {
             Some(requests) => transform::limit(source, requests),
             None => source,
         })
+    }
+}
+
+/// A stretch of simulated time that the clock can hold with what follows it.
+pub(super) fn within_the_clock(value: &Value<'_>) -> Result<Span, InputError> {
+    match value.span()? {
+        span if span.0 <= i64::MAX as u64 => Ok(span),
+        span => Err(value.error(format!("{span} is beyond the 292 years that can be simulated"))),
     }
 }

@@ -2,11 +2,15 @@
 
 use crate::document::{Section, Value};
 use crate::error::InputError;
+use crate::profile::LARGEST_BATCH;
 use crate::scenario::Setting;
+use crate::scenario::policy::within_a_year;
 use crate::units::{MemoryMb, Span};
 
 /// The most points an axis may have.
-const LONGEST_AXIS: u64 = 100_000;
+const LONGEST_AXIS: u64 = 20_000;
+/// The most configurations: each row is kept in memory until the end.
+const MOST_POINTS: usize = 10_000_000;
 
 /// Every combination of the three lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +27,20 @@ impl Grid {
     /// Reads `[sweep]`.
     pub fn from_section(section: &Section<'_>) -> Result<Grid, InputError> {
         let whole = |value: &Value<'_>| value.integer::<u32>().map(u64::from);
-        let span = |value: &Value<'_>| value.span().map(|span| span.0);
+        let span = |value: &Value<'_>| within_a_year(value).map(|span| span.0);
         let memory = axis(&section.required("memory_mb")?, whole)?;
         let batch_value = section.required("batch")?;
         let batch = axis(&batch_value, whole)?;
-        if batch[0] == 0 {
-            return Err(batch_value.error("a batch is at least 1"));
+        let largest = batch[batch.len() - 1];
+        if batch[0] == 0 || largest > u64::from(LARGEST_BATCH) {
+            return Err(batch_value.error(format!("a batch is 1 to {LARGEST_BATCH}")));
         }
         let timeout = axis(&section.required("timeout")?, span)?;
+        let points = memory.len() * batch.len() * timeout.len();
+        if points > MOST_POINTS {
+            let message = format!("[sweep] has {points} configurations, more than {MOST_POINTS}");
+            return Err(section.error(message).help("choose larger steps, or sweep a part at a time"));
+        }
         Ok(Grid {
             memory: memory.into_iter().map(|mb| MemoryMb(mb as u32)).collect(),
             batch: batch.into_iter().map(|n| n as u32).collect(),
@@ -75,13 +85,20 @@ fn axis(
             return Err(value.error("a range needs from <= to and a step above 0"));
         }
         if (to - from) / step >= LONGEST_AXIS {
-            return Err(value.error(format!("has more than {LONGEST_AXIS} points")));
+            return Err(too_long(value));
         }
         (0..=(to - from) / step).map(|i| from + i * step).collect()
     };
     points.sort_unstable();
     points.dedup();
+    if points.len() as u64 > LONGEST_AXIS {
+        return Err(too_long(value));
+    }
     if points.is_empty() { Err(value.error("is empty")) } else { Ok(points) }
+}
+
+fn too_long(value: &Value<'_>) -> InputError {
+    value.error(format!("has more than {LONGEST_AXIS} points")).help("choose a larger step")
 }
 
 #[cfg(test)]
@@ -112,6 +129,9 @@ mod tests {
             "memory_mb = [1]\nbatch = [1]\ntimeout = { from = \"2ms\", to = \"1ms\", step = \"1ms\" }",
             "memory_mb = [1]\nbatch = [1]\ntimeout = { from = \"2ms\", to = \"3ms\", step = \"0ms\" }",
             "memory_mb = [1]\nbatch = [1]\ntimeout = { from = \"0ms\", to = \"24h\", step = \"1ns\" }",
+            "memory_mb = [1]\nbatch = [4000000000]\ntimeout = [\"1ms\"]",
+            "memory_mb = { from = 1, to = 9999, step = 1 }\nbatch = [1, 2]\n\
+             timeout = { from = \"0ms\", to = \"1s\", step = \"1ms\" }",
         ] {
             assert!(grid(bad).is_err(), "{bad}");
         }

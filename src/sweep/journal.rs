@@ -58,25 +58,19 @@ impl Journal {
         };
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|e| failed(&e))?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        text.truncate(whole);
-        let text = String::from_utf8(text).map_err(|_| InputError::new(shown(path), "is no text"))?;
-        file.set_len(whole as u64).map_err(|e| failed(&e))?;
-        file.seek(SeekFrom::End(0)).map_err(|e| failed(&e))?;
         let head = table::head(part);
         // Killed before its head was written whole.
-        let mut state = State { file, length: whole as u64, rows: Vec::new() };
-        if head.starts_with(&text) && text.len() < head.len() {
-            state.write(path, &head[text.len()..])?;
-        } else {
-            let (found, rows) = table::read(&shown(path), &text)?;
-            if found.fingerprint != part.fingerprint || (found.shard, found.of) != (part.shard, part.of) {
-                let changed =
-                    "the scenario, its grid, the seed, the model, the shard or the program has changed";
-                return Err(InputError::new(shown(path), format!("belongs to another sweep: {changed}"))
-                    .help("sweep with the options of then, or remove the file to start anew"));
-            }
-            state.rows = rows;
+        let headless = text.len() < head.len() && head.as_bytes().starts_with(&text);
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let length = if headless { text.len() } else { whole };
+        text.truncate(length);
+        // The file is changed only once it is known to be this sweep's.
+        let rows = if headless { Vec::new() } else { rows_of(part, path, text)? };
+        file.set_len(length as u64).map_err(|e| failed(&e))?;
+        file.seek(SeekFrom::End(0)).map_err(|e| failed(&e))?;
+        let mut state = State { file, length: length as u64, rows };
+        if headless {
+            state.write(path, &head[length..])?;
         }
         Ok(Journal { path: path.to_owned(), state: Mutex::new(state) })
     }
@@ -140,6 +134,56 @@ impl State {
     }
 }
 
+/// The rows of a journal of this part.
+fn rows_of(part: &Part, path: &Path, text: Vec<u8>) -> Result<Vec<Row>, InputError> {
+    let text = String::from_utf8(text).map_err(|_| InputError::new(shown(path), "is no text"))?;
+    let (found, rows) = table::read(&shown(path), &text)?;
+    if found.fingerprint == part.fingerprint && (found.shard, found.of) == (part.shard, part.of) {
+        return Ok(rows);
+    }
+    let changed = "the scenario, its grid, the seed, the model, the shard or the program has changed";
+    Err(InputError::new(shown(path), format!("belongs to another sweep: {changed}"))
+        .help("sweep with the options of then, or remove the file to start anew"))
+}
+
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::table::About;
+
+    fn part() -> Part {
+        let about = About {
+            scenario: "s".into(),
+            seed: 1,
+            headline: "h".into(),
+            model: "exact".into(),
+            percentile: 95.0,
+            slo_latency_s: None,
+            objective: String::new(),
+            cold_starts: false,
+        };
+        Part { fingerprint: "00".into(), shard: 1, of: 1, rows: 8, about }
+    }
+
+    #[test]
+    fn what_is_refused_is_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sweep.partial.csv");
+        let head = table::head(&part());
+        let foreign = table::head(&Part { fingerprint: "01".into(), ..part() });
+        for text in [format!("{foreign}1024,1,0.0"), format!("{head}no row\nhalf"), "a thesis".to_owned()] {
+            std::fs::write(&path, &text).unwrap();
+            assert!(Journal::resume(&path, &part()).is_err(), "{text}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        for cut in 0..head.len() {
+            std::fs::write(&path, &head[..cut]).unwrap();
+            assert!(Journal::resume(&path, &part()).unwrap().is_empty());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), head);
+        }
+    }
 }

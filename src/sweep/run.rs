@@ -297,7 +297,8 @@ impl<'a> Sweep<'a> {
         let mut last = Time::ZERO;
         for (size, service) in waits.by_size.iter().zip(&times.mean).filter(|(size, _)| size.batches > 0) {
             usage.invocations += size.batches;
-            usage.mb_ms += size.batches * tariff.billing.bill(times.memory, Span::ZERO, *service).total;
+            let billed = tariff.billing.bill(times.memory, Span::ZERO, *service).total;
+            usage.mb_ms += u128::from(size.batches) * u128::from(billed);
             last = last.max(size.last_left + *service);
         }
         usage.duration = Span(last.0.saturating_sub(self.scenario.warmup.0));

@@ -139,7 +139,8 @@ fn parse(line: &str) -> Option<Row> {
     let figures = |latency: &str, usd: &str| match (latency, usd) {
         ("", "") => Some(None),
         _ => {
-            let (latency_s, usd_per_million) = (latency.parse().ok()?, usd.parse().ok()?);
+            let number = |text: &str| text.parse().ok().filter(|value: &f64| value.is_finite());
+            let (latency_s, usd_per_million) = (number(latency)?, number(usd)?);
             Some(Some(Figures { latency_s, usd_per_million }))
         }
     };
@@ -172,9 +173,15 @@ mod tests {
 
     #[test]
     fn what_is_no_row_is_refused() {
-        for bad in
-            ["", "1,2,3", "1,2,0.1,,,,,true", "1,2,0.1,1,,,,", "1,2,-0.1,1,1,,,", "1,2,0.1,1,1,,,maybe"]
-        {
+        for bad in [
+            "",
+            "1,2,3",
+            "1,2,0.1,,,,,true",
+            "1,2,0.1,1,,,,",
+            "1,2,-0.1,1,1,,,",
+            "1,2,0.1,1,1,,,maybe",
+            "1,2,0.1,NaN,1,,,",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -15,6 +15,8 @@ use crate::units::{Span, Time};
 
 /// Names kept for the suggestion when a row is not found.
 const KEPT_NAMES: usize = 100_000;
+/// Longer names are not kept: a line may have megabytes.
+const LONGEST_NAME: usize = 1_000;
 /// Names listed in an error.
 const SHOWN_NAMES: usize = 5;
 /// Invocations of the 2021 layout that are sorted in memory at most (8 bytes each).
@@ -46,7 +48,7 @@ impl AzureRow {
             if Some(name.as_str()) == wanted {
                 return AzureRow::parse(&lines, line, table, first_minute, name);
             }
-            if names.len() < KEPT_NAMES {
+            if names.len() < KEPT_NAMES && name.len() <= LONGEST_NAME {
                 names.push(name);
             }
         }

@@ -47,6 +47,12 @@ impl<B: Bins> Spread<B> {
             InputError::new(self.bins.name(), format!("bin {bin} of {} is beyond 584 years", self.width))
                 .help("set `bin` to the true length of a bin")
         })?;
+        if count > self.width.0 {
+            let message =
+                format!("bin {bin} has {count} arrivals in {}: more than one a nanosecond", self.width);
+            return Err(InputError::new(self.bins.name(), message)
+                .help("is this a column of counts? choose another `column` or `format`, or set `bin`"));
+        }
         self.start = self.end - self.width.0;
         (self.left, self.ahead) = (count, 1.0);
         Ok(true)

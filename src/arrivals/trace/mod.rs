@@ -187,8 +187,8 @@ impl TraceSpec {
                 .help("write it to a file first"));
         }
         stream.jump();
-        let (spec, left, start) = (self.clone(), self.repeat - 1, Span::ZERO);
-        Ok(Box::new(Repeat { spec, stream, inner, left, start }))
+        let (spec, left, start, any) = (self.clone(), self.repeat - 1, Span::ZERO, false);
+        Ok(Box::new(Repeat { spec, stream, inner, left, start, any }))
     }
 
     /// One pass through the window of the trace.

@@ -66,6 +66,8 @@ pub(super) struct Repeat {
     pub(super) left: u32,
     /// The start of the current pass.
     pub(super) start: Span,
+    /// Has there been an arrival?
+    pub(super) any: bool,
 }
 
 impl Arrivals for Repeat {
@@ -74,6 +76,7 @@ impl Arrivals for Repeat {
         loop {
             self.inner.fill(block)?;
             if block.len() > before {
+                self.any = true;
                 let start = self.start;
                 block[before..].iter_mut().for_each(|time| *time += start);
                 return Ok(());
@@ -82,14 +85,21 @@ impl Arrivals for Repeat {
                 return Ok(());
             }
             let length = self.inner.length();
-            let start =
-                self.start.0.checked_add(length.0).filter(|start| start.checked_add(length.0).is_some());
+            // All passes to come, so that a repeat beyond the clock ends after the first pass.
+            let end = length.0.checked_mul(u64::from(self.left) + 1);
+            let start = end.and_then(|end| self.start.0.checked_add(end)).map(|_| self.start.0 + length.0);
             let refuse = |message: String, mend: &str| {
                 Err(InputError::new(super::source::name_of(&self.spec.path), message).help(mend))
             };
             match start {
                 _ if length == Span::ZERO => {
                     return refuse("has no length that could be repeated".into(), "remove `repeat`");
+                }
+                _ if !self.any => {
+                    return refuse(
+                        "has no arrivals that could be repeated".into(),
+                        "check `from` and `until`",
+                    );
                 }
                 None => return refuse("the repeats reach beyond 584 years".into(), "set a smaller `repeat`"),
                 Some(start) => self.start = Span(start),

@@ -65,8 +65,11 @@ impl Table {
         let has = |delimiter: &u8| texts.first().is_some_and(|text| text.contains(delimiter));
         let delimiter = *b"\t,;|".iter().find(|d| has(d)).unwrap_or(&b',');
         let split = |text: &[u8]| -> Vec<String> {
+            let lossy = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
             let fields = Fields::new(text, delimiter).map_while(Result::ok);
-            fields.map(|field| String::from_utf8_lossy(&text[field]).into_owned()).collect()
+            let fields: Vec<String> = fields.map(|field| lossy(&text[field])).collect();
+            // A line that begins with an open quote is one field, so that every row has a first.
+            if fields.is_empty() { vec![lossy(text)] } else { fields }
         };
         let mut rows: Vec<Vec<String>> = texts.iter().map(|text| split(text)).collect();
         let mut names = Vec::new();

@@ -322,3 +322,22 @@ proptest::proptest! {
         proptest::prop_assert!(block.is_sorted());
     }
 }
+
+#[test]
+fn what_would_never_end_is_refused() {
+    let crowd = refusal("t.csv", b"count\n3\n1700000000000\n", |spec| spec.bin = Some(Span::from_secs(1)));
+    assert!(crowd.contains("bin 1 has 1700000000000 arrivals in 1s"), "{crowd}");
+    let empty = refusal("t.csv", b"timestamp\n0\n9\n", |spec| {
+        (spec.from, spec.until, spec.repeat) = (Span::from_secs(1), Some(Span::from_secs(2)), u32::MAX);
+    });
+    assert!(empty.contains("has no arrivals that could be repeated"), "{empty}");
+    let long = refusal("t.csv", b"timestamp\n0\n86400\n", |spec| spec.repeat = u32::MAX);
+    assert!(long.contains("the repeats reach beyond 584 years"), "{long}");
+}
+
+#[test]
+fn a_row_that_begins_with_an_open_quote_is_refused() {
+    let error =
+        refusal("t.csv", b"period,count\n0,2\n\"t\n3,1\n", |spec| spec.bin = Some(Span::from_secs(1)));
+    assert!(error.contains("t.csv:3: a quoted field does not end on its line"), "{error}");
+}

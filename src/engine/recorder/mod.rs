@@ -91,10 +91,10 @@ impl Recorder {
             return;
         }
         let billed = self.rules.billing.bill(batch.memory, batch.init, batch.service);
-        self.tally.mb_ms += billed.total;
-        self.tally.init_mb_ms += billed.init;
+        self.tally.mb_ms += u128::from(billed.total);
+        self.tally.init_mb_ms += u128::from(billed.init);
         if batch.capacity == Capacity::Provisioned {
-            self.tally.provisioned_mb_ms += billed.total;
+            self.tally.provisioned_mb_ms += u128::from(billed.total);
         }
     }
 }

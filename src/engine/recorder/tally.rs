@@ -26,11 +26,11 @@ pub struct Tally {
     /// Time that environments were busy with the batches \[ns\].
     pub busy: u128,
     /// Billed memory-time [MB ms].
-    pub mb_ms: u64,
+    pub mb_ms: u128,
     /// The part of it that is initialisation.
-    pub init_mb_ms: u64,
+    pub init_mb_ms: u128,
     /// The part of it that provisioned concurrency served.
-    pub provisioned_mb_ms: u64,
+    pub provisioned_mb_ms: u128,
     /// Batches that rented instances served; the others are invocations.
     pub on_instances: u64,
     /// The most environments busy at once.

@@ -157,7 +157,7 @@ impl Counter {
             full,
             timeouts: batches - full,
             busy: total(&|i| self.service[i].0),
-            mb_ms: total(&|i| self.mb_ms[i]) as u64,
+            mb_ms: total(&|i| self.mb_ms[i]),
             peak_concurrency,
             longest_wait: sums.longest_wait,
             ..Tally::default()

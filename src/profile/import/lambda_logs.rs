@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Observation, Observations, read_text};
+use super::{Observation, Observations, SECONDS, read_text};
 use crate::error::InputError;
+use crate::profile::LARGEST_BATCH;
 
 /// Where the batch size of an invocation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,9 @@ impl Log {
         } else if kind == "platform.start" || line.contains("START RequestId:") {
             self.open.extend(request);
         } else if line.contains("END RequestId:") {
-            self.open.retain(|id| Some(id) != request.as_ref());
+            if let Some(id) = request {
+                self.open.remove(&id);
+            }
         } else if !kind.starts_with("platform.") {
             self.own_line(line, request);
         }
@@ -107,6 +110,10 @@ impl Log {
                 self.found.skip("without a batch size");
                 continue;
             };
+            if batch > LARGEST_BATCH {
+                self.found.skip(format!("with a batch of more than {LARGEST_BATCH}"));
+                continue;
+            }
             self.found.found.push(Observation {
                 memory_mb: report.memory_mb,
                 batch,
@@ -152,8 +159,9 @@ fn report_of_json(record: &Value) -> Option<Result<Report, String>> {
 }
 
 fn checked(report: Report) -> Option<Result<Report, String>> {
-    let usable = report.memory_mb > 0 && report.duration_ms > 0.0 && report.duration_ms.is_finite();
-    Some(if usable { Ok(report) } else { Err("with a duration or memory size of 0".into()) })
+    let possible = |ms: f64| SECONDS.contains(&(ms / 1e3));
+    let usable = report.memory_mb > 0 && possible(report.duration_ms) && report.init_ms.is_none_or(possible);
+    Some(if usable { Ok(report) } else { Err("with an impossible time or memory size".into()) })
 }
 
 fn after<'a>(line: &'a str, name: &str) -> Option<&'a str> {

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::Profile;
 use super::file::{Fact, How, Measurement, Origin};
 use super::surface::{Sample, Surface};
+use super::{LARGEST_CV, Profile};
+use crate::document::read_bounded;
 use crate::error::InputError;
 
 /// One invocation, or a summary of several.
@@ -35,12 +36,19 @@ pub struct Observations {
     pub skipped: BTreeMap<String, usize>,
 }
 
+/// The times [s] that are taken: a profile's, and not below the clock's nanosecond.
+const SECONDS: std::ops::RangeInclusive<f64> = 1e-9..=1e6;
 /// A missing cell is filled by the fitted surface if that is at least this good (leave-one-out error).
 const TRUSTED: f64 = 0.10;
 /// Below this many observations a cell's median says little, and the profile says so.
 const FEW: usize = 10;
 /// A normal distribution's interquartile range in standard deviations.
 const IQR_PER_SIGMA: f64 = 1.349;
+
+/// The largest file of measurements [bytes], decompressed: it is read as a whole.
+const LARGEST_TEXT: u64 = 1 << 30;
+/// The most cells of a profile that is imported.
+const MOST_CELLS: usize = 100_000;
 
 impl Observations {
     /// Adds those of another file.
@@ -71,6 +79,11 @@ impl Observations {
         let cells = self.by_cell(file)?;
         let memory_mb = distinct(cells.keys().map(|(memory, _)| *memory));
         let batch = distinct(cells.keys().map(|(_, batch)| *batch));
+        if memory_mb.len() * batch.len() > MOST_CELLS {
+            let sizes = format!("{} memory sizes by {} batch sizes", memory_mb.len(), batch.len());
+            return Err(InputError::new(file, format!("has {sizes}: more than {MOST_CELLS} cells"))
+                .help("choose some with --memory and --only-batch"));
+        }
         let mut notes = vec![self.summary()];
         let medians: BTreeMap<(u32, u32), f64> = cells.iter().map(|(at, all)| (*at, median(all))).collect();
         let missing = missing_cells(&memory_mb, &batch, &medians);
@@ -151,13 +164,18 @@ impl Observations {
 
 /// The whole text of a file; gzip is recognised by its first bytes. Bytes that are no UTF-8 are replaced.
 fn read_text(path: &Path) -> Result<String, InputError> {
-    let bytes = std::fs::read(path).map_err(|e| InputError::io(path, &e))?;
+    let bytes = read_bounded(path, LARGEST_TEXT)?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
     let mut text = Vec::new();
-    let read = flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text);
+    let plain = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+    let read = plain.take(LARGEST_TEXT + 1).read_to_end(&mut text);
     read.map_err(|e| InputError::io(path, &e).help("the gzip file seems cut short: fetch it again"))?;
+    if text.len() as u64 > LARGEST_TEXT {
+        let message = format!("is larger than {} MB when it is decompressed", LARGEST_TEXT >> 20);
+        return Err(InputError::new(path.display().to_string(), message).help("split the file"));
+    }
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -177,8 +195,8 @@ fn filling(
         Some(found) if found.held_out_error > TRUSTED => {
             format!("the best fit to the others misses by {:.0} %", 100.0 * found.held_out_error)
         }
-        Some(found) if missing.iter().any(|(m, k)| found.at(*m, *k) <= 0.0) => {
-            "the fit to the others is not positive there".into()
+        Some(found) if missing.iter().any(|(m, k)| !SECONDS.contains(&found.at(*m, *k))) => {
+            "the fit to the others is no possible time there".into()
         }
         Some(found) => return Ok(found),
         None => "there are too few others to fit them".into(),
@@ -231,7 +249,7 @@ pub fn spread<'a>(cells: impl Iterator<Item = &'a Vec<f64>>) -> f64 {
     }
     residuals.sort_by(f64::total_cmp);
     let sigma = (quantile(&residuals, 0.75) - quantile(&residuals, 0.25)) / IQR_PER_SIGMA;
-    (sigma * sigma).exp_m1().sqrt()
+    (sigma * sigma).exp_m1().sqrt().min(LARGEST_CV)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Observation, Observations, read_text};
+use super::{Observation, Observations, SECONDS, read_text};
 use crate::error::InputError;
 
 /// Reads one result; `batch` is what the invocations' payload held.
@@ -36,8 +36,9 @@ fn parse(json: &Value, batch: u32) -> Option<Observations> {
         None => vec![(Some(json.get("power")?), json.get("duration"))],
     };
     for (memory, duration) in results {
-        let memory = memory.and_then(number).filter(|m| *m >= 1.0 && m.fract() == 0.0);
-        let duration = duration.and_then(number).filter(|ms| *ms > 0.0);
+        let memory =
+            memory.and_then(number).filter(|m| (1.0..=f64::from(u32::MAX)).contains(m) && m.fract() == 0.0);
+        let duration = duration.and_then(number).filter(|ms| SECONDS.contains(&(ms / 1e3)));
         match (memory, duration) {
             (Some(memory), Some(ms)) => all.found.push(Observation {
                 memory_mb: memory as u32,

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{Observation, Observations, read_text};
+use super::{Observation, Observations, SECONDS, read_text};
 use crate::error::{InputError, expected};
+use crate::profile::LARGEST_BATCH;
 
 const COLUMNS: [&str; 4] = ["memory_mb", "batch", "service_s", "init_s"];
 
@@ -15,7 +16,17 @@ pub fn read(path: &Path) -> Result<Observations, InputError> {
 fn parse(text: &str, file: &str) -> Result<Observations, InputError> {
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).comment(Some(b'#')).from_reader(text.as_bytes());
-    let broken = |e: csv::Error| InputError::new(file, e.to_string());
+    let broken = |e: csv::Error| {
+        let line = e.position().map_or(1, |p| p.line() as usize);
+        let excerpt = text.lines().nth(line.saturating_sub(1)).unwrap_or("");
+        let message = match e.kind() {
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                format!("this row has {len} fields, the header {expected_len}")
+            }
+            _ => e.to_string(),
+        };
+        InputError::at_line(file, line, excerpt, message).help("mend the row, or remove it")
+    };
     let header = reader.headers().map_err(broken)?.clone();
     let column = |name: &str| header.iter().position(|h| h == name);
     let needed = |name: &str| {
@@ -37,16 +48,17 @@ fn parse(text: &str, file: &str) -> Result<Observations, InputError> {
             let message = format!("`{}` is `{}`", &header[at], cell(at));
             InputError::at_line(file, line, text, message).help(format!("expected {wanted}"))
         };
-        let count = |at: usize| {
-            cell(at).parse().ok().filter(|n: &u32| *n > 0).ok_or_else(|| wrong(at, "a whole number above 0"))
+        let count = |at: usize, most: u32| {
+            let value = cell(at).parse().ok().filter(|n: &u32| (1..=most).contains(n));
+            value.ok_or_else(|| wrong(at, &format!("a whole number from 1 to {most}")))
         };
         let seconds = |at: usize| {
-            let value = cell(at).parse().ok().filter(|s: &f64| *s > 0.0 && *s <= 1e6);
-            value.ok_or_else(|| wrong(at, "seconds above 0"))
+            let value = cell(at).parse().ok().filter(|s: &f64| SECONDS.contains(s));
+            value.ok_or_else(|| wrong(at, "seconds above 0, at most 1e6"))
         };
         all.found.push(Observation {
-            memory_mb: count(memory)?,
-            batch: count(batch)?,
+            memory_mb: count(memory, u32::MAX)?,
+            batch: count(batch, LARGEST_BATCH)?,
             service_s: seconds(service)?,
             init_s: init.filter(|at| !cell(*at).is_empty()).map(seconds).transpose()?,
         });

@@ -7,6 +7,7 @@ use crate::error::InputError;
 use crate::platform::fleet::Routing;
 use crate::profile::Profile;
 use crate::scenario::platform::LambdaSpec;
+use crate::scenario::system::rented::MOST_INSTANCES;
 use crate::units::Span;
 
 /// An endpoint. What a scenario leaves out is as in the reference: AWS's defaults for target tracking.
@@ -105,6 +106,9 @@ pub(super) fn endpoint(section: &Section<'_>, platform: &LambdaSpec) -> Result<E
         },
     };
     let bounds = (count("min", 1)?, count("max", 1000)?);
+    if bounds.1 > MOST_INSTANCES {
+        return Err(section.error(format!("`max` must be at most {MOST_INSTANCES}")));
+    }
     if bounds.0 > bounds.1 || rented.initial < bounds.0 || rented.initial > bounds.1 {
         return Err(section.error("needs min <= initial <= max"));
     }

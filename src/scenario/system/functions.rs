@@ -7,6 +7,7 @@ use crate::policy::batch::Batch;
 use crate::profile::Profile;
 use crate::scenario::platform::{LambdaSpec, check_memory};
 use crate::scenario::policy::PolicySpec;
+use crate::scenario::policy::within_a_year;
 use crate::units::{MemoryMb, Span};
 
 /// Functions with a policy.
@@ -112,7 +113,7 @@ fn listed(
     for (memory, timeout) in memories.iter().zip(&timeouts) {
         let size = covered(memory, profile, platform)?;
         profile.at(size, batch).map_err(|e| memory.error(e.to_string()))?;
-        settings.push((size, Batch { batch, timeout: timeout.span()? }));
+        settings.push((size, Batch { batch, timeout: within_a_year(timeout)? }));
     }
     Ok(FunctionSpec::Listed { every, settings })
 }

@@ -55,6 +55,9 @@ impl RentedSpec {
     }
 }
 
+/// The most instances of a type: each is kept in memory.
+pub(super) const MOST_INSTANCES: u32 = 100_000;
+
 /// A new instance serves after 3 to 5 minutes (baselines of the SC20 paper).
 const DEFAULT_LAUNCH: (Span, Span) = (Span::from_secs(180), Span::from_secs(300));
 
@@ -77,7 +80,10 @@ pub(super) fn rented(section: &Section<'_>, book: &Book) -> Result<RentedSpec, I
     };
     Ok(RentedSpec {
         launch: section.optional("launch").map_or(Ok(DEFAULT_LAUNCH), |value| launch(&value))?,
-        initial: section.optional("initial").map_or(Ok(1), |v| v.integer())?,
+        initial: section.optional("initial").map_or(Ok(1), |v| match v.integer()? {
+            n @ 0..=MOST_INSTANCES => Ok(n),
+            n => Err(v.error(format!("must be at most {MOST_INSTANCES}, is {n}"))),
+        })?,
         market: section.optional("spot").map_or(Ok(Market::OnDemand), |value| spot(&value, &price, book))?,
         price,
         profile,

@@ -1,0 +1,217 @@
+//! What happens when the machine fails: a full disk, a closed pipe, a kill in the middle of a sweep.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const SCENARIO: &str = r#"
+seed = 3
+[workload]
+kind = "mmpp"
+rates = [20.0, 200.0]
+sojourns = [20.0, 5.0]
+requests = 300000
+[profile]
+memory_mb = [1024, 3072]
+batch = [1, 8]
+service_s = [[0.2, 0.9], [0.1, 0.35]]
+service_cv = 0.1
+[platform]
+kind = "lambda"
+book = "aws-2026"
+memory_mb = 1024
+[policy]
+kind = "batch"
+batch = 8
+timeout = "100ms"
+[slo]
+latency = "500ms"
+[sweep]
+memory_mb = { from = 1024, to = 3072, step = 512 }
+batch = [1, 2, 4, 8]
+timeout = ["0ms", "50ms", "100ms"]
+[output]
+batches = true
+"#;
+
+fn scenario() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("s.toml"), SCENARIO).unwrap();
+    folder
+}
+
+fn sim(folder: &Path, words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
+    command.current_dir(folder).args(words.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The exit status and all that was said.
+fn end(mut command: Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    let said = [output.stderr, output.stdout].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_full_standard_output_is_an_error() {
+    let folder = scenario();
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+        return eprintln!("not tried: there is no /dev/full here");
+    };
+    let mut command = sim(folder.path(), "run s.toml --no-charts --set workload.requests=500");
+    let (status, said) = {
+        command.stdout(full);
+        end(command)
+    };
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.starts_with("error: standard output: No space left"), "{said}");
+}
+
+/// A file system of some kB, unmounted at the end.
+struct Tiny(tempfile::TempDir);
+
+impl Tiny {
+    fn new() -> Option<Tiny> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .status();
+        mount.is_ok_and(|status| status.success()).then_some(Tiny(folder))
+    }
+}
+
+impl Drop for Tiny {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_and_leaves_no_half_file() {
+    let folder = scenario();
+    let Some(disk) = Tiny::new() else {
+        return eprintln!("not tried: a small file system cannot be mounted here");
+    };
+    let out = disk.0.path().display();
+    let (status, said) = end(sim(folder.path(), &format!("run s.toml --out {out}")));
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("batches.csv: cannot write: No space left"), "{said}");
+    assert!(
+        said.contains("the disk is full: free some space, or write elsewhere with `--out DIR`"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(disk.0.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_sweep_on_a_full_disk_goes_on_when_there_is_space() {
+    let folder = scenario();
+    let Some(disk) = Tiny::new() else {
+        return eprintln!("not tried: a small file system cannot be mounted here");
+    };
+    let filler = disk.0.path().join("filler");
+    // Space for the journal's head and some rows.
+    fs::write(&filler, vec![0; 56 << 10]).unwrap();
+    let out = disk.0.path().join("out");
+    let fine = "sweep.timeout={ from = \"0ms\", to = \"60ms\", step = \"1ms\" }";
+    let sweep = |out: &Path, more: &[&str]| {
+        let mut command = sim(folder.path(), "sweep s.toml --predict-only --no-charts --quiet --set");
+        command.arg(fine).arg("--out").arg(out).args(more);
+        end(command)
+    };
+    let (status, said) = sweep(&out, &[]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("free some space, then go on with `--resume`"), "{said}");
+    let journal = fs::read_to_string(out.join("sweep.partial.csv")).unwrap();
+    assert!(journal.ends_with('\n') && journal.lines().count() > 2, "{journal}");
+    // The finished tables need more than this disk has.
+    let copy = folder.path().join("out");
+    fs::create_dir(&copy).unwrap();
+    fs::write(copy.join("sweep.partial.csv"), journal).unwrap();
+    assert_eq!(sweep(&copy, &["--resume"]).0, Some(0));
+    assert_eq!(sweep(&folder.path().join("whole"), &[]).0, Some(0));
+    assert_eq!(results(&copy), results(&folder.path().join("whole")));
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_to_is_named() {
+    let folder = scenario();
+    let (status, said) = end(sim(
+        folder.path(),
+        "run s.toml --set workload.requests=500 --set output.batches=false --out /proc/none",
+    ));
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("/proc/none: cannot create the folder: "), "{said}");
+    assert!(said.contains("--out DIR"), "{said}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let folder = scenario();
+    for words in [
+        "run s.toml --no-charts --set workload.requests=500",
+        "run s.toml --json --quiet --no-charts --set workload.requests=500",
+        "sweep s.toml --predict-only --no-charts --json",
+    ] {
+        let mut child = sim(folder.path(), words).spawn().unwrap();
+        // Nobody reads either of the two.
+        drop(child.stdout.take());
+        drop(child.stderr.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{words}");
+    }
+    let mut child = sim(folder.path(), "run absent.toml").spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+/// sweep.csv and pareto.csv.
+fn results(out: &Path) -> [Vec<u8>; 2] {
+    ["sweep.csv", "pareto.csv"].map(|name| fs::read(out.join(name)).unwrap())
+}
+
+/// Kills a sweep once its journal has `rows` lines and gives the lines that were there whole; `None` if the
+/// sweep was done before.
+fn kill_at(mut child: Child, journal: &Path, rows: usize) -> Option<String> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let mut seen = String::new();
+    while seen.lines().count() < rows {
+        if child.try_wait().unwrap().is_some() {
+            return None;
+        }
+        assert!(Instant::now() < deadline, "no {rows} lines within two minutes:\n{seen}");
+        std::thread::sleep(Duration::from_millis(1));
+        seen = fs::read_to_string(journal).unwrap_or_default();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    seen.truncate(seen.rfind('\n').map_or(0, |at| at + 1));
+    Some(seen)
+}
+
+#[test]
+fn a_sweep_killed_again_and_again_ends_with_the_same_bytes() {
+    let folder = scenario();
+    let path = |name: &str| folder.path().join(name);
+    let words = "sweep s.toml --no-charts --quiet --out";
+    assert_eq!(end(sim(folder.path(), &format!("{words} whole"))).0, Some(0));
+    let journal = path("killed/sweep.partial.csv");
+    let mut kills = 0;
+    // At once, at its head, and after more and more rows: head and columns are two lines.
+    for rows in [0, 1, 3, 10, 25, 40] {
+        let child = sim(folder.path(), &format!("{words} killed --resume")).spawn().unwrap();
+        let Some(seen) = kill_at(child, &journal, rows) else { continue };
+        kills += 1;
+        let kept = fs::read_to_string(&journal).unwrap_or_default();
+        assert!(kept.starts_with(&seen), "rows were lost:\n{seen}\n{kept}");
+    }
+    assert!(kills > 2, "killed {kills} times only");
+    assert_eq!(end(sim(folder.path(), &format!("{words} killed --resume"))).0, Some(0));
+    assert_eq!(results(&path("killed")), results(&path("whole")));
+    assert!(!journal.exists());
+}
