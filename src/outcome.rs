@@ -180,7 +180,7 @@ pub struct Paired {
     pub cost_usd_per_million: Difference,
     /// Of the mean latency \[s\].
     pub mean_latency_s: Difference,
-    /// Of the 95th percentile of the latency [s].
+    /// Of the 95th percentile of the latency \[s\].
     pub p95_latency_s: Difference,
     /// Of the share of requests over the SLO.
     pub slo_violation_share: Difference,
@@ -259,7 +259,7 @@ pub struct Simulation {
     pub hours: Vec<HourRow>,
     /// The first replication over time.
     pub slices: Vec<SliceRow>,
-    /// The latencies [ns] of each of `slices`.
+    /// The latencies \[ns\] of each of `slices`.
     pub slice_latencies: Vec<Histogram>,
     /// The latency's distribution: (seconds, share of requests up to it).
     pub cdf: Vec<(f64, f64)>,

@@ -30,7 +30,7 @@ pub enum Metric {
     CostPerMillion,
     /// The share of requests over the SLO.
     ViolationShare,
-    /// The 95th percentile of the latency [s].
+    /// The 95th percentile of the latency \[s\].
     P95,
     /// The least of the SLO's percentile in slices of the run, over the SLO.
     WindowLeast,
