@@ -42,6 +42,6 @@ fn pages(command: &Command, folder: &Path) -> Result<(), InputError> {
     let mut text = Vec::new();
     page.render(&mut text).map_err(|e| InputError::io(folder, &e))?;
     write_atomically(&folder.join(page.get_filename()), text)?;
-    let mut shown = command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help");
+    let mut shown = command.get_subcommands().filter(|sub| sub.get_name() != "help");
     shown.try_for_each(|sub| pages(sub, folder))
 }

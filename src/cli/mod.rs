@@ -47,9 +47,6 @@ enum Command {
     Import(import::ImportArgs),
     #[cfg(feature = "profiler")]
     Profile(profile::ProfileArgs),
-    #[cfg(feature = "profiler")]
-    #[command(hide = true)]
-    ProfileWorker,
     /// Evaluate a grid of configurations and find the front of latency and cost.
     Sweep(sweep::SweepArgs),
     /// Put the shards of a sweep together.
@@ -181,6 +178,11 @@ fn model(name: &str) -> Result<Model, String> {
 ///
 /// Errors: it could not be done.
 pub fn run() -> Result<ExitCode, InputError> {
+    // Not a subcommand: completions would offer even a hidden one.
+    #[cfg(feature = "profiler")]
+    if std::env::args_os().nth(1).is_some_and(|first| first == profile::WORKER) {
+        return profile::run_worker().map(|()| ExitCode::SUCCESS);
+    }
     match Cli::parse().command {
         Command::Plan(args) => plan::run(&args),
         Command::Compare(args) => compare::run(&args),
@@ -188,8 +190,6 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "profiler")]
         Command::Profile(args) => profile::run(&args).map(|()| ExitCode::SUCCESS),
-        #[cfg(feature = "profiler")]
-        Command::ProfileWorker => profile::run_worker().map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Diff(args) => diff::run(&args),

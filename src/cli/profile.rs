@@ -16,7 +16,7 @@ use crate::profiler::{self, Cells, FixedBatch, Options, Profiled, Shares, clock}
 use crate::report;
 use crate::units::Span;
 
-/// The hidden subcommand that [`run_worker`] serves.
+/// The first argument that makes a process a worker, which [`run_worker`] serves.
 pub const WORKER: &str = "profile-worker";
 
 const THREADS: &str = "The most threads to measure with; more than one matters above 1769 MB only [default: 2, or 1 on one core]";
@@ -101,7 +101,7 @@ pub fn run(args: &ProfileArgs) -> Result<(), InputError> {
     args.output.show(&report::profile::json(&profiled.profile), &format!("{}\n", summary(&profiled)))
 }
 
-/// The worker's side of the hidden subcommand.
+/// The worker's side.
 pub fn run_worker() -> Result<(), InputError> {
     worker::serve().map_err(|e| InputError::io(WORKER, &e))
 }
