@@ -38,6 +38,14 @@ pub struct LatencyIntervals {
     pub p99: [f64; 2],
 }
 
+impl LatencyIntervals {
+    /// The interval of the quantile `q`, if it is one of these.
+    pub fn percentile(&self, q: f64) -> Option<[f64; 2]> {
+        let all = [(0.5, self.p50), (0.9, self.p90), (0.95, self.p95), (0.99, self.p99)];
+        all.into_iter().find(|(at, _)| *at == q).map(|(_, interval)| interval)
+    }
+}
+
 /// What a simulation found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Simulated {

@@ -265,3 +265,23 @@ fn interrupted_and_killed_sweeps_go_on() {
     child.wait().unwrap();
     assert_eq!(sweep(folder.path(), "killed", &[&requests[..], &["--resume"]].concat()), whole);
 }
+
+#[test]
+fn a_trace_is_predicted_by_fits_of_its_hours_and_the_chart_shows_intervals() {
+    let folder = scenario();
+    sim(folder.path(), &["trace", "generate", "s.toml", "--to", "t.csv"]).assert().success();
+    let start = SCENARIO.find("kind = \"mmpp\"").unwrap();
+    let end = SCENARIO.find("[profile]").unwrap();
+    let trace = format!("{}kind = \"trace\"\nfile = \"t.csv\"\n{}", &SCENARIO[..start], &SCENARIO[end..]);
+    fs::write(folder.path().join("t.toml"), trace).unwrap();
+    sim(folder.path(), &["sweep", "t.toml", "--out", "t"]).assert().success();
+    let errors: Vec<f64> = by_setting(&read(folder.path(), "t/sweep.csv"))
+        .values()
+        .map(|cells| cells[0].parse::<f64>().unwrap() / cells[2].parse::<f64>().unwrap() - 1.0)
+        .collect();
+    assert_eq!(errors.len(), ROWS);
+    assert!(errors.iter().all(|error| error.abs() < 0.25), "{errors:?}");
+    let chart = read(folder.path(), "t/charts/predicted-latency.svg");
+    assert!(chart.contains("with its 95 % interval"));
+    assert!(read(folder.path(), "t/index.html").contains("fitted to each of its hours"));
+}

@@ -51,11 +51,12 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let scenario = common.read()?;
     let folder = common.folder(&scenario);
     let mode = if args.predict_only { Mode::Predict } else { Mode::Simulate };
+    let bytes = trace_bytes(&scenario)?;
     let sweep = Sweep::new(&scenario, args.model, mode)?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let settings = sweep.settings(shard);
     let part = Part {
-        fingerprint: fingerprint(&scenario, args.model, mode, trace_bytes(&scenario)?),
+        fingerprint: fingerprint(&scenario, args.model, mode, bytes),
         shard: shard.index,
         of: shard.count,
         rows: settings.len(),
@@ -137,6 +138,7 @@ fn about(scenario: &Scenario, model: Model) -> About {
         slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
         objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
         cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
+        fitted: matches!(scenario.workload.source, Source::Trace(_)),
     }
 }
 

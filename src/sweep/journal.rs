@@ -165,6 +165,7 @@ mod tests {
             slo_latency_s: None,
             objective: String::new(),
             cold_starts: false,
+            fitted: false,
         };
         Part { fingerprint: "00".into(), shard: 1, of: 1, rows: 8, about }
     }

@@ -12,6 +12,8 @@ pub struct Row {
     pub predicted: Option<Figures>,
     /// By simulation; absent with `--predict-only`.
     pub simulated: Option<Figures>,
+    /// The 95 % interval of the simulated latency \[s\], where one was made.
+    pub interval_s: Option<[f64; 2]>,
     /// Does it meet the objective? Absent where nothing is asked.
     pub meets_slo: Option<bool>,
 }

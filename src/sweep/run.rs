@@ -14,7 +14,7 @@ use crate::engine::simulate::simulate_quantile_at;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
-use crate::planner::predict::{BatchLaws, Part, batch_cost, parts};
+use crate::planner::predict::{BatchLaws, Part, batch_cost, scenario_parts};
 use crate::price::Usage;
 use crate::profile::ServiceTimes;
 use crate::scenario::platform::Environments;
@@ -27,7 +27,7 @@ use crate::units::{MemoryMb, Span, Time};
 pub enum Mode {
     /// Predictions alone.
     Predict,
-    /// Predictions, where there is a model, and simulations.
+    /// Predictions and simulations.
     Simulate,
 }
 
@@ -47,7 +47,7 @@ pub struct Sweep<'a> {
     grid: &'a Grid,
     model: Model,
     mode: Mode,
-    parts: Option<Vec<Part>>,
+    parts: Vec<Part>,
     /// One a memory size of the grid, for batches up to the largest.
     services: Vec<Service>,
 }
@@ -76,9 +76,13 @@ struct Wanted {
 #[derive(Debug, Clone, Copy)]
 struct Judged {
     figures: Figures,
+    interval_s: Option<[f64; 2]>,
     meets_slo: Option<bool>,
 }
 
+/// About so many rows of shared passes get an interval.
+const INTERVALS: f64 = 60.0;
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 /// Histograms of one pass stay below this.
 const PASS_BYTES: usize = 32 << 20;
 /// More (B, T) a pass would save little: their batching outweighs the drawing of arrivals.
@@ -101,17 +105,13 @@ pub trait Listener: Sync {
 impl<'a> Sweep<'a> {
     /// Prepares a sweep.
     ///
-    /// Errors: the scenario has no grid; the profile does not cover it; there is nothing to predict from.
+    /// Errors: the scenario has no grid; the profile does not cover it; a trace cannot be read, or is empty.
     pub fn new(scenario: &'a Scenario, model: Model, mode: Mode) -> Result<Sweep<'a>, InputError> {
         let Some(grid) = &scenario.sweep else {
             let help = "add [sweep] with memory_mb, batch and timeout: lists, or { from, to, step }";
             return Err(InputError::new(&scenario.name, "the scenario has no [sweep]").help(help));
         };
-        let parts = parts(&scenario.workload);
-        if parts.is_none() && mode == Mode::Predict {
-            let help = "fit a process to it with `sim fit`, or leave out --predict-only";
-            return Err(InputError::new("--predict-only", "a trace has no prediction").help(help));
-        }
+        let parts = scenario_parts(scenario)?;
         let largest = grid.batch[grid.batch.len() - 1];
         let service = |memory: &MemoryMb| {
             let times = scenario.service(Setting { memory: *memory, batch: largest, timeout: Span::ZERO })?;
@@ -139,13 +139,10 @@ impl<'a> Sweep<'a> {
     ) -> Result<(), InputError> {
         let mut pairs = self.pairs(shard, done);
         let rows = pairs.iter().map(|pair| pair.wanted.len()).sum();
-        if let Some(parts) = &self.parts {
-            listener.begin(Stage::Predicting, rows);
-            // Pairs of one timeout share their laws.
-            let groups = pairs.chunk_by_mut(|a, b| a.timeout == b.timeout).collect::<Vec<_>>();
-            let groups = groups.into_par_iter().with_max_len(1);
-            groups.try_for_each(|group| self.predict(parts, group, listener))?;
-        }
+        listener.begin(Stage::Predicting, rows);
+        // Pairs of one timeout share their laws.
+        let groups = pairs.chunk_by_mut(|a, b| a.timeout == b.timeout).collect::<Vec<_>>();
+        groups.into_par_iter().with_max_len(1).try_for_each(|group| self.predict(group, listener))?;
         if self.mode == Mode::Predict {
             return Ok(());
         }
@@ -186,15 +183,16 @@ impl<'a> Sweep<'a> {
             setting: self.setting(pair, wanted.memory),
             predicted: wanted.predicted.map(|p| p.figures),
             simulated: simulated.map(|s| s.figures),
+            interval_s: simulated.and_then(|s| s.interval_s),
             meets_slo: simulated.or(wanted.predicted).and_then(|judged| judged.meets_slo),
         }
     }
 
     /// Predicts pairs of one timeout.
-    fn predict(&self, parts: &[Part], pairs: &mut [Pair], listener: &dyn Listener) -> Result<(), InputError> {
+    fn predict(&self, pairs: &mut [Pair], listener: &dyn Listener) -> Result<(), InputError> {
         let timeout = self.grid.timeout[pairs[0].timeout];
         // All batches, wanted or not: the largest decides how finely the laws are cut.
-        let laws = BatchLaws::of(parts, self.model, &self.grid.batch, timeout)?;
+        let laws = BatchLaws::of(&self.parts, self.model, &self.grid.batch, timeout)?;
         pairs.par_iter_mut().try_for_each(|pair| {
             let batch = self.grid.batch[pair.batch] as usize;
             for wanted in &mut pair.wanted {
@@ -219,7 +217,8 @@ impl<'a> Sweep<'a> {
         let cost = batch_cost(&scenario.platform.tariff, &service.times);
         let figures = Figures { latency_s: law.quantile(q), usd_per_million: law.per_request(q, cost) * 1e6 };
         let slo = scenario.slo.latency.unwrap_or(Span::MAX).as_secs_f64();
-        Judged { figures, meets_slo: meets(&scenario.slo, figures, || 1.0 - law.cdf(slo)) }
+        let meets_slo = meets(&scenario.slo, figures, || 1.0 - law.cdf(slo));
+        Judged { figures, interval_s: None, meets_slo }
     }
 
     /// One pass over the arrivals for some pairs at a time.
@@ -237,13 +236,28 @@ impl<'a> Sweep<'a> {
                 if waits.requests() == 0 {
                     return Err(self.nothing_served());
                 }
-                let row = |w: &Wanted| self.row(pair, w, Some(self.shifted(waits, w.memory)));
-                let rows: Vec<Row> = pair.wanted.iter().map(row).collect();
+                let row = |w: &Wanted| {
+                    let interval_s = match self.is_sampled(pair, w.memory) {
+                        true => self.simulated(self.setting(pair, w.memory))?.interval_s,
+                        false => None,
+                    };
+                    let shifted = Judged { interval_s, ..self.shifted(waits, w.memory) };
+                    Ok(self.row(pair, w, Some(shifted)))
+                };
+                let rows: Vec<Row> = pair.wanted.iter().map(row).collect::<Result<_, InputError>>()?;
                 listener.ready(&rows)?;
                 listener.advance(rows.len());
             }
             Ok(())
         })
+    }
+
+    /// Waits by size of batch know nothing of time, so an interval takes a simulation of its own: some rows get one,
+    /// spread evenly over the grid by the golden ratio.
+    fn is_sampled(&self, pair: &Pair, memory: usize) -> bool {
+        let place = (pair.timeout * self.grid.batch.len() + pair.batch) * self.grid.memory.len() + memory;
+        let all = self.grid.timeout.len() * self.grid.batch.len() * self.grid.memory.len();
+        (place as f64 * GOLDEN).fract() * (all as f64) < INTERVALS
     }
 
     fn nothing_served(&self) -> InputError {
@@ -287,7 +301,7 @@ impl<'a> Sweep<'a> {
             let target = slo.latency.unwrap_or(Span::MAX);
             1.0 - waits.up_to(target, &times.mean) / requests as f64
         };
-        Judged { figures, meets_slo: meets(slo, figures, late) }
+        Judged { figures, interval_s: None, meets_slo: meets(slo, figures, late) }
     }
 
     /// The bill of the replay; as the engine's, from the counts of batches.
@@ -325,6 +339,7 @@ impl<'a> Sweep<'a> {
         let late = simulated.slo_violation_share;
         // A failed request has no latency, but it is late.
         let few_fail = simulated.rejected == 0 || slo.latency.is_none() || late <= 1.0 - slo.percentile;
-        Ok(Judged { figures, meets_slo: meets(slo, figures, || late).map(|met| met && few_fail) })
+        let interval_s = simulated.latency_ci95_s.and_then(|intervals| intervals.percentile(slo.percentile));
+        Ok(Judged { figures, interval_s, meets_slo: meets(slo, figures, || late).map(|met| met && few_fail) })
     }
 }

@@ -12,6 +12,8 @@ use crate::units::{MemoryMb, Span};
 /// The columns; `on_front` and, unless it is 95, `percentile` follow in sweep.csv.
 const COLUMNS: &str = "memory_mb,batch,timeout_s,predicted_p95_s,predicted_cost_usd_per_million,\
     simulated_p95_s,simulated_cost_usd_per_million,meets_slo";
+/// What follows them in a part, for the charts of the whole.
+const INTERVAL: &str = "interval_low_s,interval_high_s";
 
 /// What a part of a sweep is part of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,8 @@ pub struct About {
     pub objective: String,
     /// Do environments start cold?
     pub cold_starts: bool,
+    /// Was the workload fitted, being a trace?
+    pub fitted: bool,
 }
 
 /// The text of sweep.csv and of pareto.csv, for all rows in the order of the grid.
@@ -70,12 +74,13 @@ pub fn csv(rows: &[Row], percentile: f64) -> (String, String) {
 
 /// The first lines of a part.
 pub fn head(part: &Part) -> String {
-    format!("# {}\n{COLUMNS}\n", serde_json::to_string(part).expect("plain data"))
+    format!("# {}\n{COLUMNS},{INTERVAL}\n", serde_json::to_string(part).expect("plain data"))
 }
 
 /// The lines of rows in a part.
 pub fn lines(rows: &[Row]) -> String {
-    rows.iter().map(|row| cells(row) + "\n").collect()
+    let interval = |row: &Row| row.interval_s.map_or(",".to_owned(), |[low, high]| format!("{low},{high}"));
+    rows.iter().map(|row| format!("{},{}\n", cells(row), interval(row))).collect()
 }
 
 fn cells(row: &Row) -> String {
@@ -100,7 +105,7 @@ pub fn read(file: &str, text: &str) -> Result<(Part, Vec<Row>), InputError> {
     let mut lines = text.lines().enumerate();
     let first = lines.next().and_then(|(_, line)| line.strip_prefix("# ")).ok_or_else(foreign)?;
     let part: Part = serde_json::from_str(first).map_err(|_| foreign())?;
-    if lines.next().is_none_or(|(_, line)| line != COLUMNS) {
+    if lines.next().is_none_or(|(_, line)| line != format!("{COLUMNS},{INTERVAL}")) {
         return Err(foreign());
     }
     let row = |(i, line): (usize, &str)| {
@@ -120,37 +125,44 @@ pub fn read_whole(file: &str, text: &str) -> Result<Vec<Row>, InputError> {
     let columns = COLUMNS.split(',').count();
     let row = |(i, line): (usize, &str)| {
         let end = line.match_indices(',').nth(columns - 1).map_or(line.len(), |(at, _)| at);
-        parse(&line[..end]).ok_or_else(|| InputError::at_line(file, i + 1, line, "is no row of a sweep"))
+        parse(&format!("{},,", &line[..end]))
+            .ok_or_else(|| InputError::at_line(file, i + 1, line, "is no row of a sweep"))
     };
     lines.map(row).collect()
 }
 
 fn parse(line: &str) -> Option<Row> {
     let cells: Vec<&str> = line.split(',').collect();
-    let [memory, batch, timeout, predicted_s, predicted_usd, simulated_s, simulated_usd, meets] = cells[..]
+    let [setting @ .., predicted_s, predicted_usd, simulated_s, simulated_usd, meets, low, high] = &cells[..]
     else {
         return None;
     };
+    let [memory, batch, timeout] = setting else { return None };
     let setting = Setting {
         memory: MemoryMb(memory.parse().ok()?),
         batch: batch.parse().ok()?,
         timeout: Span::from_secs_f64(timeout.parse().ok()?)?,
     };
-    let figures = |latency: &str, usd: &str| match (latency, usd) {
+    let two = |a: &str, b: &str| match (a, b) {
         ("", "") => Some(None),
         _ => {
             let number = |text: &str| text.parse().ok().filter(|value: &f64| value.is_finite());
-            let (latency_s, usd_per_million) = (number(latency)?, number(usd)?);
-            Some(Some(Figures { latency_s, usd_per_million }))
+            Some(Some([number(a)?, number(b)?]))
         }
     };
-    let meets_slo = match meets {
+    let figures = |latency: &str, usd: &str| {
+        let found = two(latency, usd)?;
+        Some(found.map(|[latency_s, usd_per_million]| Figures { latency_s, usd_per_million }))
+    };
+    let meets_slo = match *meets {
         "" => None,
         text => Some(text.parse().ok()?),
     };
     let predicted = figures(predicted_s, predicted_usd)?;
     let simulated = figures(simulated_s, simulated_usd)?;
-    (predicted.is_some() || simulated.is_some()).then_some(Row { setting, predicted, simulated, meets_slo })
+    let interval_s = two(low, high)?;
+    let any = predicted.is_some() || simulated.is_some();
+    any.then_some(Row { setting, predicted, simulated, interval_s, meets_slo })
 }
 
 #[cfg(test)]
@@ -163,11 +175,14 @@ mod tests {
         fn rows_come_back_as_they_were_written(
             memory in 128u32..10_240, batch in 1u32..200, timeout in 0u64..1 << 50,
             latency_s in 0.0f64..1e4, usd_per_million in 0.0f64..1e6, both: bool, meets_slo: Option<bool>,
+            interval_s: Option<[f64; 2]>,
         ) {
             let figures = Figures { latency_s, usd_per_million };
             let setting = Setting { memory: MemoryMb(memory), batch, timeout: Span(timeout) };
-            let row = Row { setting, predicted: both.then_some(figures), simulated: Some(figures), meets_slo };
-            prop_assert_eq!(parse(&cells(&row)), Some(row));
+            let interval_s = interval_s.filter(|[low, high]| low.is_finite() && high.is_finite());
+            let predicted = both.then_some(figures);
+            let row = Row { setting, predicted, simulated: Some(figures), interval_s, meets_slo };
+            prop_assert_eq!(parse(lines(&[row]).trim_end()), Some(row));
         }
     }
 
@@ -176,11 +191,12 @@ mod tests {
         for bad in [
             "",
             "1,2,3",
-            "1,2,0.1,,,,,true",
-            "1,2,0.1,1,,,,",
-            "1,2,-0.1,1,1,,,",
-            "1,2,0.1,1,1,,,maybe",
-            "1,2,0.1,NaN,1,,,",
+            "1,2,0.1,,,,,true,,",
+            "1,2,0.1,1,,,,,,",
+            "1,2,-0.1,1,1,,,,,",
+            "1,2,0.1,1,1,,,maybe,,",
+            "1,2,0.1,NaN,1,,,,,",
+            "1,2,0.1,1,1,,,,0.1,",
         ] {
             assert_eq!(parse(bad), None, "{bad}");
         }

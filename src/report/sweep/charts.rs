@@ -33,7 +33,7 @@ impl<'a> SweepReport<'a> {
             let caption = "Points on the line agree.";
             let latency =
                 self.agreement(&format!("{} latency", self.percentile()), Unit::Seconds, |f| f.latency_s);
-            charts.push(("predicted-latency", Box::new(latency), caption));
+            charts.push(("predicted-latency", Box::new(self.with_intervals(latency)), caption));
             let cost = self.agreement("Cost per million requests", Unit::Usd, |f| f.usd_per_million);
             charts.push(("predicted-cost", Box::new(cost), caption));
         }
@@ -158,6 +158,33 @@ impl<'a> SweepReport<'a> {
         let all: BTreeSet<T> = self.rows.iter().map(|row| of(&row.setting)).collect();
         let all: Vec<T> = all.into_iter().collect();
         stride(all.len(), MOST_CELLS).into_iter().map(|i| all[i]).collect()
+    }
+
+    fn with_intervals(&self, chart: Scatter) -> Scatter {
+        let with = |row: &Row| Some((row.predicted?, row.simulated?, row.interval_s?));
+        let bars: Vec<_> = self.rows.iter().filter_map(with).collect();
+        let within = bars.iter().filter(|(p, _, [low, high])| (*low..=*high).contains(&p.latency_s)).count();
+        let points: Vec<Point> = self
+            .rows
+            .iter()
+            .filter_map(|row| with(row).map(|found| (row, found)))
+            .map(|(row, (p, s, [low, high]))| {
+                let title = format!(
+                    "{}: {} to {} simulated, {} predicted",
+                    name(row.setting),
+                    format::duration(low),
+                    format::duration(high),
+                    format::duration(p.latency_s)
+                );
+                Point::new(s.latency_s, p.latency_s, title).interval_x(low, high)
+            })
+            .collect();
+        match points.len() {
+            0 => chart,
+            all => chart.group(Group::new("with its 95 % interval", points)).note(format!(
+                "The prediction is within the simulation's 95 % interval for {within} of {all}"
+            )),
+        }
     }
 
     fn agreement(&self, what: &str, unit: Unit, of: impl Fn(Figures) -> f64) -> Scatter {

@@ -130,17 +130,16 @@ impl<'a> SweepReport<'a> {
     }
 
     fn notes(&self) -> Vec<String> {
-        let predicted = self.rows.iter().any(|row| row.predicted.is_some());
         let basis = if self.simulated() { "simulated" } else { "predicted" };
         let mut notes = vec![format!("The front and the SLO go by the {basis} figures.")];
-        if self.about.cold_starts && predicted {
+        if self.about.cold_starts {
             notes.push("Predictions leave out cold starts, throttling and waiting for capacity.".to_owned());
         }
         if !self.about.cold_starts {
             notes.push("Environments are always warm (cold_starts = false).".to_owned());
         }
-        if !predicted {
-            notes.push("A trace has no prediction until a process is fitted to it (sim fit).".to_owned());
+        if self.about.fitted {
+            notes.push("The trace is predicted by a process fitted to each of its hours.".to_owned());
         }
         notes
     }
