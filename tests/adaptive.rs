@@ -127,8 +127,8 @@ fn the_caution_is_learnt_from_late_requests() {
     let mut policy = Adaptive::new(learnt, times, Batch::UNBATCHED, target, Vec::new(), planner(9.0));
     play(&mut policy, &[8; 27]);
     let cautions: Vec<f64> = policy.decisions().iter().map(|d| d.caution).collect();
-    assert!(cautions[..24].iter().all(|caution| *caution == 2.0), "{cautions:?}");
-    assert_eq!(cautions[24..], [4.0, 5.0]);
+    assert!(cautions[..24].iter().all(|caution| *caution == 3.0), "{cautions:?}");
+    assert_eq!(cautions[24..], [5.0, 5.0]);
 }
 
 #[test]

@@ -43,8 +43,7 @@ pub struct Target {
 pub enum Margin {
     /// By this share: 0.2 is 1/1.2 to 1.2 times.
     Fixed(f64),
-    /// By as much as nine of ten of the last 168 forecasts were, at their worst five minutes; by 0.1 before there are
-    /// six.
+    /// By as much as nine of ten of the last 168 forecasts were; by 0.1 before there are six.
     Learnt,
 }
 
@@ -140,7 +139,7 @@ pub struct Adaptive {
     /// Rates of the periods that are over.
     past: Vec<f64>,
     smoothing: Smoothing,
-    /// The largest |ln(rate of five minutes / forecast)| of each of the last periods.
+    /// |ln(rate / forecast)| of the last periods.
     errors: VecDeque<f64>,
     /// The forecast for the running period, and the rate that was planned for last.
     forecast: Option<f64>,
@@ -161,9 +160,9 @@ const ERRORS: usize = 168;
 const FEWEST_ERRORS: usize = 6;
 const FIRST_MARGIN: f64 = 0.1;
 /// The caution before there is anything to learn it from, and the bounds of what is learnt.
-const FIRST_CAUTION: f64 = 2.0;
+const FIRST_CAUTION: f64 = 3.0;
 const FEWEST_CAUTIONS: usize = 24;
-const CAUTIONS: (f64, f64) = (1.0, 5.0);
+const CAUTIONS: (f64, f64) = (2.0, 5.0);
 
 impl Adaptive {
     /// Starts with a function and a buffer; the first plan is made after one period. `target` is what requests are
@@ -224,18 +223,15 @@ impl Adaptive {
         rate.max(1.0 / self.settings.window.as_secs_f64())
     }
 
-    /// Takes in the counts of a period that is over. The error of its forecast is that of the five minutes that
-    /// were furthest off: requests are late in these, not in the mean of the period.
-    fn learn(&mut self, counts: &[u32]) {
+    /// Takes in the rate of a period that is over.
+    fn learn(&mut self, rate: f64) {
+        let rate = self.floor(rate);
         if let Some(forecast) = self.forecast {
-            let off = |part: &[u32]| (self.floor(mean(part)) / forecast).ln().abs();
-            let error = counts.chunks(RECENT_S).map(off).fold(0.0, f64::max);
-            self.errors.push_back(error);
+            self.errors.push_back((rate / forecast).ln().abs());
             if self.errors.len() > ERRORS {
                 self.errors.pop_front();
             }
         }
-        let rate = self.floor(mean(counts));
         self.past.push(rate);
         self.smoothing.observe(rate);
         self.learn_caution();
@@ -269,7 +265,7 @@ impl Adaptive {
     fn plan_period(&mut self) -> Option<ServiceTimes> {
         let now = self.next_period;
         let recent = self.watch.last(seconds(self.settings.period));
-        self.learn(&recent);
+        self.learn(mean(&recent));
         self.next_period = now + self.settings.period;
         let counts = match self.settings.forecast {
             Forecast::Oracle => {
