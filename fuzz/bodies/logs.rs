@@ -65,6 +65,7 @@ pub fn part() -> Part {
             slo_latency_s: Some(0.5),
             objective: String::new(),
             cold_starts: false,
+            fitted: false,
         },
     }
 }
@@ -77,7 +78,13 @@ fn journal(content: &[u8]) {
     };
     let figures = Figures { latency_s: 0.25, usd_per_million: 2.5 };
     let setting = Setting { memory: MemoryMb(1024), batch: 4, timeout: Span::from_millis(5) };
-    let row = Row { setting, predicted: None, simulated: Some(figures), meets_slo: Some(true) };
+    let row = Row {
+        setting,
+        predicted: None,
+        simulated: Some(figures),
+        interval_s: Some([1.0, 2.0]),
+        meets_slo: Some(true),
+    };
     let before = journal.rows();
     journal.add(&[row]).expect("a row is kept");
     let again = Journal::resume(&path, &part()).expect("the journal is still one").rows();
