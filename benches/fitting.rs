@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use batchsim::arrivals::Arrivals;
-use batchsim::arrivals::map::{Map, MapArrivals};
+use batchsim::arrivals::map::Map;
+use batchsim::arrivals::map_arrivals::MapArrivals;
 use batchsim::fitting::{Counts, Method, Observed, fit, fit_window, piecewise};
 use batchsim::numeric::streams::Streams;
 use batchsim::units::{Span, Time};

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use batchsim::arrivals::Arrivals;
 use batchsim::arrivals::convert::{Layout, write};
-use batchsim::arrivals::map::{Map, MapArrivals};
+use batchsim::arrivals::map::Map;
+use batchsim::arrivals::map_arrivals::MapArrivals;
 use batchsim::arrivals::trace::TraceSpec;
 use batchsim::numeric::streams::Streams;
 use batchsim::units::{Span, Time};

@@ -4,7 +4,8 @@
 
 use std::hint::black_box;
 
-use batchsim::arrivals::map::{Map, MapArrivals};
+use batchsim::arrivals::map::Map;
+use batchsim::arrivals::map_arrivals::MapArrivals;
 use batchsim::arrivals::{Arrivals, BLOCK};
 use batchsim::document::Document;
 use batchsim::engine::recorder::{Recorder, Rules};

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use batchsim::arrivals::convert::{Layout, write};
-use batchsim::arrivals::map::{Map, MapArrivals};
+use batchsim::arrivals::map::Map;
+use batchsim::arrivals::map_arrivals::MapArrivals;
 use batchsim::numeric::streams::Streams;
 use batchsim::scenario::Setting;
 use batchsim::sweep::row::{Figures, Row};

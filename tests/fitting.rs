@@ -1,7 +1,8 @@
 //! Processes that come back from what was drawn of them.
 
 use batchsim::arrivals::Arrivals;
-use batchsim::arrivals::map::{Map, MapArrivals};
+use batchsim::arrivals::map::Map;
+use batchsim::arrivals::map_arrivals::MapArrivals;
 use batchsim::fitting::{
     Basis, Candidate, Counts, Family, Fit, FitError, MapStats, Method, Observed, fit, fit_window, piecewise,
     schedule_toml, state_probability,

@@ -208,7 +208,8 @@ fn push_decimal(mut value: u64, text: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arrivals::map::{Map, MapArrivals};
+    use crate::arrivals::map::Map;
+    use crate::arrivals::map_arrivals::MapArrivals;
     use crate::arrivals::trace::TraceSpec;
     use crate::numeric::streams::{Stream, Streams};
 

@@ -2,10 +2,12 @@
 
 pub mod convert;
 pub mod map;
+pub mod map_arrivals;
 pub mod schedule;
 pub mod trace;
 pub mod transform;
 
+use self::map_arrivals::Portion;
 use crate::error::InputError;
 use crate::units::{Span, Time};
 
@@ -22,6 +24,18 @@ pub trait Arrivals: Send {
     /// Errors: a trace file that cannot be read, with the line.
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError>;
 
+    /// Arrivals that follow, to be drawn by any thread with [`Arrivals::fill`], before or after later ones; `None` if
+    /// there are no more, or if the source only hands them over in turn.
+    fn portion(&mut self) -> Option<Portion> {
+        None
+    }
+
+    /// So many of the arrivals to come are wanted at most. What [`Arrivals::fill`] hands over is cut there already, of
+    /// the portions only as many are to be taken.
+    fn wanted(&self) -> u64 {
+        u64::MAX
+    }
+
     /// The bin of a source that only knows counts, from time 0 on: within it, the times are made up.
     fn bin(&self) -> Option<Span> {
         None
@@ -33,7 +47,32 @@ impl Arrivals for Box<dyn Arrivals> {
         (**self).fill(block)
     }
 
+    fn portion(&mut self) -> Option<Portion> {
+        (**self).portion()
+    }
+
+    fn wanted(&self) -> u64 {
+        (**self).wanted()
+    }
+
     fn bin(&self) -> Option<Span> {
         (**self).bin()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All arrivals of a source.
+    pub fn drawn(mut source: impl Arrivals) -> Vec<Time> {
+        let mut all = Vec::new();
+        loop {
+            let before = all.len();
+            source.fill(&mut all).unwrap();
+            if all.len() == before {
+                return all;
+            }
+        }
     }
 }

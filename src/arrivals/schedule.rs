@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::Arrivals;
-use super::map::{Map, MapArrivals, MapError};
+use super::map::{Map, MapError};
+use super::map_arrivals::{MapArrivals, Portion};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
@@ -198,6 +199,21 @@ impl ScheduleArrivals {
         let schedule = schedule.clone();
         Self { schedule, streams, end, begun: 0, segment_end: Time::ZERO, current: None }
     }
+
+    /// Begins the next segment; false at the end.
+    fn begin(&mut self) -> bool {
+        if self.segment_end >= self.end {
+            return false;
+        }
+        let segment = &self.schedule.segments[self.begun % self.schedule.segments.len()];
+        let start = self.segment_end;
+        self.segment_end = start + segment.duration;
+        let stream = self.streams.part(self.begun as u64).stream("arrivals");
+        let end = self.segment_end.min(self.end);
+        self.current = Some(MapArrivals::new(&segment.process, start, end, stream));
+        self.begun += 1;
+        true
+    }
 }
 
 impl Arrivals for ScheduleArrivals {
@@ -207,16 +223,18 @@ impl Arrivals for ScheduleArrivals {
             if let Some(current) = &mut self.current {
                 current.fill(block)?;
             }
-            if block.len() > before || self.segment_end >= self.end {
+            if block.len() > before || !self.begin() {
                 return Ok(());
             }
-            let segment = &self.schedule.segments[self.begun % self.schedule.segments.len()];
-            let start = self.segment_end;
-            self.segment_end = start + segment.duration;
-            let stream = self.streams.part(self.begun as u64).stream("arrivals");
-            let end = self.segment_end.min(self.end);
-            self.current = Some(MapArrivals::new(&segment.process, start, end, stream));
-            self.begun += 1;
+        }
+    }
+
+    fn portion(&mut self) -> Option<Portion> {
+        loop {
+            let portion = self.current.as_mut().and_then(MapArrivals::portion);
+            if portion.is_some() || !self.begin() {
+                return portion;
+            }
         }
     }
 }
@@ -224,6 +242,7 @@ impl Arrivals for ScheduleArrivals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arrivals::tests::drawn;
 
     fn read(text: &str) -> Result<Schedule, InputError> {
         Schedule::from_document(&Document::parse("s.toml", text).unwrap())
@@ -231,15 +250,7 @@ mod tests {
 
     fn draw(schedule: &Schedule, seconds: u64) -> Vec<Time> {
         let end = Time::ZERO + Span::from_secs(seconds);
-        let mut source = ScheduleArrivals::new(schedule, Streams::new(1), end);
-        let mut all = Vec::new();
-        loop {
-            let before = all.len();
-            source.fill(&mut all).unwrap();
-            if all.len() == before {
-                return all;
-            }
-        }
+        drawn(ScheduleArrivals::new(schedule, Streams::new(1), end))
     }
 
     const TWO: &str = "[[segment]]\nduration = \"100s\"\nkind = \"poisson\"\nrate = 50\n\

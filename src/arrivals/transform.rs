@@ -3,6 +3,7 @@
 use rand::RngExt;
 
 use super::Arrivals;
+use super::map_arrivals::Portion;
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::units::Time;
@@ -95,11 +96,20 @@ impl Arrivals for Cut {
         block.truncate(keep);
         Ok(())
     }
+
+    fn portion(&mut self) -> Option<Portion> {
+        if self.end == Time::NEVER && self.left > 0 { self.source.portion() } else { None }
+    }
+
+    fn wanted(&self) -> u64 {
+        self.left.min(self.source.wanted())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arrivals::tests::drawn;
     use crate::numeric::streams::Streams;
 
     /// 0, 10, 20, ... ns in blocks of three.
@@ -114,15 +124,8 @@ mod tests {
         }
     }
 
-    fn all(mut source: Box<dyn Arrivals>) -> Vec<u64> {
-        let mut times = Vec::new();
-        loop {
-            let before = times.len();
-            source.fill(&mut times).unwrap();
-            if times.len() == before {
-                return times.into_iter().map(|time| time.0).collect();
-            }
-        }
+    fn all(source: Box<dyn Arrivals>) -> Vec<u64> {
+        drawn(source).into_iter().map(|time| time.0).collect()
     }
 
     #[test]

@@ -258,7 +258,7 @@ fn product(a: Square, b: Square) -> Square {
 mod tests {
     use super::*;
     use crate::arrivals::Arrivals;
-    use crate::arrivals::map::MapArrivals;
+    use crate::arrivals::map_arrivals::MapArrivals;
     use crate::numeric::streams::Streams;
     use crate::units::{Span, Time};
 

@@ -164,7 +164,8 @@ impl Binner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arrivals::map::{Map, MapArrivals};
+    use crate::arrivals::map::Map;
+    use crate::arrivals::map_arrivals::MapArrivals;
     use crate::numeric::streams::Streams;
 
     #[test]

@@ -269,7 +269,8 @@ fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arrivals::map::{Map, MapArrivals};
+    use crate::arrivals::map::Map;
+    use crate::arrivals::map_arrivals::MapArrivals;
     use crate::fitting::exact_stats::MapStats;
     use crate::numeric::streams::Streams;
 

@@ -51,9 +51,15 @@ impl Counts<'_> {
     /// Counts one value.
     #[inline(always)]
     pub fn count(&mut self, nanos: u64) {
+        self.count_many(nanos, 1);
+    }
+
+    /// Counts a value so many times.
+    #[inline(always)]
+    pub fn count_many(&mut self, nanos: u64, times: u32) {
         // In bounds for every u64; the mask-free check is cheaper than a panic path.
         if let Some(count) = self.0.get_mut(bucket(nanos)) {
-            *count += 1;
+            *count += times;
         }
     }
 }
@@ -92,9 +98,11 @@ impl Recording {
             return Histogram::default();
         }
         let range = &mut self.counts[self.low..=self.high];
-        let counts: Vec<u64> = range.iter().map(|count| u64::from(*count)).collect();
+        let first = range.iter().position(|count| *count > 0).unwrap_or(range.len());
+        let end = range.iter().rposition(|count| *count > 0).map_or(first, |last| last + 1);
+        let counts: Vec<u64> = range[first..end].iter().map(|count| u64::from(*count)).collect();
         range.fill(0);
-        let drained = Histogram { first: self.low, total: counts.iter().sum(), counts };
+        let drained = Histogram { first: self.low + first, total: counts.iter().sum(), counts };
         (self.low, self.high) = (usize::MAX, 0);
         drained
     }

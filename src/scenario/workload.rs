@@ -1,6 +1,7 @@
 //! `[workload]`: where requests come from, and how many.
 
-use crate::arrivals::map::{Map, MapArrivals};
+use crate::arrivals::map::Map;
+use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::schedule::{Schedule, ScheduleArrivals, plausible, process_from_section};
 use crate::arrivals::trace::TraceSpec;
 use crate::arrivals::{Arrivals, transform};

@@ -1,7 +1,8 @@
 //! The load test: how many requests per second an instance sustains within the SLO.
 
 use super::{Fleet, Kind, replay_fleet};
-use crate::arrivals::map::{Map, MapArrivals};
+use crate::arrivals::map::Map;
+use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::transform;
 use crate::engine::record::{Batch, Observer};
 use crate::engine::service::ServiceDraws;

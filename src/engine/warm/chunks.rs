@@ -1,7 +1,7 @@
 //! One replay on several threads, with exactly the sequential result.
 //!
-//! Arrivals are drawn in chunks, one thread at a time. Each thread cuts its chunk into batches as if one opened at
-//! its first arrival. Then, in the order of the chunks, the batch that was open before is closed, and batches are
+//! Arrivals come in chunks: a portion of a process is drawn by the thread that takes it, a trace is read by one
+//! thread at a time. Each thread cuts its chunk into batches as if one opened at its first arrival. Then, in the order of the chunks, the batch that was open before is closed, and batches are
 //! cut anew only until one ends where one of the chunk's own ends: from there on both are the same. The counting
 //! of the chunk, most of the work, is parallel again.
 
@@ -19,8 +19,8 @@ use crate::error::InputError;
 use crate::policy::batch::Batch;
 use crate::units::{Span, Time};
 
-/// Requests of a chunk: enough for its own costs not to matter, few enough for the cache.
-pub const CHUNK: usize = 1 << 17;
+/// Requests of a chunk that is read in turn: enough for its own costs not to matter, few enough for the cache.
+pub const CHUNK: usize = 1 << 16;
 /// So many chunks a thread may be ahead of the slowest.
 const AHEAD: usize = 4;
 
@@ -29,7 +29,7 @@ const AHEAD: usize = 4;
 pub struct Cut {
     /// Threads at most.
     pub threads: usize,
-    /// Requests of a chunk at least.
+    /// Requests at least of a chunk that is read in turn.
     pub requests: usize,
 }
 
@@ -42,11 +42,12 @@ pub fn replay<A: Arrivals, O: Observer + Send>(
     observer: &mut O,
     cut: Cut,
 ) -> Result<Record, InputError> {
+    let line = Line { turn: 0, wanted: arrivals.wanted(), open: Vec::new(), running: Vec::new(), observer };
     let shared = Shared {
         buffering,
         cut,
         source: Mutex::new(Source { arrivals, next: 0, ended: Ok(false) }),
-        line: Mutex::new(Line { turn: 0, open: Vec::new(), running: Vec::new(), observer }),
+        line: Mutex::new(line),
         moved: Condvar::new(),
         desk: Mutex::new(Desk { next: 0, early: BTreeMap::new(), books: Books::default() }),
         written: Condvar::new(),
@@ -84,6 +85,8 @@ struct Source<'a, A> {
 struct Line<'a, O> {
     /// The chunk whose turn it is.
     turn: usize,
+    /// So many arrivals are still wanted.
+    wanted: u64,
     /// The arrivals of the open batch.
     open: Vec<Time>,
     /// Batches that may still run.
@@ -97,6 +100,13 @@ struct Desk {
     next: usize,
     early: BTreeMap<usize, Vec<Stretch>>,
     books: Books,
+}
+
+/// Are more arrivals wanted?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    More,
+    NoMore,
 }
 
 /// A chunk and the batches that leave in it.
@@ -128,7 +138,9 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
         let mut chunk = Chunk::default();
         while self.draw(&mut chunk) {
             chunk.cut(self.buffering.buffer);
-            self.join(&mut chunk);
+            if self.join(&mut chunk) == Wanted::NoMore {
+                self.end();
+            }
             counter.resume(&chunk.running);
             chunk.batches().into_iter().for_each(|batches| counter.count(batches));
             self.enter(chunk.number, counter.finish());
@@ -146,23 +158,47 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
         let ahead = |desk: &mut Desk| chunk.number > desk.next + AHEAD * self.cut.threads;
         drop(wait(&self.written, lock(&self.desk), ahead));
         chunk.times.clear();
-        loop {
-            let before = chunk.times.len();
-            if let Err(error) = source.arrivals.fill(&mut chunk.times) {
-                source.ended = Err(error);
-                return false;
+        if let Some(mut portion) = source.arrivals.portion() {
+            drop(source);
+            chunk.is_last = false;
+            // A process has no file to fail on.
+            while matches!(grow(&mut portion, &mut chunk.times), Ok(true)) {}
+            return true;
+        }
+        while chunk.times.len() < self.cut.requests {
+            match grow(source.arrivals, &mut chunk.times) {
+                Ok(true) => (),
+                Ok(false) => {
+                    source.ended = Ok(true);
+                    break;
+                }
+                Err(error) => {
+                    source.ended = Err(error);
+                    return false;
+                }
             }
-            chunk.is_last = chunk.times.len() == before;
-            if chunk.is_last || chunk.times.len() >= self.cut.requests {
-                source.ended = Ok(chunk.is_last);
-                return true;
-            }
+        }
+        chunk.is_last = matches!(source.ended, Ok(true));
+        true
+    }
+
+    /// Lets no more chunks be drawn.
+    fn end(&self) {
+        let mut source = lock(&self.source);
+        if source.ended.is_ok() {
+            source.ended = Ok(true);
         }
     }
 
-    /// Joins the chunk to the one before.
-    fn join(&self, chunk: &mut Chunk) {
+    /// Joins the chunk to the one before; are more arrivals wanted?
+    fn join(&self, chunk: &mut Chunk) -> Wanted {
         let mut line = wait(&self.moved, lock(&self.line), |line| line.turn != chunk.number);
+        if chunk.times.len() as u64 >= line.wanted {
+            chunk.times.truncate(line.wanted as usize);
+            chunk.is_last = true;
+            chunk.cut(self.buffering.buffer);
+        }
+        line.wanted -= chunk.times.len() as u64;
         chunk.running.clone_from(&line.running);
         chunk.join(&mut line.open, self.buffering.buffer);
         chunk.leave_running(&mut line.running, self.buffering.service());
@@ -171,6 +207,7 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
         }
         line.turn += 1;
         self.moved.notify_all();
+        if line.wanted == 0 { Wanted::NoMore } else { Wanted::More }
     }
 
     /// Enters what was counted, and what came too early before.
@@ -277,6 +314,13 @@ impl Chunk {
             running.extend(started.filter(runs));
         }
     }
+}
+
+/// Hands over some more arrivals; false if there are none.
+fn grow<A: Arrivals>(source: &mut A, times: &mut Vec<Time>) -> Result<bool, InputError> {
+    let before = times.len();
+    source.fill(times)?;
+    Ok(times.len() > before)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

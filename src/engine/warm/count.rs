@@ -11,7 +11,8 @@ use crate::units::{Span, Time};
 #[derive(Debug)]
 pub struct Counter {
     rules: Rules,
-    /// Service time by size.
+    timeout: Span,
+    /// Service time by size, up to the largest batch.
     service: Vec<Span>,
     /// The bill of a batch by size [MB ms].
     mb_ms: Vec<u64>,
@@ -26,26 +27,15 @@ pub struct Counter {
     counted: Vec<Stretch>,
 }
 
-/// Sums over the open stretch.
-#[derive(Debug, Clone, Copy)]
+/// Sums over the open stretch, without the requests whose latency follows from the size of their batch: the last of a
+/// full batch waits for nothing, the first of one that timed out for the timeout.
+#[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     latency: u128,
-    least_latency: u64,
-    most_latency: u64,
     violations: u64,
-    longest_wait: u64,
+    /// The longest wait in a full batch [ns].
+    full_wait: u64,
     last_finish: Time,
-}
-
-impl Sums {
-    const NONE: Sums = Sums {
-        latency: 0,
-        least_latency: u64::MAX,
-        most_latency: 0,
-        violations: 0,
-        longest_wait: 0,
-        last_finish: Time::ZERO,
-    };
 }
 
 impl Counter {
@@ -56,6 +46,7 @@ impl Counter {
             |service: &Span| buffering.rules.billing.bill(buffering.times.memory, Span::ZERO, *service).total;
         Counter {
             rules: buffering.rules,
+            timeout: buffering.buffer.timeout,
             mb_ms: service.iter().map(bill).collect(),
             running: Running::new(service.iter().copied().max().unwrap_or_default()),
             stretches: Stretches::default(),
@@ -63,7 +54,7 @@ impl Counter {
             end: Time::ZERO,
             sizes: vec![0; service.len()],
             latencies: Recording::default(),
-            sums: Sums::NONE,
+            sums: Sums::default(),
             counted: Vec::new(),
             service: service.to_vec(),
         }
@@ -106,6 +97,23 @@ impl Counter {
 
     /// Counts batches of the open stretch.
     fn count_within(&mut self, batches: Batches<'_>) {
+        match *self.service {
+            [only] => self.count_singles(batches.left, only),
+            _ => self.count_batches(batches),
+        }
+        self.running.see();
+    }
+
+    /// Counts batches of one request that nothing waits for.
+    fn count_singles(&mut self, left: &[Time], service: Span) {
+        self.sizes[0] += left.len() as u64;
+        let finishes = self.running.start(left);
+        finishes.iter_mut().for_each(|finish| *finish += service);
+        let last_finish = &mut self.sums.last_finish;
+        *last_finish = finishes.last().map_or(*last_finish, |last| *last.max(last_finish));
+    }
+
+    fn count_batches(&mut self, batches: Batches<'_>) {
         // Locals, so that they stay in registers.
         let (service, sizes, slo) = (&*self.service, &mut *self.sizes, self.rules.slo.0);
         let (mut counts, mut sums) = (self.latencies.counts(), self.sums);
@@ -114,11 +122,14 @@ impl Counter {
         for (end, finish) in batches.ends.iter().zip(finishes) {
             let times = &batches.times[start..*end];
             start = *end;
-            let (left, size) = (*finish, times.len());
+            let size = times.len();
+            let is_full = size == service.len();
+            sums.full_wait = sums.full_wait.max(if is_full { finish.0 - times[0].0 } else { 0 });
             *finish += service[size - 1];
             sizes[size - 1] += 1;
+            let known_first = usize::from(!is_full);
             let (mut latency, mut violations) = (0, 0);
-            for time in times {
+            for time in &times[known_first..size - 1 + known_first] {
                 let each = finish.0 - time.0;
                 counts.count(each);
                 latency += each;
@@ -126,45 +137,52 @@ impl Counter {
             }
             sums.latency += u128::from(latency);
             sums.violations += violations;
-            sums.least_latency = sums.least_latency.min(finish.0 - times[size - 1].0);
-            sums.most_latency = sums.most_latency.max(finish.0 - times[0].0);
-            sums.longest_wait = sums.longest_wait.max(left.0 - times[0].0);
             sums.last_finish = sums.last_finish.max(*finish);
         }
         self.sums = sums;
-        self.running.see();
     }
 
     /// Closes the open stretch.
     fn close(&mut self) {
         let peak_concurrency = self.running.take_peak();
         let Some(largest) = self.sizes.iter().rposition(|count| *count > 0) else { return };
-        let sums = std::mem::replace(&mut self.sums, Sums::NONE);
-        self.latencies.touch(sums.least_latency, sums.most_latency);
-        let counts = self.sizes[..=largest].to_vec();
+        let sizes = self.sizes[..=largest].to_vec();
         self.sizes.fill(0);
+        let mut sums = std::mem::take(&mut self.sums);
+        let full = sizes.get(self.service.len() - 1).copied().unwrap_or(0);
+        let (mut least, mut most) = (u64::MAX, 0);
+        for (size, count) in sizes.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let service = self.service[size].0;
+            let is_full = size + 1 == self.service.len();
+            let known = if is_full { service } else { service + self.timeout.0 };
+            sums.latency += u128::from(known) * u128::from(*count);
+            sums.violations += if known > self.rules.slo.0 { *count } else { 0 };
+            self.latencies.counts().count_many(known, *count as u32);
+            least = least.min(service);
+            most = most.max(if is_full { service + sums.full_wait } else { known });
+        }
+        self.latencies.touch(least, most);
         let total = |each: &dyn Fn(usize) -> u64| -> u128 {
-            counts.iter().enumerate().map(|(i, count)| u128::from(*count) * u128::from(each(i))).sum()
+            sizes.iter().enumerate().map(|(i, count)| u128::from(*count) * u128::from(each(i))).sum()
         };
-        let batches = counts.iter().sum();
-        let full = counts.get(self.sizes.len() - 1).copied().unwrap_or(0);
+        let batches = sizes.iter().sum();
+        let timeouts = batches - full;
         let tally = Tally {
             requests: total(&|i| i as u64 + 1) as u64,
             batches,
             latency: sums.latency,
-            max_latency: sums.most_latency,
+            max_latency: most,
             violations: sums.violations,
             full,
-            timeouts: batches - full,
+            timeouts,
             busy: total(&|i| self.service[i].0),
             mb_ms: total(&|i| self.mb_ms[i]),
             peak_concurrency,
-            longest_wait: sums.longest_wait,
+            longest_wait: if timeouts > 0 { self.timeout.0 } else { sums.full_wait },
             ..Tally::default()
         };
         let latency = self.latencies.drain();
-        let last_finish = sums.last_finish;
-        self.counted.push(Stretch { at: self.at, tally, latency, sizes: counts, last_finish });
+        self.counted.push(Stretch { at: self.at, tally, latency, sizes, last_finish: sums.last_finish });
         self.end = Time::ZERO;
     }
 }

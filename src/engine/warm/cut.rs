@@ -63,6 +63,11 @@ impl Cuts {
 
     /// Adds every batch from the one that opens at `open` on that `times` decides; where the next one opens.
     pub fn extend(&mut self, times: &[Time], mut open: usize, buffer: Batch) -> usize {
+        if buffer.batch == 1 {
+            self.ends.extend(open + 1..=times.len());
+            self.left.extend_from_slice(&times[open..]);
+            return times.len();
+        }
         while let Some((end, left)) = closed(times, open, buffer) {
             self.push(end, left);
             open = end;

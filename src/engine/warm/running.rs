@@ -65,18 +65,24 @@ impl Running {
 
     /// Looks at the batches that started since the last call.
     pub fn see(&mut self) {
-        for batch in self.seen..self.at.len() {
-            let now = self.at[batch];
-            let is_close = match self.peak {
-                0 => true,
-                peak => batch >= peak && now.0 - self.at[batch - peak].0 < self.longest.0,
-            };
-            if is_close && batch >= self.next_look {
-                self.look(batch, now);
-            }
+        let mut next = self.seen.max(self.next_look);
+        while let Some(batch) = self.candidate(next) {
+            self.look(batch, self.at[batch]);
+            next = self.next_look;
         }
         self.seen = self.at.len();
         self.forget();
+    }
+
+    /// The first batch from `from` on that can make a new peak.
+    fn candidate(&self, from: usize) -> Option<usize> {
+        if self.peak == 0 {
+            return (from < self.at.len()).then_some(from);
+        }
+        let from = from.max(self.peak);
+        let (later, earlier) = (self.at.get(from..)?, &self.at[from - self.peak..]);
+        let is_close = |(now, before): (&Time, &Time)| now.0 - before.0 < self.longest.0;
+        later.iter().zip(earlier).position(is_close).map(|index| from + index)
     }
 
     /// The most that ran at once just after a start, of those seen since the last call.
@@ -98,9 +104,7 @@ impl Running {
     /// Drops what has finished, at most once a doubling.
     fn forget(&mut self) {
         let Some(now) = self.at.last().copied() else { return };
-        while self.oldest < self.seen && self.at[self.oldest] + self.longest <= now {
-            self.oldest += 1;
-        }
+        self.oldest += self.at[self.oldest..self.seen].partition_point(|at| *at + self.longest <= now);
         if 2 * self.oldest > self.at.len() {
             self.at.drain(..self.oldest);
             self.finish.drain(..self.oldest);
