@@ -6,11 +6,12 @@ use std::hint::black_box;
 
 use batchsim::arrivals::map::Map;
 use batchsim::arrivals::map_arrivals::MapArrivals;
+use batchsim::arrivals::transform::limit;
 use batchsim::arrivals::{Arrivals, BLOCK};
 use batchsim::document::Document;
 use batchsim::engine::recorder::{Recorder, Rules};
 use batchsim::engine::simulate::{Unwatched, run};
-use batchsim::engine::warm::{Buffering, closed, replay_in_turn};
+use batchsim::engine::warm::{Buffering, closed, replay, replay_in_turn};
 use batchsim::error::InputError;
 use batchsim::numeric::histogram::Recording;
 use batchsim::numeric::streams::Streams;
@@ -20,30 +21,15 @@ use batchsim::sweep::shared_pass::pass;
 use batchsim::units::{MemoryMb, Span, Time};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
-const REQUESTS: u64 = 4_000_000;
+const REQUESTS: u64 = 16_000_000;
 
 /// The mean rate is 200/s.
 fn mmpp() -> Map {
     Map::mmpp(&[100.0, 400.0], &[20.0, 10.0]).expect("a process")
 }
 
-fn generated() -> impl Arrivals {
+fn generated() -> MapArrivals {
     MapArrivals::new(&mmpp(), Time::ZERO, Time::NEVER, Streams::new(1).stream("arrivals"))
-}
-
-/// So many requests of a source.
-struct First<A>(A, u64);
-
-impl<A: Arrivals> Arrivals for First<A> {
-    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
-        let before = block.len();
-        if self.1 > 0 {
-            self.0.fill(block)?;
-        }
-        block.truncate(before + self.1 as usize);
-        self.1 -= (block.len() - before) as u64;
-        Ok(())
-    }
 }
 
 /// A trace in memory.
@@ -57,7 +43,7 @@ impl Arrivals for Memory<'_> {
 }
 
 fn drawn() -> Vec<Time> {
-    let (mut source, mut all) = (First(generated(), REQUESTS), Vec::new());
+    let (mut source, mut all) = (limit(Box::new(generated()), REQUESTS), Vec::new());
     while all.len() < REQUESTS as usize {
         source.fill(&mut all).expect("a process has no file to fail on");
     }
@@ -87,7 +73,8 @@ fn parts(criterion: &mut Criterion) {
     let mut group = group(criterion, "parts");
     group.bench_function("generation, MMPP", |b| {
         b.iter(|| {
-            let (mut source, mut block, mut sum) = (First(generated(), REQUESTS), Vec::new(), 0_u64);
+            let (mut source, mut block, mut sum) =
+                (limit(Box::new(generated()), REQUESTS), Vec::new(), 0_u64);
             loop {
                 block.clear();
                 source.fill(&mut block).expect("a process has no file to fail on");
@@ -135,10 +122,33 @@ fn fast_path(criterion: &mut Criterion) {
         let buffer = policy::batch::Batch { batch, timeout };
         let buffering = Buffering { buffer, times: &service, rules: rules(&scenario) };
         group.bench_function(format!("MMPP, B {batch}"), |b| {
-            b.iter(|| replay_in_turn(&mut First(generated(), REQUESTS), buffering, &mut Unwatched))
+            b.iter(|| replay_in_turn(&mut limit(Box::new(generated()), REQUESTS), buffering, &mut Unwatched))
         });
         group.bench_function(format!("trace in memory, B {batch}"), |b| {
             b.iter(|| replay_in_turn(&mut Memory(times.chunks(BLOCK)), buffering, &mut Unwatched))
+        });
+    }
+    group.finish();
+}
+
+/// One replay on one thread and on two.
+fn threads(criterion: &mut Criterion) {
+    let (times, scenario) = (drawn(), scenario("cold_starts = false"));
+    let setting = Setting { memory: MemoryMb(1024), batch: 8, timeout: Span::from_millis(50) };
+    let service = scenario.service(setting).expect("covered");
+    let buffer = policy::batch::Batch { batch: 8, timeout: setting.timeout };
+    let buffering = Buffering { buffer, times: &service, rules: rules(&scenario) };
+    let mut group = group(criterion, "threads");
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        group.bench_function(format!("MMPP, {threads}"), |b| {
+            b.iter(|| {
+                let mut source = limit(Box::new(generated()), REQUESTS);
+                pool.install(|| replay(&mut source, buffering, &mut Unwatched))
+            })
+        });
+        group.bench_function(format!("trace in memory, {threads}"), |b| {
+            b.iter(|| pool.install(|| replay(&mut Memory(times.chunks(BLOCK)), buffering, &mut Unwatched)))
         });
     }
     group.finish();
@@ -154,7 +164,7 @@ fn engine(criterion: &mut Criterion) {
             group.bench_function(format!("{name}, B {batch}"), |b| {
                 b.iter(|| {
                     let mut recorder = Recorder::new(rules(&scenario));
-                    let mut source = First(generated(), REQUESTS);
+                    let mut source = limit(Box::new(generated()), REQUESTS);
                     run(&scenario, setting, Streams::new(1), &mut source, &mut recorder).expect("a process");
                     recorder.into_record()
                 })
@@ -171,7 +181,7 @@ fn sweep(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(REQUESTS * settings.len() as u64)).sample_size(10);
     group.bench_function("pass, 20 (B, T)", |b| {
         b.iter(|| {
-            pass(&mut First(generated(), REQUESTS), &settings, Span::from_millis(26), Time::ZERO)
+            pass(&mut limit(Box::new(generated()), REQUESTS), &settings, Span::from_millis(26), Time::ZERO)
                 .map(|w| w.len())
         })
     });
@@ -190,5 +200,5 @@ fn group<'a>(
     group
 }
 
-criterion_group!(benches, parts, fast_path, engine, sweep);
+criterion_group!(benches, parts, fast_path, threads, engine, sweep);
 criterion_main!(benches);

@@ -74,22 +74,26 @@ impl Arrivals for Binary {
         let Some(first) = words.first() else { return Ok(()) };
         let zero = *self.zero.get_or_insert(u64::from_le_bytes(*first));
         let before = block.len();
-        block.extend(words.iter().map(|word| Time(u64::from_le_bytes(*word).wrapping_sub(zero))));
-        let new = &block[before..];
         // Times below 2^63 are in order if no difference has the top bit: without a branch, so that
         // the compiler takes several at once.
-        let rise = |sum: u64, w: &[Time; 2]| sum | w[1].0 | w[1].0.wrapping_sub(w[0].0);
-        let inner = new.array_windows::<2>().fold(new[0].0 | new[0].0.wrapping_sub(self.last), rise);
-        if inner >> 63 != 0 {
-            let previous = std::iter::once(self.last).chain(new.iter().map(|time| time.0));
-            let index = previous.zip(new).position(|(a, b)| b.0 < a || b.0 >> 63 != 0);
+        let (mut rises, mut previous) = (0, self.last);
+        block.extend(words.iter().map(|word| {
+            let time = u64::from_le_bytes(*word).wrapping_sub(zero);
+            rises |= time | time.wrapping_sub(previous);
+            previous = time;
+            Time(time)
+        }));
+        let new = &block[before..];
+        if rises >> 63 != 0 {
+            let before_each = std::iter::once(self.last).chain(new.iter().map(|time| time.0));
+            let index = before_each.zip(new).position(|(a, b)| b.0 < a || b.0 >> 63 != 0);
             block.truncate(before);
             let index = self.count + index.expect("the top bit is set") as u64;
             return Err(self
                 .error(index, "is earlier than the one before it, or 292 years after the first".into())
                 .help("write nanoseconds in ascending order"));
         }
-        self.last = new[new.len() - 1].0;
+        self.last = previous;
         self.count += words.len() as u64;
         Ok(())
     }

@@ -68,10 +68,14 @@ impl Cuts {
             self.left.extend_from_slice(&times[open..]);
             return times.len();
         }
+        // Taken out, so that their lengths stay in registers.
+        let (mut ends, mut lefts) = (std::mem::take(&mut self.ends), std::mem::take(&mut self.left));
         while let Some((end, left)) = closed(times, open, buffer) {
-            self.push(end, left);
+            ends.push(end);
+            lefts.push(left);
             open = end;
         }
+        (self.ends, self.left) = (ends, lefts);
         open
     }
 
