@@ -1,8 +1,9 @@
 //! Progress of a long replay: a bar on a terminal, nothing elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{FormattedDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::engine::record::{Batch, Detail, Observer};
 use crate::units::{Span, Time};
@@ -27,11 +28,10 @@ impl Progress {
             (true, None) => ProgressBar::new_spinner(),
             (true, Some(_)) => ProgressBar::new(1000),
         };
-        let template = match length {
-            Some(_) => "{bar:30} {percent}% {msg} ({eta} left)",
-            None => "{spinner} {msg}",
-        };
-        bar.set_style(ProgressStyle::with_template(template).expect("a fixed template"));
+        bar.set_style(match length {
+            Some(_) => style("{bar:30} {percent}% {msg} ({left})"),
+            None => style("{spinner} {msg}"),
+        });
         Progress { bar, length, requests: 0, next: STEP }
     }
 
@@ -53,6 +53,26 @@ impl Progress {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A style with a key of its own, `left`: the time that is left if the rest goes as what was done so far. indicatif's
+/// `eta` weighs the last seconds most and is far off where a stage takes seconds.
+pub fn style(template: &str) -> ProgressStyle {
+    let left = |state: &ProgressState, out: &mut dyn Write| {
+        let share = f64::from(state.fraction());
+        // Nothing can be done about a terminal that takes no more.
+        let _ = match share > 0.0 {
+            true => {
+                write!(
+                    out,
+                    "{} left",
+                    FormattedDuration(state.elapsed().mul_f64((1.0 - share).max(0.0) / share))
+                )
+            }
+            false => write!(out, "just begun"),
+        };
+    };
+    ProgressStyle::with_template(template).expect("a fixed template").with_key("left", left)
 }
 
 impl Observer for Progress {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
+use super::progress;
 use super::{Common, OutputArgs, model, tell};
 use crate::error::InputError;
 use crate::outcome::Model;
@@ -189,8 +190,7 @@ fn bar(output: &OutputArgs) -> ProgressBar {
         true => ProgressBar::new(0),
         false => ProgressBar::hidden(),
     };
-    let style = ProgressStyle::with_template("{msg} {bar:30} {percent}% {pos} of {len} rows ({eta} left)");
-    bar.set_style(style.expect("a fixed template"));
+    bar.set_style(progress::style("{msg} {bar:30} {percent}% {pos} of {len} rows ({left})"));
     bar
 }
 

@@ -225,8 +225,11 @@ impl<'a> Sweep<'a> {
     fn simulate_shared(&self, pairs: &[Pair], listener: &dyn Listener) -> Result<(), InputError> {
         let spans = self.services.iter().flat_map(|service| &service.times.mean);
         let shortest = spans.copied().min().unwrap_or_default();
-        let groups = self.passes(pairs, shortest);
+        let groups = scattered(self.passes(pairs, shortest));
         groups.into_par_iter().with_max_len(1).try_for_each(|group| {
+            // What is in work counts half, so that the time left is not overstated.
+            let rows: usize = group.iter().map(|pair| pair.wanted.len()).sum();
+            listener.advance(rows / 2);
             let settings: Vec<(u32, Span)> =
                 group.iter().map(|p| (self.grid.batch[p.batch], self.grid.timeout[p.timeout])).collect();
             let mut arrivals = self.scenario.workload.open(Streams::new(self.scenario.seed).part(0))?;
@@ -246,8 +249,8 @@ impl<'a> Sweep<'a> {
                 };
                 let rows: Vec<Row> = pair.wanted.iter().map(row).collect::<Result<_, InputError>>()?;
                 listener.ready(&rows)?;
-                listener.advance(rows.len());
             }
+            listener.advance(rows - rows / 2);
             Ok(())
         })
     }
@@ -342,4 +345,13 @@ impl<'a> Sweep<'a> {
         let interval_s = simulated.latency_ci95_s.and_then(|intervals| intervals.percentile(slo.percentile));
         Ok(Judged { figures, interval_s, meets_slo: meets(slo, figures, || late).map(|met| met && few_fail) })
     }
+}
+
+/// In an order in which any first part is much like the whole: short timeouts take longer, and the time that is left
+/// is judged by what is done.
+fn scattered<T>(items: Vec<T>) -> Vec<T> {
+    let mut placed: Vec<(f64, T)> =
+        items.into_iter().enumerate().map(|(i, item)| ((i as f64 * GOLDEN).fract(), item)).collect();
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    placed.into_iter().map(|(_, item)| item).collect()
 }
