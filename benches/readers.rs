@@ -1,6 +1,7 @@
 //! The trace readers against only parsing the same lines and only reading the same bytes.
 //!
 //! Run with `cargo bench --no-default-features --bench readers`; the time of an element is that of an arrival.
+//! With `--features parquet` there is a row for Parquet, too.
 
 use std::hint::black_box;
 use std::io::Read;
@@ -30,6 +31,11 @@ fn readers(criterion: &mut Criterion) {
     group.bench_function("binary replay", |b| b.iter(|| replay(&binary)));
     group.bench_function("binary read only", |b| b.iter(|| read_only(&binary)));
     group.bench_function("binary zstd replay", |b| b.iter(|| replay(&zstd)));
+    #[cfg(feature = "parquet")]
+    {
+        let parquet = make_parquet(folder.path(), &binary);
+        group.bench_function("parquet snappy replay", |b| b.iter(|| replay(&parquet)));
+    }
     group.finish();
 }
 
@@ -42,18 +48,50 @@ fn make(folder: &Path, name: &str, layout: Layout) -> (PathBuf, u64) {
     (path, count)
 }
 
-fn replay(path: &Path) -> usize {
+/// The trace at `from` as other programs write it: time stamps that might be null, compressed with snappy.
+#[cfg(feature = "parquet")]
+fn make_parquet(folder: &Path, from: &Path) -> PathBuf {
+    use std::sync::Arc;
+
+    use parquet::basic::Compression;
+    use parquet::data_type::Int64Type;
+    use parquet::file::{properties::WriterProperties, writer::SerializedFileWriter};
+    use parquet::schema::parser::parse_message_type;
+
+    let mut nanos: Vec<i64> = Vec::new();
+    each_block(from, |block| nanos.extend(block.iter().map(|time| time.0 as i64)));
+    let path = folder.join("trace.parquet");
+    let schema = "message trace { optional int64 timestamp (TIMESTAMP(NANOS, true)); }";
+    let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let file = std::fs::File::create(&path).expect("a file");
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).expect("a writer");
+    let mut group = writer.next_row_group().expect("a row group");
+    let mut column = group.next_column().expect("a column").expect("a column");
+    column.typed::<Int64Type>().write_batch(&nanos, Some(&vec![1; nanos.len()]), None).expect("values");
+    column.close().expect("a column");
+    group.close().expect("a row group");
+    writer.close().expect("a file");
+    path
+}
+
+fn each_block(path: &Path, mut see: impl FnMut(&[Time])) {
     let mut arrivals = TraceSpec::new(path).open(Streams::new(1).stream("arrivals")).expect("a trace");
     let mut block = Vec::new();
-    let mut count = 0;
     loop {
         block.clear();
         arrivals.fill(&mut block).expect("arrivals");
         if block.is_empty() {
-            return count;
+            return;
         }
-        count += black_box(&block).len();
+        see(&block);
     }
+}
+
+fn replay(path: &Path) -> usize {
+    let mut count = 0;
+    each_block(path, |block| count += black_box(block).len());
+    count
 }
 
 /// Blocks, lines by memchr and numbers by fast-float2: the least that any reader of text does.

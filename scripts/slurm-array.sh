@@ -4,8 +4,9 @@
 #   scripts/slurm-array.sh SHARDS SCENARIO.toml OUT [options of `sim sweep`]
 #
 # SHARDS is the number of tasks. OUT must be on a file system that all nodes see. `sim` is taken from $SIM, else
-# from the PATH. Give sbatch's own options in $SBATCH_OPTIONS, such as "--cpus-per-task=8 --time=2:00:00".
-# A task that is requeued goes on where it was (--resume).
+# from the PATH. Give sbatch's own options in $SBATCH_OPTIONS, such as "--account=a --cpus-per-task=8 --time=2:00:00";
+# they are those of the merge, too. A task that is requeued goes on where it was (--resume). When a task fails, there
+# is no merge: the same command once more goes on with the rows that are there.
 set -eu
 
 if [ $# -lt 3 ]; then
@@ -24,14 +25,17 @@ quoted() {
     done
 }
 
+# shellcheck disable=SC2016
 threads='--threads "${SLURM_CPUS_PER_TASK:-1}"'
-shard='--shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"'
+shard="--shard \"\$SLURM_ARRAY_TASK_ID/$shards\""
 # shellcheck disable=SC2086
 job=$(sbatch ${SBATCH_OPTIONS:-} --parsable --requeue --job-name=sim-sweep --array="1-$shards" \
-    --output="$out/slurm-%A-%a.log" \
+    --output="$out/slurm-%A-%a.log" --open-mode=append \
     --wrap "exec $(quoted "$sim" sweep "$scenario" --out "$out") --resume $threads $shard$(quoted "$@")")
 job=${job%%;*}
 # Merges only when every shard has been written.
-merge=$(sbatch --parsable --job-name=sim-merge --dependency="afterok:$job" --kill-on-invalid-dep=yes \
-    --output="$out/slurm-%j-merge.log" --wrap "exec$(quoted "$sim" merge "$out" --out "$out")")
+# shellcheck disable=SC2086
+merge=$(sbatch ${SBATCH_OPTIONS:-} --parsable --job-name=sim-merge \
+    --dependency="afterok:$job" --kill-on-invalid-dep=yes --output="$out/slurm-%j-merge.log" \
+    --wrap "exec$(quoted "$sim" merge "$out" --out "$out")")
 echo "shards: job $job; merge: job ${merge%%;*}; results will be in $out"

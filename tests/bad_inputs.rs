@@ -103,6 +103,7 @@ fn traces() -> Vec<Case> {
         case("plain text called .gz", "t.csv.gz", "1\n2\n", "sim trace info t.csv.gz", 1, &["t.csv.gz: is no gzip file, although its name ends in .gz", "rename it"]),
         case("binary, cut short", "t.bin", b"BSIMTRC1aaaaaaaabbb", "sim trace info t.bin", 1, &["t.bin: arrival 2 (byte 16) has 3 of its 8 bytes", "the file is cut short"]),
         case("text called .bin", "t.bin", "1\n2\n", "sim trace info t.bin", 1, &["t.bin: is no binary trace", "a binary trace starts with BSIMTRC1"]),
+        case("Parquet, cut short", "t.parquet", b"PAR1\x15\x04\x15", "sim trace info t.parquet", 1, &["t.parquet: is a Parquet file", "convert it to CSV"]),
         case("a window after the end", "t.csv", "timestamp\n1\n2\n3\n", "sim trace info t.csv --from 1h", 1, &["t.csv: ends at 3s, before `from` = 1h", "choose an earlier `from`"]),
         case("CRLF line ends", "t.csv", "timestamp\r\n1\r\n2\r\n3\r\n", "sim trace info t.csv", 0, &["arrivals                 3"]),
         case("a byte-order mark", "t.csv", "\u{feff}timestamp\n1\n2\n3\n", "sim trace info t.csv", 0, &["arrivals                 3"]),

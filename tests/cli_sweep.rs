@@ -158,6 +158,27 @@ fn another_sweep_s_journal_is_refused() {
 }
 
 #[test]
+fn a_shard_that_is_whole_is_not_evaluated_again_but_another_sweep_s_is() {
+    let folder = scenario();
+    let shard = |more: &[&str]| {
+        let mut command =
+            sim(folder.path(), &["sweep", "s.toml", "--out", "out", "--shard", "2/5", "--resume"]);
+        let output = command.args(more).assert().success().get_output().stderr.clone();
+        (String::from_utf8(output).unwrap(), read(folder.path(), "out/shard-2-of-5.csv"))
+    };
+    let (told, first) = shard(&[]);
+    assert!(told.contains("0 of 20 rows were there"), "{told}");
+    let (told, again) = shard(&[]);
+    assert!(told.contains("20 of 20 rows were there, in out/shard-2-of-5.csv"), "{told}");
+    assert_eq!(again, first);
+    let (told, other) = shard(&["--seed", "9"]);
+    assert!(told.contains("0 of 20 rows were there") && other != first, "{told}");
+    let cut = &other[..other.trim_end().rfind('\n').unwrap() + 1];
+    fs::write(folder.path().join("out/shard-2-of-5.csv"), cut).unwrap();
+    assert_eq!(shard(&["--seed", "9"]).1, other);
+}
+
+#[test]
 fn merged_shards_are_the_single_run() {
     let folder = scenario();
     let whole = sweep(folder.path(), "whole", &[]);

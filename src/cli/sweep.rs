@@ -67,6 +67,12 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
         Some(shard) => format!("shard-{}-of-{}", shard.index, shard.count),
         None => "sweep".to_owned(),
     };
+    let shard_file = folder.join(format!("{name}.csv"));
+    if args.resume && args.shard.is_some() && is_whole(&shard_file, &part) {
+        let rows = settings.len();
+        common.output.note(&format!("{rows} of {rows} rows were there, in {}", shard_file.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
     let path = folder.join(format!("{name}.partial.csv"));
     let journal = match args.resume {
         true => Journal::resume(&path, &part)?,
@@ -86,9 +92,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let rows = sorted(watcher.journal.rows());
     match args.shard {
         Some(_) => {
-            let file = folder.join(format!("{name}.csv"));
-            write_atomically(&file, table::head(&part) + &table::lines(&rows))?;
-            common.output.note(&format!("{} rows in {}", rows.len(), file.display()));
+            write_atomically(&shard_file, table::head(&part) + &table::lines(&rows))?;
+            common.output.note(&format!("{} rows in {}", rows.len(), shard_file.display()));
         }
         None => finish(&part.about, &rows, &folder, &common.output)?,
     }
@@ -96,6 +101,12 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let (count, time) = (format::count((rows.len() - kept) as u64), format::duration(elapsed));
     common.output.note(&format!("{count} configurations in {time}; results in {}", folder.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Does `file` hold all rows of `part`? A task of a cluster may be started again after it was done.
+fn is_whole(file: &Path, part: &Part) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    table::read("", &text).is_ok_and(|(found, rows)| found == *part && rows.len() == part.rows)
 }
 
 /// Writes and shows a whole sweep.

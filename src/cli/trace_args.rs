@@ -10,7 +10,7 @@ use crate::units::Span;
 /// Which trace, and how to read it.
 #[derive(Debug, Args)]
 pub(super) struct TraceArgs {
-    /// The trace: plain, .gz or .zst; `-` is standard input.
+    /// The trace: plain, .gz or .zst, or Parquet if built with it; `-` is standard input.
     pub trace: PathBuf,
     /// timestamps, interarrivals, counts, azure-2019, azure-2021 or binary; found out if not given.
     #[arg(long, value_parser = format)]

@@ -12,6 +12,21 @@ pub(super) enum Kind {
     DateTime,
 }
 
+impl Kind {
+    /// How a value of `nanos` is written.
+    pub(super) fn text(self, nanos: i64) -> String {
+        match self {
+            Kind::Number { digits } => {
+                let unit = 10_i64.pow(digits);
+                let fraction = format!(".{:0width$}", nanos % unit, width = digits as usize);
+                format!("{}{}", nanos / unit, fraction.trim_end_matches('0').trim_end_matches('.'))
+            }
+            Kind::DateTime => jiff::Timestamp::from_nanosecond(i128::from(nanos))
+                .map_or_else(|_| nanos.to_string(), |time| time.to_string()),
+        }
+    }
+}
+
 const POWERS: [u64; 20] = {
     let mut powers = [1; 20];
     let mut i = 1;
@@ -95,20 +110,29 @@ pub(super) fn parse(text: &[u8], kind: Kind) -> Result<i64, String> {
         Kind::DateTime => date_time(text).ok_or_else(|| {
             format!("`{}` is no date-time such as 2026-01-31 18:17:03.25 or 2026-01-31T18:17:03Z", shown())
         }),
-        Kind::Number { digits } => number(text, digits).map_err(|reason| match reason {
-            Refused::NoNumber => format!("`{}` is no number", shown()),
-            Refused::NotFinite => format!("`{}` is not finite", shown()),
-            Refused::Negative => format!("`{}` is negative", shown()),
-            Refused::TooLarge => format!("`{}` is beyond 292 years in the unit of the column", shown()),
-        }),
+        Kind::Number { digits } => number(text, digits).map_err(|refused| refused.reason(&shown())),
     }
 }
 
-enum Refused {
+/// Why a value is no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
     NoNumber,
     NotFinite,
     Negative,
     TooLarge,
+}
+
+impl Refused {
+    /// The reason in words; `shown` is the value.
+    pub(super) fn reason(self, shown: &str) -> String {
+        match self {
+            Refused::NoNumber => format!("`{shown}` is no number"),
+            Refused::NotFinite => format!("`{shown}` is not finite"),
+            Refused::Negative => format!("`{shown}` is negative"),
+            Refused::TooLarge => format!("`{shown}` is beyond 292 years in the unit of the column"),
+        }
+    }
 }
 
 fn number(text: &[u8], digits: u32) -> Result<i64, Refused> {
@@ -117,14 +141,23 @@ fn number(text: &[u8], digits: u32) -> Result<i64, Refused> {
         Some((value, length)) if length == text.len() => Ok(value as i64),
         _ => {
             // Exponents and more than 18 digits on a side: to the 53 bits of a double.
-            let value: f64 = fast_float2::parse(text).map_err(|_| Refused::NoNumber)?;
-            let scaled = (value * POWERS[digits as usize] as f64).round();
-            match scaled {
-                _ if !value.is_finite() => Err(Refused::NotFinite),
-                _ if value < 0.0 => Err(Refused::Negative),
-                _ if scaled >= LARGEST as f64 => Err(Refused::TooLarge),
-                _ => Ok(scaled as i64),
-            }
+            scaled(fast_float2::parse(text).map_err(|_| Refused::NoNumber)?, digits)
+        }
+    }
+}
+
+/// `value * 10^digits`, rounded to a whole number of nanoseconds.
+pub(super) fn scaled(value: f64, digits: u32) -> Result<i64, Refused> {
+    let unit = POWERS[digits as usize];
+    match value {
+        _ if !value.is_finite() => Err(Refused::NotFinite),
+        _ if value < 0.0 => Err(Refused::Negative),
+        _ if value >= LARGEST as f64 => Err(Refused::TooLarge),
+        _ => {
+            // Whole part and fraction apart: the product of an epoch time would be rounded to 256 ns.
+            let whole = (value as i64).checked_mul(unit as i64);
+            let part = (value.fract() * unit as f64).round() as i64;
+            whole.and_then(|whole| whole.checked_add(part)).ok_or(Refused::TooLarge)
         }
     }
 }
@@ -180,6 +213,15 @@ mod tests {
             assert_eq!(seconds(text), Ok(nanos), "{text}");
         }
         assert_eq!(parse(b"1700000000123", Kind::Number { digits: 6 }), Ok(1_700_000_000_123_000_000));
+    }
+
+    #[test]
+    fn doubles_keep_the_value_that_they_have() {
+        // The double next to 1700000000.123456789 is 1700000000.1234567165374755859375.
+        assert_eq!(scaled(1_700_000_000.123_456_7, 9), Ok(1_700_000_000_123_456_717));
+        assert_eq!(scaled(1e18, 0), Ok(1_000_000_000_000_000_000));
+        assert_eq!(scaled(9.3e9, 9), Err(Refused::TooLarge));
+        assert_eq!(scaled(f64::NAN, 9), Err(Refused::NotFinite));
     }
 
     #[test]

@@ -5,12 +5,17 @@
 //! counts is an error). Arrivals at the same time are allowed. A header line is recognised by having names where
 //! values would stand. Fields are separated by a tab, `,`, `;` or `|`, the first of these on the first line;
 //! fields beyond the columns that are read may be missing. Compression (gzip, zstd) is recognised by content.
+//!
+//! So is Apache Parquet (in a build with the feature `parquet`): timestamps and inter-arrival times in a column of
+//! INT32, INT64, FLOAT or DOUBLE, with the unit as in a text, or of TIMESTAMP, which has its own.
 
 mod azure;
 mod binary;
 mod counts;
 mod decimal;
 mod lines;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod replay;
 mod source;
 mod stamps;
@@ -90,6 +95,9 @@ pub struct TraceSpec {
     pub repeat: u32,
 }
 
+/// What a Parquet file starts with.
+const PARQUET: &[u8] = b"PAR1";
+
 /// A trace that knows its own length.
 trait Reader: Arrivals {
     /// The length, once everything has been read; not zero if it can be repeated.
@@ -118,14 +126,18 @@ impl Unit {
     pub const ALL: &'static [(&'static str, Unit)] =
         &[("s", Unit::Seconds), ("ms", Unit::Millis), ("us", Unit::Micros), ("ns", Unit::Nanos)];
 
-    fn kind(self) -> Kind {
-        let digits = match self {
+    /// One is `10^digits` ns.
+    fn digits(self) -> u32 {
+        match self {
             Unit::Seconds => 9,
             Unit::Millis => 6,
             Unit::Micros => 3,
             Unit::Nanos => 0,
-        };
-        Kind::Number { digits }
+        }
+    }
+
+    fn kind(self) -> Kind {
+        Kind::Number { digits: self.digits() }
     }
 }
 
@@ -211,14 +223,12 @@ impl TraceSpec {
             self.check(TraceFormat::Binary)?;
             return Ok(Box::new(Binary::new(self.name(), source.bytes)?));
         }
+        if source.head.starts_with(PARQUET) {
+            return self.parquet();
+        }
         let mut lines = Lines::new(self.name(), source.bytes)?;
         let table = Table::of(&mut lines)?;
-        let format = match (self.format, &self.column) {
-            (Some(format), _) => format,
-            (None, Some(_)) if self.bin.is_none() => TraceFormat::Timestamps,
-            _ => table.guess(lines.name(), self.bin.is_some())?,
-        };
-        self.check(format)?;
+        let format = self.format_of(&table)?;
         Ok(match format {
             TraceFormat::Timestamps => Box::new(self.stamps(lines, &table, format, Meaning::Instant)?),
             TraceFormat::Interarrivals => Box::new(self.stamps(lines, &table, format, Meaning::Gap)?),
@@ -235,6 +245,41 @@ impl TraceSpec {
         })
     }
 
+    #[cfg(feature = "parquet")]
+    fn parquet(&self) -> Result<Box<dyn Reader>, InputError> {
+        let columns = parquet::Columns::open(&self.path)?;
+        let table = columns.table()?;
+        let format = self.format_of(&table)?;
+        let meaning = match format {
+            TraceFormat::Timestamps => Meaning::Instant,
+            TraceFormat::Interarrivals => Meaning::Gap,
+            other => {
+                let message = format!("is a Parquet file, from which {} are not read", other.name());
+                return Err(InputError::new(self.name(), message)
+                    .help("convert it to CSV, or set `format` to timestamps or interarrivals"));
+            }
+        };
+        let column = self.value_column(&table, format)?;
+        columns.arrivals(&column, self.unit_of(&table, &column), meaning)
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn parquet(&self) -> Result<Box<dyn Reader>, InputError> {
+        Err(InputError::new(self.name(), "is a Parquet file, and this build of sim has no reader for it")
+            .help("build with `--features parquet`, or convert it to CSV"))
+    }
+
+    /// The format that is set, or the one that the columns show.
+    fn format_of(&self, table: &Table) -> Result<TraceFormat, InputError> {
+        let format = match (self.format, &self.column) {
+            (Some(format), _) => format,
+            (None, Some(_)) if self.bin.is_none() => TraceFormat::Timestamps,
+            _ => table.guess(&self.name(), self.bin.is_some())?,
+        };
+        self.check(format)?;
+        Ok(format)
+    }
+
     fn stamps(
         &self,
         lines: Lines,
@@ -242,16 +287,15 @@ impl TraceSpec {
         format: TraceFormat,
         meaning: Meaning,
     ) -> Result<Stamps, InputError> {
-        let column = self.value_column(&lines, table, format)?;
+        let column = self.value_column(table, format)?;
         let first = table.rows[0].get(column.index).map_or("", String::as_str);
         let dated = meaning == Meaning::Instant && decimal::date_time(first.as_bytes()).is_some();
-        let unit = self.unit.or(table.unit_of(&column)).unwrap_or(Unit::Seconds);
-        let kind = if dated { Kind::DateTime } else { unit.kind() };
+        let kind = if dated { Kind::DateTime } else { self.unit_of(table, &column).kind() };
         Ok(Stamps::new(lines, column, kind, meaning))
     }
 
     fn counts(&self, lines: Lines, table: &Table, stream: Stream) -> Result<Box<dyn Reader>, InputError> {
-        let count = self.value_column(&lines, table, TraceFormat::Counts)?;
+        let count = self.value_column(table, TraceFormat::Counts)?;
         let Some(column) = table.period_column(&count) else {
             let width = self.bin.ok_or_else(|| self.no_bin())?;
             let periods = Periods::Consecutive { next: 0 };
@@ -273,11 +317,15 @@ impl TraceSpec {
         Ok(Box::new(Spread::new(CountLines { lines, count, periods }, width, stream)))
     }
 
-    fn value_column(&self, lines: &Lines, table: &Table, format: TraceFormat) -> Result<Column, InputError> {
+    fn value_column(&self, table: &Table, format: TraceFormat) -> Result<Column, InputError> {
         match &self.column {
-            Some(name) => table.named(lines.name(), name),
-            None => table.value_column(lines.name(), format),
+            Some(name) => table.named(&self.name(), name),
+            None => table.value_column(&self.name(), format),
         }
+    }
+
+    fn unit_of(&self, table: &Table, column: &Column) -> Unit {
+        self.unit.or(table.unit_of(column)).unwrap_or(Unit::Seconds)
     }
 
     fn check(&self, format: TraceFormat) -> Result<(), InputError> {

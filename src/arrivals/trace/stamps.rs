@@ -19,10 +19,8 @@ pub(super) enum Meaning {
     Gap,
 }
 
-/// Reads one column of a text.
-pub(super) struct Stamps {
-    lines: Lines,
-    column: Column,
+/// Turns the values of a column into arrivals, of which the first is at time 0.
+pub(super) struct Clock {
     kind: Kind,
     meaning: Meaning,
     /// The first value; unknown until it is read.
@@ -31,15 +29,69 @@ pub(super) struct Stamps {
     count: u64,
 }
 
+impl Clock {
+    pub(super) fn new(kind: Kind, meaning: Meaning) -> Clock {
+        Clock { kind, meaning, zero: None, last: 0, count: 0 }
+    }
+
+    /// Appends the arrival of the next value; the first gap gives two. False if it cannot come next.
+    #[inline]
+    pub(super) fn push(&mut self, nanos: i64, block: &mut Vec<Time>) -> bool {
+        let next = match self.meaning {
+            Meaning::Instant => {
+                let zero = *self.zero.get_or_insert(nanos);
+                nanos.checked_sub(zero).and_then(|next| u64::try_from(next).ok())
+            }
+            Meaning::Gap => {
+                if self.zero.is_none() {
+                    self.zero = Some(0);
+                    self.count = 1;
+                    block.push(Time::ZERO);
+                }
+                self.last.checked_add(nanos as u64).filter(|next| *next <= i64::MAX as u64)
+            }
+        };
+        let Some(next) = next.filter(|next| *next >= self.last) else { return false };
+        self.last = next;
+        self.count += 1;
+        block.push(Time(next));
+        true
+    }
+
+    /// Why the value that is written as `shown` cannot come next, and the mend.
+    pub(super) fn not_next(&self, shown: &str) -> (String, &'static str) {
+        if self.meaning == Meaning::Gap {
+            return ("the gaps add up to more than 292 years".into(), "set `unit` to ms, us or ns");
+        }
+        let before = self.kind.text(self.zero.unwrap_or(0).saturating_add(self.last as i64));
+        (
+            format!("`{shown}` is earlier than the arrival before it, {before}"),
+            "sort the file by this column; or set `format`, if these are no points in time (interarrivals, counts)",
+        )
+    }
+
+    /// The last arrival and a mean gap after it.
+    pub(super) fn length(&self) -> Span {
+        Span(self.last + self.last / self.count.saturating_sub(1).max(1))
+    }
+}
+
+/// Reads one column of a text.
+pub(super) struct Stamps {
+    lines: Lines,
+    column: Column,
+    clock: Clock,
+}
+
 impl Stamps {
     pub(super) fn new(lines: Lines, column: Column, kind: Kind, meaning: Meaning) -> Stamps {
-        Stamps { lines, column, kind, meaning, zero: None, last: 0, count: 0 }
+        Stamps { lines, column, clock: Clock::new(kind, meaning) }
     }
 
     /// Takes plain numbers in order from the lines at hand until anything else comes.
     fn fill_fast(&mut self, block: &mut Vec<Time>, full: usize, digits: u32) -> Result<usize, InputError> {
-        let Some(zero) = self.zero else { return Ok(0) };
-        let base = match self.meaning {
+        let Some(zero) = self.clock.zero else { return Ok(0) };
+        let base = match self.clock.meaning {
             Meaning::Instant => zero as u64,
             Meaning::Gap => 0,
         };
@@ -48,12 +100,12 @@ impl Stamps {
         if index > 0 && memchr(b'"', text).is_some() {
             return Ok(0);
         }
-        let (mut at, mut last, before) = (0, self.last, block.len());
+        let (mut at, mut last, before) = (0, self.clock.last, block.len());
         while block.len() < full {
             let Some(start) = skip_fields(text, at, delimiter, index) else { break };
             let Some((value, length)) = decimal::prefix(&text[start..], digits) else { break };
             let end = start + length;
-            let next = match self.meaning {
+            let next = match self.clock.meaning {
                 Meaning::Instant if value >= base => value - base,
                 Meaning::Gap => last.saturating_add(value),
                 Meaning::Instant => break,
@@ -75,8 +127,8 @@ impl Stamps {
         }
         let taken = block.len() - before;
         self.lines.take(at, taken);
-        self.last = last;
-        self.count += taken as u64;
+        self.clock.last = last;
+        self.clock.count += taken as u64;
         Ok(taken)
     }
 
@@ -87,8 +139,8 @@ impl Stamps {
         let field = self.lines.field(&line, delimiter, index, label)?;
         let text = &self.lines.text(&line)[field.clone()];
         let shown = String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned();
-        let value = decimal::parse(text, self.kind).map_err(|reason| {
-            let mend = match self.kind {
+        let value = decimal::parse(text, self.clock.kind).map_err(|reason| {
+            let mend = match self.clock.kind {
                 Kind::Number { .. } if reason.contains("beyond") => "set `unit` to ms, us or ns",
                 Kind::Number { .. } => {
                     "expected a number such as 12.25, or choose another `column` or `format`"
@@ -97,56 +149,11 @@ impl Stamps {
             };
             self.lines.error(&line, field.clone(), reason).help(mend)
         })?;
-        let next = match self.meaning {
-            Meaning::Instant => {
-                let zero = *self.zero.get_or_insert(value);
-                value.checked_sub(zero).and_then(|next| u64::try_from(next).ok())
-            }
-            Meaning::Gap => {
-                if self.zero.is_none() {
-                    self.zero = Some(0);
-                    self.count = 1;
-                    block.push(Time::ZERO);
-                }
-                self.last.checked_add(value as u64).filter(|next| *next <= i64::MAX as u64)
-            }
-        };
-        let Some(next) = next.filter(|next| *next >= self.last) else {
-            return Err(self.not_after(&line, field, &shown));
-        };
-        self.last = next;
-        self.count += 1;
-        block.push(Time(next));
+        if !self.clock.push(value, block) {
+            let (message, mend) = self.clock.not_next(&shown);
+            return Err(self.lines.error(&line, field, message).help(mend));
+        }
         Ok(true)
-    }
-
-    fn not_after(
-        &self,
-        line: &std::ops::Range<usize>,
-        field: std::ops::Range<usize>,
-        shown: &str,
-    ) -> InputError {
-        if self.meaning == Meaning::Gap {
-            let message = "the gaps add up to more than 292 years".to_owned();
-            return self.lines.error(line, field, message).help("set `unit` to ms, us or ns");
-        }
-        let before = self.value_text(self.zero.unwrap_or(0).saturating_add(self.last as i64));
-        let message = format!("`{shown}` is earlier than the arrival before it, {before}");
-        self.lines.error(line, field, message).help(
-            "sort the file by this column; or set `format`, if these are no points in time (interarrivals, counts)",
-        )
-    }
-
-    fn value_text(&self, nanos: i64) -> String {
-        match self.kind {
-            Kind::Number { digits } => {
-                let unit = 10_i64.pow(digits);
-                let fraction = format!(".{:0width$}", nanos % unit, width = digits as usize);
-                format!("{}{}", nanos / unit, fraction.trim_end_matches('0').trim_end_matches('.'))
-            }
-            Kind::DateTime => jiff::Timestamp::from_nanosecond(i128::from(nanos))
-                .map_or_else(|_| nanos.to_string(), |time| time.to_string()),
-        }
     }
 }
 
@@ -168,7 +175,7 @@ impl Arrivals for Stamps {
         let full = block.len() + BLOCK;
         // The first gap gives two arrivals.
         while block.len() + 1 < full {
-            let taken = match self.kind {
+            let taken = match self.clock.kind {
                 Kind::Number { digits } => self.fill_fast(block, full, digits)?,
                 Kind::DateTime => 0,
             };
@@ -181,8 +188,7 @@ impl Arrivals for Stamps {
 }
 
 impl Reader for Stamps {
-    /// The last arrival and a mean gap after it.
     fn length(&self) -> Span {
-        Span(self.last + self.last / self.count.saturating_sub(1).max(1))
+        self.clock.length()
     }
 }

@@ -1,4 +1,4 @@
-//! The columns of a text trace, and which format it can be.
+//! The columns of a trace, and which format it can be.
 
 use super::decimal::{date_time, is_number};
 use super::lines::{Fields, Lines};
@@ -25,7 +25,7 @@ pub(super) struct Column {
 }
 
 /// Rows looked at to find out what a text is.
-const SAMPLE_ROWS: usize = 64;
+pub(super) const SAMPLE_ROWS: usize = 64;
 /// Columns named in an error.
 const SHOWN_NAMES: usize = 12;
 /// So many different values in ascending order are taken for points in time.
