@@ -8,11 +8,15 @@ mod documents;
 mod logs;
 #[path = "../fuzz/bodies/scratch.rs"]
 mod scratch;
+#[path = "../fuzz/bodies/seeds.rs"]
+mod seeds;
 #[path = "../fuzz/bodies/trace.rs"]
 mod trace;
 
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus");
+
 fn replay(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let folder = Path::new(CORPUS).join(target);
     let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() > 5, "{} has {} inputs", folder.display(), paths.len());
@@ -37,4 +41,20 @@ fn toml_documents() {
 #[test]
 fn logs_and_parts_of_sweeps() {
     replay("logs", logs::check);
+}
+
+#[test]
+fn the_first_inputs_are_what_the_writers_make() {
+    let fresh = tempfile::tempdir().unwrap();
+    seeds::write_all(fresh.path());
+    let targets = std::fs::read_dir(fresh.path()).unwrap();
+    let files = targets.flat_map(|target| std::fs::read_dir(target.unwrap().path()).unwrap());
+    for path in files.map(|file| file.unwrap().path()) {
+        let kept = Path::new(CORPUS).join(path.strip_prefix(fresh.path()).unwrap());
+        assert!(
+            std::fs::read(&path).ok() == std::fs::read(&kept).ok(),
+            "{} is out of date: `cargo run --bin seeds -- corpus` in fuzz/",
+            kept.display()
+        );
+    }
 }

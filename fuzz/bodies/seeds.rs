@@ -1,0 +1,189 @@
+//! The first inputs of every target, made by the project's own writers.
+
+use std::path::Path;
+
+use batchsim::arrivals::convert::{Layout, write};
+use batchsim::arrivals::map::Map;
+use batchsim::arrivals::map_arrivals::MapArrivals;
+use batchsim::numeric::streams::Streams;
+use batchsim::scenario::Setting;
+use batchsim::sweep::row::{Figures, Row};
+use batchsim::sweep::table;
+use batchsim::units::{MemoryMb, Span, Time};
+
+use super::logs;
+
+const SCENARIO: &str = r#"
+name = "small"
+seed = 3
+replications = 2
+warmup = "1s"
+[workload]
+kind = "mmpp"
+rates = [20.0, 200.0]
+sojourns = [20.0, "5s"]
+requests = 2000
+duration = "1h 30min"
+scale = 2.0
+thin = 0.5
+[profile]
+memory_mb = [1024, 3072]
+batch = [1, 8]
+service_s = [[0.2, 0.9], [0.1, 0.35]]
+service_cv = 0.1
+init_s = [1, 0.5]
+[platform]
+kind = "lambda"
+book = "aws-2026"
+memory_mb = 1024
+cold_starts = true
+keep_alive = { mean = "6min", cv = 0.2 }
+reuse = "most-recent"
+concurrency = 1000
+scaling_per_10s = 1000
+runtime_init = "83ms"
+provisioned = 2
+retry = { attempts = 3, base = "1s", cap = "20s" }
+[policy]
+kind = "batch"
+batch = 8
+timeout = "100ms"
+[slo]
+percentile = 99
+latency = "500ms"
+max_violations = 0.01
+[sweep]
+memory_mb = { from = 1024, to = 3072, step = 512 }
+batch = [1, 2, 4, 8]
+timeout = { from = "0ms", to = "200ms", step = "50ms" }
+[output]
+hours = true
+"#;
+
+const SYSTEMS: &str = r#"
+[[system]]
+name = "functions"
+kind = "lambda"
+memory_mb = "largest"
+policy = { kind = "planned", model = "exact", batch = [1, 2] }
+[[system]]
+name = "listed"
+kind = "lambda"
+policy = { kind = "listed", every = "1h", batch = 2, memory_mb = [1024, 2048], timeout = ["10ms", "20ms"] }
+[[system]]
+name = "endpoint"
+kind = "endpoint"
+instance = "sagemaker-ml.c5.xlarge"
+profile = { workers = 2, batch = [1, 4], service_s = [0.1, 0.3] }
+launch = { from = "3min", to = "5min" }
+initial = 2
+[[system]]
+name = "mark"
+kind = "mark"
+memory_mb = "cheapest-within-slo"
+forecast = { kind = "smoothed", alpha = 0.5, beta = 0.2 }
+types = [{ instance = "sagemaker-ml.c5.xlarge", profile = { batch = [1], service_s = [0.1] }, initial = 8 }]
+"#;
+
+const SCHEDULE: &str = "[[segment]]\nduration = \"100s\"\nkind = \"poisson\"\nrate = 50\n\
+    [[segment]]\nduration = \"1h\"\nkind = \"mmpp\"\nrates = [0, 20]\nsojourns = [1.0, 1.0]\n\
+    [[segment]]\nduration = \"1s\"\nkind = \"map\"\nd0 = [[-12.0, 1.0], [2.0, -60.0]]\n\
+    d1 = [[8.0, 3.0], [18.0, 40.0]]\n";
+
+const PROFILE: &str = "model = \"m\"\nsource = \"s\"\nmemory_mb = [1000, 3000]\nbatch = [1, 2, 5]\n\
+    service_s = [[2.0, 3.0, 6.0], [1.0, 2.0, 4.0]]\ninit_s = [4.0, 2.0]\nservice_cv = 0.1\nimage_mb = 9.5\n";
+
+const INSTANCE: &str =
+    "model = \"m\"\nworkers = 9\nbatch = [1, 4]\nservice_s = [0.46, 1.2]\nservice_cv = 0.1\n";
+
+const BOOK: &str = include_str!("../../profiles/books/aws-2026.toml");
+
+const LOG: &str = "START RequestId: 3f8e2a10-0000-4000-8000-00000000000a Version: $LATEST\n\
+    2026-01-05T10:00:00Z 3f8e2a10-0000-4000-8000-00000000000a INFO served batch=8 minibatch=3\n\
+    END RequestId: 3f8e2a10-0000-4000-8000-00000000000a\n\
+    REPORT RequestId: 3f8e2a10-0000-4000-8000-00000000000a\tDuration: 812.50 ms\tBilled Duration: 1126 ms\t\
+    Memory Size: 1792 MB\tMax Memory Used: 401 MB\tInit Duration: 312.45 ms\t\n";
+
+const JSON_LOG: &str = "{\"time\":\"t\",\"type\":\"platform.report\",\"record\":{\"requestId\":\
+    \"3f8e2a10-0000-4000-8000-00000000000a\",\"metrics\":{\"durationMs\":40.5,\"billedDurationMs\":41,\
+    \"memorySizeMB\":512,\"maxMemoryUsedMB\":60,\"initDurationMs\":250},\"status\":\"success\"}}\n\
+    {\"level\":\"INFO\",\"requestId\":\"3f8e2a10-0000-4000-8000-00000000000a\",\"message\":{\"batch\": 4}}\n";
+
+const TUNING: &str = "{\"power\":\"512\",\"duration\":40.0,\"stats\":[{\"averageDuration\":160.5,\"value\":128},\
+    {\"averageDuration\":40.0,\"value\":\"512\"}]}";
+
+const RAW: &str = "batch, memory_mb,service_s,init_s,note\n1,512,0.25,1.5,first\n2,512,0.4,,\n\
+    1,1024,0.2,,\n2,1024,0.3,,\n4,1024,0.5,,\n4,512,0.7,,\n8,512,1.3,,\n";
+
+const TEXT_TRACES: [(u8, &str, &str); 12] = [
+    (0, "seconds", "timestamp\n0.5\n1\n2.25\n"),
+    (2, "millis", "1700000000000\n1700000000500\n1700000002000\n"),
+    (3, "micros", "# comment\r\n1\r\n2\r\n"),
+    (4, "nanos", "5\n5\n9\n"),
+    (1, "iso", "2026-01-31 18:17:03.25\n2026-01-31T18:17:04Z\n"),
+    (5, "gaps", "iat_ms\n1.5\n0\n2e3\n"),
+    (7, "counts", "3\n0\n12\n"),
+    (15, "periods", "period,count\n0,2\n3,1\n"),
+    (9, "dated", "date,requests\n2026-01-31 18:00:00,2\n2026-01-31 18:00:01,4\n"),
+    (10, "azure2019", "HashOwner,HashApp,HashFunction,Trigger,1,2,3\na,b,f,http,2,0,5\n"),
+    (12, "azure2021", "app,func,end_timestamp,duration\na,f,10.5,0.25\na,f,9,0.5\n"),
+    (13, "column", "id;at;\"note; quoted\"\n1;2.5;\"a\"\"b\"\n2;3.5;x\n"),
+];
+
+/// Writes them to `root`, a folder for each target.
+pub fn write_all(root: &Path) {
+    let save = |target: &str, name: &str, head: &[u8], content: &[u8]| {
+        let folder = root.join(target);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(name), [head, content].concat()).expect("a seed");
+    };
+    for (choice, name, text) in TEXT_TRACES {
+        save("trace", name, &[choice, 0], text.as_bytes());
+        save("trace", &format!("{name}-window"), &[choice, 8 + 2 + 1], text.as_bytes());
+    }
+    for (choice, name, layout) in [
+        (0, "poisson.csv", Layout::Timestamps),
+        (0xd0, "poisson.csv.gz", Layout::Timestamps),
+        (0xe5, "gaps.csv.zst", Layout::Interarrivals),
+        (0xf0, "poisson.bin", Layout::Binary),
+        (15, "counts.csv", Layout::Counts(Span::from_secs(1))),
+    ] {
+        let stream = Streams::new(4).stream("arrivals");
+        let mut arrivals = MapArrivals::new(&Map::poisson(2.0), Time::ZERO, Time(10_000_000_000), stream);
+        let path = root.join(name);
+        write(&mut arrivals, layout, &path).expect("a trace");
+        save("trace", name, &[choice, 0], &std::fs::read(&path).expect("the trace"));
+        std::fs::remove_file(path).expect("the trace");
+    }
+    documents(&save);
+    measurements(&save);
+}
+
+fn documents(save: &dyn Fn(&str, &str, &[u8], &[u8])) {
+    save("documents", "scenario", &[0], SCENARIO.as_bytes());
+    save("documents", "systems", &[1], (SCENARIO.to_owned() + SYSTEMS).as_bytes());
+    save("documents", "set", &[2], (SCENARIO.to_owned() + "\0policy.batch=4\0name=x y").as_bytes());
+    save("documents", "schedule", &[4], SCHEDULE.as_bytes());
+    save("documents", "profile", &[5], PROFILE.as_bytes());
+    save("documents", "book", &[6], BOOK.as_bytes());
+    save("documents", "instance", &[7], INSTANCE.as_bytes());
+}
+
+fn measurements(save: &dyn Fn(&str, &str, &[u8], &[u8])) {
+    save("logs", "text", &[1], LOG.as_bytes());
+    save("logs", "fixed", &[0], LOG.as_bytes());
+    save("logs", "json", &[1], JSON_LOG.as_bytes());
+    save("logs", "tuning", &[3], TUNING.as_bytes());
+    save("logs", "raw", &[4], RAW.as_bytes());
+    let row = |batch, latency_s| Row {
+        setting: Setting { memory: MemoryMb(1024), batch, timeout: Span::from_millis(50) },
+        predicted: Some(Figures { latency_s, usd_per_million: 1.5 }),
+        simulated: Some(Figures { latency_s: 1.01 * latency_s, usd_per_million: 1.6 }),
+        interval_s: Some([0.9 * latency_s, 1.1 * latency_s]),
+        meets_slo: Some(batch > 1),
+    };
+    let part = table::head(&logs::part()) + &table::lines(&[row(1, 0.5), row(2, 0.25)]);
+    save("logs", "rows", &[5], part.as_bytes());
+    save("logs", "journal", &[6], part.as_bytes());
+    save("logs", "cut", &[6], &part.as_bytes()[..part.len() - 9]);
+}
