@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::chunks::{self, Cut};
 use super::{Buffering, replay_in_turn};
+use crate::arrivals::map::Map;
+use crate::arrivals::map_arrivals::MapArrivals;
+use crate::arrivals::transform::limit;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::engine::record::{Detail, Observer};
 use crate::engine::recorder::{Record, Recorder, Rules};
@@ -111,6 +114,36 @@ proptest! {
         prop_assert_eq!(&in_turn, &expected);
         let in_chunks = in_chunks(&times, step, buffering, Cut { threads, requests });
         prop_assert_eq!(&in_chunks, &expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Portions of a process are drawn out of turn, and only so many of their requests are wanted.
+    #[test]
+    fn a_process_leaves_the_same_record_on_any_threads(
+        rates in prop::collection::vec(prop_oneof![Just(0.0), 10.0f64..5e3], 2..4),
+        sojourn in prop_oneof![1e-3f64..1e-1, 1.0f64..300.0],
+        (end, requests) in (1u64..400, prop_oneof![0u64..400_000, Just(65_536), Just(u64::MAX)]),
+        (batch, threads) in (1u32..=9, 2usize..=4),
+    ) {
+        let Ok(map) = Map::mmpp(&rates, &vec![sojourn; rates.len()]) else { return Ok(()) };
+        let arrivals = || {
+            let end = Time::ZERO + Span::from_secs(end);
+            let stream = Streams::new(3).stream("arrivals");
+            limit(Box::new(MapArrivals::new(&map, Time::ZERO, end, stream)), requests)
+        };
+        let service = service(&(1..=9).map(|n| Span::from_millis(10 + 3 * n)).collect::<Vec<_>>());
+        let buffer = Batch { batch, timeout: Span::from_millis(20) };
+        let buffering = Buffering { buffer, times: &service, rules: rules(40_000_000, 0) };
+        let expected = replay_in_turn(&mut arrivals(), buffering, &mut Unwatched).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let cut = Cut { threads, requests: chunks::CHUNK };
+        let mut progress = Progress::default();
+        let found = pool.install(|| chunks::replay(&mut arrivals(), buffering, &mut progress, cut)).unwrap();
+        prop_assert_eq!(progress.requests, expected.total.tally.requests);
+        prop_assert!(found == expected);
     }
 }
 
