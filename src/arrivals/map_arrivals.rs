@@ -186,13 +186,17 @@ fn exponential(stream: &mut Stream) -> f64 {
     Exp1.sample(stream)
 }
 
-/// The nearest nanosecond to `ns` after `from`; [`Time::NEVER`] if that is beyond the clock.
+/// The nearest nanosecond to `ns` after `from`; [`Time::NEVER`] if that is beyond the clock, or no number: an infinite
+/// mean times a draw of zero.
 #[inline(always)]
 fn later(from: Time, ns: f64) -> Time {
-    Time(from.0.saturating_add(ns.round_ties_even() as u64))
+    match ns < u64::MAX as f64 {
+        true => Time(from.0.saturating_add(ns.round_ties_even() as u64)),
+        false => Time::NEVER,
+    }
 }
 
-/// As [`later`] for up to [`SOON_NS`] after the clock's first half.
+/// As [`later`] for up to [`SOON_NS`] after a time in the clock's first half.
 #[inline(always)]
 fn soon(from: Time, ns: f64) -> Time {
     Time(from.0 + ((ns + UNIT_NS).to_bits() - UNIT_NS.to_bits()))
@@ -309,6 +313,7 @@ mod tests {
             assert_eq!(soon(Time(7), ns), later(Time(7), ns), "{ns}");
         }
         assert_eq!(later(Time(7), f64::INFINITY), Time::NEVER);
+        assert_eq!(later(Time(7), f64::NAN), Time::NEVER);
         let tail = 7.697_117_470_131_05 + 53.0 * std::f64::consts::LN_2;
         assert!(tail < LONGEST_DRAW);
     }
