@@ -5,6 +5,7 @@
   const REACH = 20; // pixels of the screen
   const ring = added("ring");
   const tip = added("tip");
+  let told; // the frame of the chart that is told of
   tip.setAttribute("role", "status");
 
   function added(name) {
@@ -74,8 +75,11 @@
   // Shows a target's text beside a place on the screen, within the window.
   function show(target, all, frame, [x, y]) {
     const here = all.filter(({ at }) => at[0] === target.at[0] && at[1] === target.at[1]);
-    const others = new Set(here.map(({ text }) => text)).size - 1;
-    tip.textContent = target.text + (others ? `\n(and ${others} more in this place)` : "");
+    const name = ({ text }) => text.split("\n")[0];
+    const others = [...new Set(here.map(name))].filter((other) => other !== name(target));
+    const more = others.length > 3 ? `; ${others.length - 3} more` : "";
+    tip.textContent = target.text + (others.length ? `\nalso here: ${others.slice(0, 3).join("; ")}${more}` : "");
+    told = frame;
     ring.hidden = !target.isPoint;
     tip.hidden = false;
     [ring.style.left, ring.style.top] = frame.onScreen(target.at).map((value) => `${value}px`);
@@ -90,7 +94,12 @@
     const box = svg.getBoundingClientRect();
     const scale = box.width / svg.viewBox.baseVal.width;
     return {
+      svg,
       scale,
+      hasMoved: () => {
+        const { left, top } = svg.getBoundingClientRect();
+        return Math.hypot(left - box.left, top - box.top) > 1;
+      },
       onScreen: ([x, y]) => [box.left + x * scale, box.top + y * scale],
       inChart: ({ clientX, clientY }) => [(clientX - box.left) / scale, (clientY - box.top) / scale],
     };
@@ -127,10 +136,11 @@
     svg.addEventListener("pointerdown", point);
     svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hide());
     svg.addEventListener("keydown", step);
-    svg.addEventListener("blur", hide);
+    // A tap on another chart tells of that one first, and only then takes the focus from here.
+    svg.addEventListener("blur", () => told?.svg === svg && hide());
   }
 
   document.querySelectorAll("svg.chart").forEach(attend);
   document.addEventListener("pointerdown", (event) => event.target.closest("svg.chart") || hide());
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("scroll", () => told?.hasMoved() && hide(), { passive: true });
 })();
