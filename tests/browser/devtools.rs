@@ -149,10 +149,18 @@ impl Tab<'_> {
     }
 
     /// The whole page as a PNG.
-    pub fn screenshot(&mut self) -> Vec<u8> {
+    pub fn whole(&mut self) -> Vec<u8> {
         let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].take();
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
-        let asked = json!({ "captureBeyondViewport": true, "clip": clip });
+        self.picture(json!({ "captureBeyondViewport": true, "clip": clip }))
+    }
+
+    /// What is in the window as a PNG.
+    pub fn window(&mut self) -> Vec<u8> {
+        self.picture(json!({}))
+    }
+
+    fn picture(&mut self, asked: Value) -> Vec<u8> {
         let picture = self.call("Page.captureScreenshot", asked);
         base64::prelude::BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }

@@ -161,7 +161,9 @@ impl BarChart {
     }
 
     fn draw_data(&self, canvas: &mut Canvas, area: &Area, scale: &Scale, bars: &[Bar]) {
-        for bar in bars {
+        // A stack has no parts of nothing.
+        let stacked = self.arrangement == Arrangement::Stacked;
+        for bar in bars.iter().filter(|bar| !stacked || bar.from != bar.to) {
             let corner = self.place(area, scale, bar.category, bar.begin, bar.from);
             let opposite = self.place(area, scale, bar.category, bar.end, bar.to);
             canvas.titled(&self.hover(bar), |canvas| {

@@ -169,9 +169,9 @@ impl Canvas {
     }
 
     /// Many lines of one colour.
-    pub fn strokes(&mut self, lines: &[((f64, f64), (f64, f64))], colour: Colour, width: f64) {
-        let path = |line: &((f64, f64), (f64, f64))| {
-            let ((x1, y1), (x2, y2)) = (units(&line.0), units(&line.1));
+    pub fn strokes(&mut self, lines: &[[(f64, f64); 2]], colour: Colour, width: f64) {
+        let path = |line: &[(f64, f64); 2]| {
+            let [(x1, y1), (x2, y2)] = line.each_ref().map(units);
             format!("M{x1} {y1}L{x2} {y2}")
         };
         let path: String = lines.iter().map(path).collect();

@@ -261,7 +261,7 @@ pub fn hatch(canvas: &mut Canvas, areas: &[Area]) {
         while offset < area.width() + area.height() {
             let from = (area.left + (offset - area.height()).max(0.0), area.top + offset.min(area.height()));
             let to = (area.left + offset.min(area.width()), area.top + (offset - area.width()).max(0.0));
-            strokes.push((from, to));
+            strokes.push([from, to]);
             offset += gap;
         }
     }
