@@ -106,7 +106,7 @@ impl MapStats {
     /// The share of gaps longer than `t` \[s\]: `phi exp(D0 t) e`.
     pub fn gap_tail(&self, t: f64) -> f64 {
         let (phi, d0) = &self.gap;
-        generator_exp(d0, t).left(phi).iter().sum()
+        absorbing_exp(d0, t).left(phi).iter().sum()
     }
 
     /// The limit of IDC(t).
@@ -145,6 +145,18 @@ pub(super) fn generator_exp(generator: &Matrix, t: f64) -> Matrix {
         sum = Matrix::from_fn(n, |i, j| sum[(i, j)] / totals[i]);
     }
     sum
+}
+
+/// `exp(D0 t)`: the part of the generator with one more phase, into which arrivals lead.
+pub(super) fn absorbing_exp(d0: &Matrix, t: f64) -> Matrix {
+    let n = d0.order();
+    let whole = Matrix::from_fn(n + 1, |i, j| match (i < n, j < n) {
+        (true, true) => d0[(i, j)],
+        (true, false) => -d0.row(i).iter().sum::<f64>(),
+        _ => 0.0,
+    });
+    let exp = generator_exp(&whole, t);
+    Matrix::from_fn(n, |i, j| exp[(i, j)])
 }
 
 #[cfg(test)]
@@ -217,6 +229,14 @@ mod tests {
         near(stats.autocorrelation(3), 0.0, 1e-12);
         near(stats.idc(0.3), 1.0, 1e-12);
         near(stats.idc_limit(), 1.0, 1e-12);
+    }
+
+    #[test]
+    fn the_gaps_of_a_poisson_process_are_exponential() {
+        let stats = MapStats::new(&Map::poisson(7.0));
+        for t in [1e-3, 0.14, 0.15, 3.0] {
+            near(stats.gap_tail(t) / (-7.0 * t).exp(), 1.0, 1e-10);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The likelihood of gaps under a MAP of any order.
 
-use super::exact_stats::generator_exp;
+use super::exact_stats::absorbing_exp;
 use crate::arrivals::map::Map;
 use crate::numeric::matrix::Matrix;
 
@@ -96,18 +96,6 @@ fn times<const K: usize>(row: [f64; K], m: &[[f64; K]; K]) -> [f64; K] {
 
 fn array<const K: usize>(m: &Matrix) -> [[f64; K]; K] {
     std::array::from_fn(|i| std::array::from_fn(|j| m[(i, j)]))
-}
-
-/// `exp(D0 t)`: the part of the generator with one more phase, into which arrivals lead.
-fn absorbing_exp(d0: &Matrix, t: f64) -> Matrix {
-    let n = d0.order();
-    let whole = Matrix::from_fn(n + 1, |i, j| match (i < n, j < n) {
-        (true, true) => d0[(i, j)],
-        (true, false) => -d0.row(i).iter().sum::<f64>(),
-        _ => 0.0,
-    });
-    let exp = generator_exp(&whole, t);
-    Matrix::from_fn(n, |i, j| exp[(i, j)])
 }
 
 #[cfg(test)]

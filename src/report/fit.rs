@@ -307,7 +307,7 @@ fn candidate_row(candidate: &Candidate, chosen: bool) -> Vec<String> {
 
 fn window_rows(pieces: &[Piece]) -> Vec<Vec<String>> {
     let row = |(i, piece): (usize, &Piece)| {
-        let mut row = vec![(i + 1).to_string(), piece.duration.to_string()];
+        let mut row = vec![(i + 1).to_string(), format::duration(piece.duration.as_secs_f64())];
         match &piece.fit {
             Ok(fit) => {
                 let best = fit.best();

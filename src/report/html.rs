@@ -1,8 +1,16 @@
-//! The stand-alone page: headings, key figures, tables and inline charts in one file without scripts.
+//! The stand-alone page: headings, key figures, tables and inline charts in one file. Its one script, which tells values
+//! at the pointer, adds to what is there: the page reads the same without it.
 
 use std::fmt::Write as _;
 
-use super::chart::{Chart, Colour, FONT, NARROW, hex};
+use super::chart::{Chart, Colour, FONT, Medium, hex};
+
+/// Tells the values of what the pointer is at.
+const HOVER: &str = include_str!("hover.js");
+/// Longer values take the room of two cards.
+const LONG_VALUE: usize = 14;
+/// Cells with more characters than this may be broken into lines.
+const LONG_CELL: usize = 32;
 
 /// A page under construction; sections appear in the order in which they are added.
 #[derive(Debug, Clone)]
@@ -83,13 +91,14 @@ impl Page {
     pub fn cards(mut self, cards: &[Card]) -> Page {
         self.body.push_str("<dl class=\"cards\">\n");
         for Card { label, value, note, tone } in cards {
-            let class = match tone {
-                Tone::Plain => "",
-                Tone::Good => " class=\"good\"",
-                Tone::Bad => " class=\"bad\"",
+            let tone = match tone {
+                Tone::Plain => "plain",
+                Tone::Good => "good",
+                Tone::Bad => "bad",
             };
+            let size = if value.chars().count() > LONG_VALUE { " long" } else { "" };
             let (label, value, note) = (escape(label), escape(value), escape(note));
-            let _ = write!(self.body, "<div{class}><dt>{label}</dt><dd>{value}</dd>");
+            let _ = write!(self.body, "<div class=\"{tone}{size}\"><dt>{label}</dt><dd>{value}</dd>");
             if !note.is_empty() {
                 let _ = write!(self.body, "<dd class=\"more\">{note}</dd>");
             }
@@ -130,7 +139,7 @@ impl Page {
 
     /// A chart with a caption (may be empty), drawn for wide screens and once more for phones.
     pub fn chart(mut self, chart: &dyn Chart, caption: &str) -> Page {
-        let (wide, narrow) = (chart.svg(), chart.draw(NARROW));
+        let (wide, narrow) = (chart.draw(Medium::Desktop), chart.draw(Medium::Phone));
         let _ = write!(
             self.body,
             "<figure>\n<div class=\"wide\">{wide}</div>\n<div class=\"narrow\">{narrow}</div>\n"
@@ -147,46 +156,65 @@ impl Page {
         let (title, subtitle, css) = (escape(&self.title), escape(&self.subtitle), style());
         let lead =
             if subtitle.is_empty() { String::new() } else { format!("<p class=\"lead\">{subtitle}</p>\n") };
+        let has_chart = self.body.contains("<svg ");
+        let script = if has_chart { format!("<script>\n{HOVER}</script>\n") } else { String::new() };
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
              <style>\n{css}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{title}</h1>\n{lead}</header>\n\
-             {}</main>\n</body>\n</html>\n",
+             {}</main>\n{script}</body>\n</html>\n",
             self.body
         )
     }
 }
 
-/// `content` gives the HTML of a cell by row and column; `rows` says which columns are figures.
+/// `content` gives the HTML of a cell by row and column; `rows` says which columns are figures. A column without any cell
+/// is left out, and the first one names its row.
 fn table<H: AsRef<str>, C: AsRef<str>>(
     caption: &str,
     headers: &[H],
     rows: &[&[C]],
     content: impl Fn(usize, usize) -> String,
 ) -> String {
-    let figures: Vec<bool> = (0..headers.len()).map(|column| is_figure_column(rows, column)).collect();
-    let class = |column: usize| if figures[column] { " class=\"n\"" } else { "" };
+    let filled = |column: &usize| rows.is_empty() || rows.iter().any(|row| !cell(row, *column).is_empty());
+    let columns: Vec<(usize, &str)> =
+        (0..headers.len()).filter(filled).map(|column| (column, class(rows, column))).collect();
     let label = escape(caption);
-    let mut html =
-        format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>\n");
+    let mut html = String::new();
     if !caption.is_empty() {
-        let _ = writeln!(html, "<caption>{label}</caption>");
+        let _ = writeln!(html, "<p class=\"caption\">{label}</p>");
     }
-    html.push_str("<thead><tr>");
-    for (column, header) in headers.iter().enumerate() {
-        let _ = write!(html, "<th scope=\"col\"{}>{}</th>", class(column), escape(header.as_ref()));
+    let _ = write!(
+        html,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>\n<thead><tr>"
+    );
+    for (column, class) in &columns {
+        let header = escape(headers[*column].as_ref());
+        let tag = if header.is_empty() { "td" } else { "th scope=\"col\"" };
+        let _ = write!(html, "<{tag}{class}>{header}</{}>", &tag[..2]);
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     for row in 0..rows.len() {
         html.push_str("<tr>");
-        for column in 0..headers.len() {
-            let _ = write!(html, "<td{}>{}</td>", class(column), content(row, column));
+        for (column, class) in &columns {
+            let tag = if *column == 0 { "th scope=\"row\"" } else { "td" };
+            let _ = write!(html, "<{tag}{class}>{}</{}>", content(row, *column), &tag[..2]);
         }
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody>\n</table></div>\n");
     html
+}
+
+/// The attribute that sets figures right and lets long text have several lines.
+fn class<C: AsRef<str>>(rows: &[&[C]], column: usize) -> &'static str {
+    let is_long = rows.iter().any(|row| cell(row, column).chars().count() > LONG_CELL);
+    match is_figure_column(rows, column) {
+        true => " class=\"n\"",
+        false if is_long => " class=\"t\"",
+        false => "",
+    }
 }
 
 fn cell<C: AsRef<str>>(row: &[C], column: usize) -> &str {
@@ -249,44 +277,7 @@ fn style() -> String {
     )
 }
 
-const STYLE: &str = "\
-*{box-sizing:border-box}
-html{-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--surface);color:var(--ink);line-height:1.5}
-main{max-width:880px;margin:0 auto;padding:2rem 1.25rem 4rem}
-h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem;overflow-wrap:anywhere}
-h2{font-size:1.2rem;margin:2.5rem 0 .75rem}
-.lead{color:var(--muted);margin:0 0 1.5rem;overflow-wrap:anywhere}
-a{color:var(--link)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.75rem;margin:1.25rem 0}
-.cards div{border:1px solid var(--grid);border-radius:8px;padding:.75rem .9rem}
-.cards .good{border-left:4px solid var(--good)}
-.cards .bad{border-left:4px solid var(--accent)}
-dt{color:var(--muted);font-size:.82rem}
-dd{margin:0;font-size:1.45rem;font-weight:650;line-height:1.3;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-dd.more{font-size:.82rem;font-weight:400;color:var(--muted)}
-.scroll{overflow-x:auto;margin:1rem 0}
-table{border-collapse:collapse;min-width:60%;font-size:.92rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--muted);padding:0 .6rem .4rem;font-size:.88rem}
-th,td{padding:.38rem .6rem;text-align:left;white-space:nowrap;border-bottom:1px solid var(--grid)}
-th{color:var(--muted);font-weight:600;border-bottom-width:2px}
-th.n,td.n{text-align:right}
-tbody tr:hover{background:var(--faint)}
-figure{margin:1.5rem 0;border:1px solid var(--grid);border-radius:8px;overflow:hidden}
-figure svg{display:block;width:100%;height:auto}
-.narrow{display:none}
-figcaption{padding:.6rem 1.1rem .8rem;font-size:.88rem;color:var(--muted);border-top:1px solid var(--faint)}
-.note{border-left:4px solid var(--grid);padding:.15rem 0 .15rem .9rem;color:var(--muted);font-size:.92rem}
-@media (max-width:600px){
-main{padding:1.25rem .75rem 3rem}
-h1{font-size:1.4rem}
-.cards{grid-template-columns:repeat(2,1fr);gap:.5rem}
-dd{font-size:1.2rem}
-.wide{display:none}
-.narrow{display:block}
-}
-@media print{main{max-width:none;padding:0}figure,.cards div{break-inside:avoid}}
-";
+const STYLE: &str = include_str!("page.css");
 
 #[cfg(test)]
 mod tests {
@@ -305,7 +296,7 @@ mod tests {
             .table(evil, &[evil], &[vec![evil]])
             .render();
         assert!(!page.contains("<b>"));
-        // title twice, subtitle, heading, paragraph, note, link twice, card thrice, caption twice, header, cell
+        // title twice, subtitle, heading, paragraph, note, link twice, card thrice, caption twice, header, row
         assert_eq!(page.matches("&lt;b&gt;&amp;&quot;&#39;").count(), 15);
     }
 
@@ -317,6 +308,8 @@ mod tests {
         for external in ["<script", "<link", "src=", "url(", "@import", "http://", "https://"] {
             assert!(!page.contains(external), "{external}");
         }
+        // Either would end the element early.
+        assert!(!HOVER.contains("</script") && !HOVER.contains("<!--") && !STYLE.contains("</style"));
     }
 
     #[test]
@@ -332,7 +325,12 @@ mod tests {
         let rows = vec![vec!["batch", "138 ms"], vec!["unbatched", "92 ms"]];
         let page = Page::new("t").table("", &["system", "p95"], &rows).render();
         assert!(page.contains("<th scope=\"col\">system</th><th scope=\"col\" class=\"n\">p95</th>"));
-        assert!(page.contains("<td>batch</td><td class=\"n\">138 ms</td>"));
+        assert!(page.contains("<th scope=\"row\">batch</th><td class=\"n\">138 ms</td>"));
+        let rows = vec![vec!["a", "", "words that go on and on, and then some"], vec!["b", "", ""]];
+        let page = Page::new("t").table("", &["", "nothing", "much"], &rows).render();
+        assert!(
+            page.contains("<td></td><th scope=\"col\" class=\"t\">much</th>") && !page.contains("nothing")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Lettering};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
 use super::theme::{Colour, fitted, text_width};
 use super::ticks::{Axis, Scale, Ticks};
-use super::{Chart, spoken};
+use super::{Chart, Medium, spoken};
 
 /// A bar chart: one value for each category and series.
 #[derive(Debug, Clone)]
@@ -145,9 +145,9 @@ impl BarChart {
         let value = (self.format)(values[bar.category]);
         let category = &self.categories[bar.category];
         if label.is_empty() {
-            format!("{category}: {value}")
+            format!("{category}\n{value}")
         } else {
-            format!("{category}, {label}: {value}")
+            format!("{category}\n{label}: {value}")
         }
     }
 
@@ -161,7 +161,9 @@ impl BarChart {
     }
 
     fn draw_data(&self, canvas: &mut Canvas, area: &Area, scale: &Scale, bars: &[Bar]) {
-        for bar in bars {
+        // A stack has no parts of nothing.
+        let stacked = self.arrangement == Arrangement::Stacked;
+        for bar in bars.iter().filter(|bar| !stacked || bar.from != bar.to) {
             let corner = self.place(area, scale, bar.category, bar.begin, bar.from);
             let opposite = self.place(area, scale, bar.category, bar.end, bar.to);
             canvas.titled(&self.hover(bar), |canvas| {
@@ -249,12 +251,13 @@ impl Chart for BarChart {
         &self.title
     }
 
-    fn draw(&self, width: f64) -> String {
+    fn draw(&self, medium: Medium) -> String {
+        let width = medium.width();
         let (bars, entries) = (self.bars(), self.entries());
         let scale = self.value.scale(bars.iter().flat_map(|bar| [bar.from, bar.to]));
         let ticks = scale.map(|scale| frame::vertical_ticks(&self.value, &scale, 300.0));
         let margins = self.margins(width, ticks.as_ref(), &entries);
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(medium);
         let top = frame::header(&mut canvas, &self.title, &self.subtitle, &margins);
         let area = self.area(&margins, top + 6.0);
         match (scale, &ticks) {

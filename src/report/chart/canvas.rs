@@ -9,6 +9,8 @@ use plotters::prelude::{
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontFamily, TextStyle};
 
+use super::Medium;
+use super::readings::Readings;
 use super::theme::{self, Colour, Rgb};
 use crate::report::html::escape;
 
@@ -41,8 +43,9 @@ pub struct Lettering {
 }
 
 /// A chart being drawn; the origin is at the top left, lengths are pixels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Canvas {
+    medium: Medium,
     body: String,
 }
 
@@ -101,6 +104,10 @@ impl Lettering {
 }
 
 impl Canvas {
+    pub fn new(medium: Medium) -> Canvas {
+        Canvas { medium, body: String::new() }
+    }
+
     pub fn polyline(&mut self, points: &[(f64, f64)], paint: impl Into<Paint>, width: f64) {
         let style = paint.into().stroked(width);
         self.draw(|svg| svg.draw_path(points.iter().map(units), &style));
@@ -151,6 +158,25 @@ impl Canvas {
         let _ = writeln!(self.body, "<g><title>{}</title>", escape(title));
         draw(self);
         self.body.push_str("</g>\n");
+    }
+
+    /// What `draw` draws, with what hover.js tells of it; a file has no use for that.
+    pub fn told(&mut self, readings: &Readings, draw: impl FnOnce(&mut Canvas)) {
+        match self.medium {
+            Medium::File => draw(self),
+            Medium::Desktop | Medium::Phone => self.group(&readings.attributes(units), draw),
+        }
+    }
+
+    /// Many lines of one colour.
+    pub fn strokes(&mut self, lines: &[[(f64, f64); 2]], colour: Colour, width: f64) {
+        let path = |line: &[(f64, f64); 2]| {
+            let [(x1, y1), (x2, y2)] = line.each_ref().map(units);
+            format!("M{x1} {y1}L{x2} {y2}")
+        };
+        let path: String = lines.iter().map(path).collect();
+        let (stroke, width) = (theme::hex(colour.light()), (width * UNITS).round());
+        let _ = writeln!(self.body, "<path d=\"{path}\" stroke=\"{stroke}\" stroke-width=\"{width}\"/>");
     }
 
     /// What `draw` draws, with dashed strokes.

@@ -119,10 +119,15 @@ pub fn legend(canvas: &mut Canvas, entries: &[Entry], margins: &Margins, top: f6
         if x > start && (beside || x + width > end) {
             (x, y) = (start, y + LEGEND_LINE);
         }
-        canvas.titled(&entry.text, |canvas| {
+        let draw = |canvas: &mut Canvas| {
             symbol(canvas, entry.symbol, (x, y));
             canvas.text(&text, (x + SYMBOL + 6.0, y), Anchor::Start, Lettering::new(SMALL, Colour::Ink));
-        });
+        };
+        if text == entry.text {
+            draw(canvas)
+        } else {
+            canvas.titled(&entry.text, draw)
+        }
         x += width + 16.0;
     }
     if entries.is_empty() { top } else { y + LEGEND_LINE / 2.0 + 4.0 }
@@ -247,16 +252,20 @@ pub fn thinning(needed: f64, slot: f64) -> usize {
     ((needed / slot).ceil() as usize).max(1)
 }
 
-/// Diagonal strokes over a rectangle.
-pub fn hatch(canvas: &mut Canvas, area: &Area, colour: Colour) {
-    let (gap, span) = (7.0, area.width() + area.height());
-    let mut offset = gap / 2.0;
-    while offset < span {
-        let from = (area.left + (offset - area.height()).max(0.0), area.top + offset.min(area.height()));
-        let to = (area.left + offset.min(area.width()), area.top + (offset - area.width()).max(0.0));
-        canvas.line(from, to, colour, 0.8);
-        offset += gap;
+/// Diagonal strokes over rectangles.
+pub fn hatch(canvas: &mut Canvas, areas: &[Area]) {
+    let gap = 7.0;
+    let mut strokes = Vec::new();
+    for area in areas {
+        let mut offset = gap / 2.0;
+        while offset < area.width() + area.height() {
+            let from = (area.left + (offset - area.height()).max(0.0), area.top + offset.min(area.height()));
+            let to = (area.left + offset.min(area.width()), area.top + (offset - area.width()).max(0.0));
+            strokes.push([from, to]);
+            offset += gap;
+        }
     }
+    canvas.strokes(&strokes, Colour::Muted, 0.8);
 }
 
 fn symbol(canvas: &mut Canvas, symbol: Symbol, (x, y): (f64, f64)) {
@@ -278,7 +287,7 @@ fn symbol(canvas: &mut Canvas, symbol: Symbol, (x, y): (f64, f64)) {
         }
         Symbol::Hatched => {
             canvas.rectangle((patch.left, patch.top), (patch.right, patch.bottom), Colour::Unavailable);
-            hatch(canvas, &patch, Colour::Muted);
+            hatch(canvas, &[patch]);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Lettering, Paint};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
 use super::theme::{self, Colour, text_width};
 use super::ticks::{Axis, Scale};
-use super::{Chart, spoken};
+use super::{Chart, Medium, spoken};
 
 /// A heat map. Rows run from bottom to top, columns from left to right.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ pub struct HeatMap {
     value: Axis,
     format: fn(f64) -> String,
     cells: Vec<Vec<Cell>>,
+    told: Vec<Vec<String>>,
     best: Option<(usize, usize)>,
     best_label: String,
     infeasible_label: String,
@@ -47,6 +48,7 @@ impl HeatMap {
             value: value.tight(),
             format,
             cells: Vec::new(),
+            told: Vec::new(),
             best: None,
             best_label: String::new(),
             infeasible_label: "infeasible".to_owned(),
@@ -68,6 +70,11 @@ impl HeatMap {
     pub fn rows(self, title: impl Into<String>, rows: Vec<(String, Vec<Cell>)>) -> HeatMap {
         let (rows, cells) = rows.into_iter().unzip();
         HeatMap { row_title: title.into(), rows, cells, ..self }
+    }
+
+    /// What is told of each cell by row and column, instead of its row, column and value.
+    pub fn told(self, told: Vec<Vec<String>>) -> HeatMap {
+        HeatMap { told, ..self }
     }
 
     /// Rings a cell.
@@ -122,6 +129,9 @@ impl HeatMap {
     }
 
     fn hover(&self, row: usize, column: usize, cell: Cell) -> String {
+        if let Some(told) = self.told.get(row).and_then(|row| row.get(column)) {
+            return told.clone();
+        }
         let value = match cell {
             Cell::Value(value) => (self.format)(value),
             Cell::Infeasible(value) => format!("{} ({})", (self.format)(value), self.infeasible_label),
@@ -129,7 +139,7 @@ impl HeatMap {
         };
         let (row_title, column_title) = (&self.row_title, &self.column_title);
         let (row, column) = (&self.rows[row], &self.columns[column]);
-        format!("{row_title} {row}, {column_title} {column}: {value}")
+        format!("{row_title} {row}, {column_title} {column}\n{value}")
     }
 
     fn draw_cells(&self, canvas: &mut Canvas, area: &Area, scale: Option<&Scale>) {
@@ -139,6 +149,7 @@ impl HeatMap {
         });
         let slot = self.place(area, 0, 0);
         let has_text = widest.fold(0.0, f64::max) + 2.0 <= slot.width() && slot.height() >= SMALL + 3.0;
+        let mut infeasible = Vec::new();
         for (row, column, cell) in self.all_cells() {
             let at = self.place(area, row, column);
             let (corner, opposite) = ((at.left, at.top), (at.right, at.bottom));
@@ -154,10 +165,13 @@ impl HeatMap {
                 }),
                 (Cell::Infeasible(_), _) => {
                     canvas.rectangle(corner, opposite, Colour::Unavailable);
-                    frame::hatch(canvas, &at, Colour::Muted);
+                    infeasible.push(at);
                 }
                 _ => canvas.rectangle(corner, opposite, Colour::Faint),
             });
+        }
+        if !infeasible.is_empty() {
+            frame::hatch(canvas, &infeasible);
         }
         if let Some((row, column)) = self.best.filter(|b| b.0 < self.rows.len() && b.1 < self.columns.len()) {
             let at = self.place(area, row, column);
@@ -211,11 +225,12 @@ impl Chart for HeatMap {
         &self.title
     }
 
-    fn draw(&self, width: f64) -> String {
+    fn draw(&self, medium: Medium) -> String {
+        let width = medium.width();
         let entries = self.entries();
         let names = self.rows.iter().map(|name| text_width(name, SMALL)).fold(0.0, f64::max);
         let margins = Margins::new(width, names.min(width * 0.3), &entries);
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(medium);
         let top = frame::header(&mut canvas, &self.title, &self.subtitle, &margins);
         let rows = self.rows.len() as f64;
         let height = (rows * 34.0).clamp(120.0, if width < 560.0 { 300.0 } else { 400.0 });

@@ -2,9 +2,10 @@
 
 use super::canvas::{Anchor, Canvas, Lettering, Paint};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
+use super::readings::{Readings, apart};
 use super::theme::{Colour, text_width};
 use super::ticks::{Axis, Scale, Ticks};
-use super::{Chart, spoken};
+use super::{Chart, Medium, spoken};
 
 /// Line charts that share the horizontal axis, one above the other.
 #[derive(Debug, Clone)]
@@ -217,13 +218,14 @@ impl Chart for LineChart {
         &self.title
     }
 
-    fn draw(&self, width: f64) -> String {
+    fn draw(&self, medium: Medium) -> String {
+        let width = medium.width();
         let height = self.heights(width);
         let panels = self.prepare(height);
         let all: Vec<Entry> = panels.iter().flat_map(|p| p.entries.clone()).collect();
         let labels = panels.iter().filter_map(|p| p.range.as_ref()).map(|(_, t)| frame::label_width(t));
         let margins = Margins::new(width, labels.fold(20.0, f64::max), &all);
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(medium);
         let mut top = frame::header(&mut canvas, &self.title, &self.subtitle, &margins);
         let mut area = Area { left: margins.left, right: margins.right, top, bottom: top + height };
         let x = self.scale_x().map(|s| (s, frame::horizontal_ticks(&self.x, &s, area.width())));
@@ -253,7 +255,14 @@ impl Chart for LineChart {
         }
         let mut end = top + 50.0;
         if !margins.legend_is_beside() {
-            end = frame::legend(&mut canvas, &all, &margins, end);
+            // Panels may share names.
+            let mut distinct: Vec<Entry> = Vec::new();
+            all.into_iter().for_each(|entry| {
+                if !distinct.contains(&entry) {
+                    distinct.push(entry);
+                }
+            });
+            end = frame::legend(&mut canvas, &distinct, &margins, end);
         }
         let notes: Vec<String> = self.notes.iter().cloned().chain(frame::left_out(self.hidden())).collect();
         end = frame::notes(&mut canvas, &notes, width, end);
@@ -299,7 +308,14 @@ impl LineChart {
         for (index, series) in panel.series.iter().enumerate() {
             let colour = series.colour.unwrap_or(Colour::Category(prepared.first_colour + index));
             draw_band(canvas, series, colour, place);
-            draw_series(canvas, series, colour, area.bottom, place);
+            let placed = series.points.iter().filter_map(|point| Some((place(*point)?, *point)));
+            let readings = Readings {
+                name: &series.label,
+                axes: (&self.x, &panel.y),
+                holds: series.course == Course::Steps,
+                points: apart(placed),
+            };
+            canvas.told(&readings, |canvas| draw_series(canvas, series, colour, area.bottom, place));
         }
         area.bottom
     }

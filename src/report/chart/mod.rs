@@ -19,6 +19,7 @@ mod canvas;
 mod frame;
 mod heatmap;
 mod line;
+mod readings;
 mod scatter;
 mod theme;
 mod ticks;
@@ -30,23 +31,37 @@ pub use scatter::{Group, Point, Scatter};
 pub use theme::{Colour, FONT, Rgb, hex};
 pub use ticks::{Axis, Scale, Ticks, Unit};
 
-/// Width in pixels of a chart in a file of its own and on a desktop page.
-pub const WIDE: f64 = 800.0;
+/// What a chart is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// A file of its own: a plain picture.
+    File,
+    /// A page on a desktop.
+    Desktop,
+    /// A page on a phone: narrow, the legend under the plot.
+    Phone,
+}
 
-/// Width in pixels of a chart on a phone.
-pub const NARROW: f64 = 400.0;
+impl Medium {
+    fn width(self) -> f64 {
+        match self {
+            Medium::File | Medium::Desktop => 800.0,
+            Medium::Phone => 400.0,
+        }
+    }
+}
 
 /// Something that can be drawn.
 pub trait Chart {
     /// What the chart shows, in a few words.
     fn title(&self) -> &str;
 
-    /// The chart as an SVG document `width` pixels wide; below 560 the legend stands under the plot.
-    fn draw(&self, width: f64) -> String;
+    /// The chart as an SVG document.
+    fn draw(&self, medium: Medium) -> String;
 
-    /// The chart as an SVG document of the usual width.
+    /// The chart as a file of its own.
     fn svg(&self) -> String {
-        self.draw(WIDE)
+        self.draw(Medium::File)
     }
 }
 

@@ -1,10 +1,17 @@
 //! Points in groups, with a Pareto front, error bars and the line of equality.
 
-use super::canvas::{Canvas, Paint};
-use super::frame::{self, Area, Entry, Margins, Symbol};
-use super::theme::Colour;
+use std::collections::BTreeSet;
+
+use super::canvas::{Anchor, Canvas, Lettering, Paint};
+use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
+use super::theme::{Colour, text_width};
 use super::ticks::{Axis, Scale, Ticks};
-use super::{Chart, spoken};
+use super::{Chart, Medium, spoken};
+
+/// More points than this are drawn smaller.
+const MANY: usize = 500;
+/// Pixels between two rings on the front: more of them hide what they ring.
+const RINGS_APART: f64 = 12.0;
 
 /// A scatter plot.
 #[derive(Debug, Clone)]
@@ -19,7 +26,16 @@ pub struct Scatter {
     front_label: String,
     equality: Option<String>,
     marks: Vec<(f64, String)>,
+    naming: Naming,
+    chosen: Option<(String, Point)>,
     notes: Vec<String>,
+}
+
+/// Where the groups' names stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Legend,
+    BesidePoints,
 }
 
 /// Points of one colour.
@@ -27,6 +43,7 @@ pub struct Scatter {
 pub struct Group {
     label: String,
     points: Vec<Point>,
+    colour: Option<Colour>,
 }
 
 /// One point.
@@ -64,7 +81,16 @@ impl Point {
 
 impl Group {
     pub fn new(label: impl Into<String>, points: Vec<Point>) -> Group {
-        Group { label: label.into(), points }
+        Group { label: label.into(), points, colour: None }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// In a given colour instead of the next of the palette.
+    pub fn colour(self, colour: Colour) -> Group {
+        Group { colour: Some(colour), ..self }
     }
 }
 
@@ -81,6 +107,8 @@ impl Scatter {
             front_label: String::new(),
             equality: None,
             marks: Vec::new(),
+            naming: Naming::Legend,
+            chosen: None,
             notes: Vec::new(),
         }
     }
@@ -99,7 +127,18 @@ impl Scatter {
         Scatter { palette: Palette::Steps, ..self }
     }
 
-    /// The Pareto front of "less is better" on both axes: a step line through the ringed `points`.
+    /// With the groups' names beside their points instead of in the legend, as suits groups of one point.
+    pub fn named_beside(self) -> Scatter {
+        Scatter { naming: Naming::BesidePoints, ..self }
+    }
+
+    /// One point that stands out, on top of all others.
+    pub fn chosen(self, label: impl Into<String>, point: Point) -> Scatter {
+        Scatter { chosen: Some((label.into(), point)), ..self }
+    }
+
+    /// The Pareto front of "less is better" on both axes: a step line through `points`, with rings on those that are
+    /// drawn, as many as stand apart.
     pub fn front(mut self, label: impl Into<String>, mut points: Vec<(f64, f64)>) -> Scatter {
         points.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
         (self.front, self.front_label) = (points, label.into());
@@ -124,10 +163,11 @@ impl Scatter {
     }
 
     fn colour(&self, group: usize) -> Colour {
-        match self.palette {
+        let next = match self.palette {
             Palette::Categories => Colour::Category(group),
             Palette::Steps => Colour::step(group, self.groups.len()),
-        }
+        };
+        self.groups[group].colour.unwrap_or(next)
     }
 
     fn shows(&self, (x, y): (f64, f64)) -> bool {
@@ -135,7 +175,7 @@ impl Scatter {
     }
 
     fn points(&self) -> impl Iterator<Item = &Point> {
-        self.groups.iter().flat_map(|group| &group.points)
+        self.groups.iter().flat_map(|group| &group.points).chain(self.chosen.iter().map(|(_, point)| point))
     }
 
     /// The ranges of both axes; `None` without a point that can be shown.
@@ -158,9 +198,14 @@ impl Scatter {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let named = self.groups.iter().enumerate().filter(|(_, group)| !group.label.is_empty());
+        let in_legend = |group: &Group| self.naming == Naming::Legend && !group.label.is_empty();
+        let named = self.groups.iter().enumerate().filter(|(_, group)| in_legend(group));
         let groups =
             named.map(|(i, group)| Entry { symbol: Symbol::Disc(self.colour(i)), text: group.label.clone() });
+        let chosen = self
+            .chosen
+            .iter()
+            .map(|(label, _)| Entry { symbol: Symbol::Disc(Colour::BEST), text: label.clone() });
         let front = (!self.front.is_empty())
             .then(|| Entry { symbol: Symbol::RingedLine(Colour::Accent), text: self.front_label.clone() });
         let equality = self
@@ -171,7 +216,7 @@ impl Scatter {
             .marks
             .iter()
             .map(|(_, label)| Entry { symbol: Symbol::Dashed(Colour::Accent), text: label.clone() });
-        groups.chain(front).chain(equality).chain(marks).collect()
+        groups.chain(chosen).chain(front).chain(equality).chain(marks).collect()
     }
 
     fn draw_grid(&self, canvas: &mut Canvas, area: &Area, x: &(Scale, Ticks), y: &(Scale, Ticks)) {
@@ -200,15 +245,60 @@ impl Scatter {
         let place = |(px, py): (f64, f64)| (area.x(x, px), area.y(y, py));
         let front: Vec<_> = self.front.iter().copied().filter(|p| self.shows(*p)).map(place).collect();
         draw_front_line(canvas, &front);
+        let radius = if self.points().count() > MANY { 2.6 } else { 3.6 };
         for (index, group) in self.groups.iter().enumerate() {
             let colour = self.colour(index);
             for point in group.points.iter().filter(|p| self.shows((p.x, p.y))) {
-                canvas.titled(&point.title, |canvas| self.draw_point(canvas, point, colour, &place));
+                canvas.titled(&point.title, |canvas| self.draw_point(canvas, point, colour, radius, &place));
             }
         }
-        for at in front {
+        for at in self.rings(place) {
             canvas.ring(at, 6.0, Colour::Accent, 2.0);
         }
+        if let Some((_, point)) = self.chosen.as_ref().filter(|(_, point)| self.shows((point.x, point.y))) {
+            canvas.disc(place((point.x, point.y)), 7.5, Colour::Surface);
+            canvas.titled(&point.title, |canvas| self.draw_point(canvas, point, Colour::BEST, 5.5, &place));
+        }
+        if self.naming == Naming::BesidePoints {
+            self.draw_names(canvas, area, place);
+        }
+    }
+
+    /// The groups' names to the right of their first points, or to the left where there is no room; moved down where they
+    /// would touch.
+    fn draw_names(&self, canvas: &mut Canvas, area: &Area, place: impl Fn((f64, f64)) -> (f64, f64)) {
+        let first = |group: &Group| group.points.first().map(|p| (p.x, p.y)).filter(|at| self.shows(*at));
+        let mut names: Vec<_> =
+            self.groups.iter().filter_map(|group| Some((place(first(group)?), &group.label))).collect();
+        names.sort_by(|a, b| a.0.1.total_cmp(&b.0.1));
+        let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+        for ((x, mut y), name) in names {
+            let width = text_width(name, SMALL);
+            let fits = x + 9.0 + width <= area.right;
+            let (left, anchor) = if fits { (x + 9.0, Anchor::Start) } else { (x - 9.0 - width, Anchor::End) };
+            for (from, to, line) in &taken {
+                if left < *to && *from < left + width && y < line + SMALL + 2.0 {
+                    y = line + SMALL + 2.0;
+                }
+            }
+            taken.push((left, left + width, y));
+            let at = if fits { left } else { left + width };
+            canvas.text(name, (at, y), anchor, Lettering::new(SMALL, Colour::Ink));
+        }
+    }
+
+    /// Where the points that are both drawn and on the front stand, those left out that touch the one before.
+    fn rings(&self, place: impl Fn((f64, f64)) -> (f64, f64)) -> Vec<(f64, f64)> {
+        let bits = |(x, y): (f64, f64)| (x.to_bits(), y.to_bits());
+        let drawn: BTreeSet<_> = self.points().map(|p| bits((p.x, p.y))).collect();
+        let mut rings: Vec<(f64, f64)> = Vec::new();
+        for point in self.front.iter().copied().filter(|p| self.shows(*p) && drawn.contains(&bits(*p))) {
+            let at = place(point);
+            if rings.last().is_none_or(|last| (last.0 - at.0).hypot(last.1 - at.1) >= RINGS_APART) {
+                rings.push(at);
+            }
+        }
+        rings
     }
 
     fn draw_point(
@@ -216,6 +306,7 @@ impl Scatter {
         canvas: &mut Canvas,
         point: &Point,
         colour: Colour,
+        radius: f64,
         place: &impl Fn((f64, f64)) -> (f64, f64),
     ) {
         let bar = Paint::from(colour).opacity(0.6);
@@ -225,7 +316,7 @@ impl Scatter {
         if let Some((low, high)) = point.interval_y.filter(|i| self.y.can_show(i.0) && self.y.can_show(i.1)) {
             canvas.line(place((point.x, low)), place((point.x, high)), bar, 1.4);
         }
-        canvas.disc(place((point.x, point.y)), 3.6, Paint::from(colour).opacity(0.85));
+        canvas.disc(place((point.x, point.y)), radius, Paint::from(colour).opacity(0.85));
     }
 }
 
@@ -234,14 +325,15 @@ impl Chart for Scatter {
         &self.title
     }
 
-    fn draw(&self, width: f64) -> String {
+    fn draw(&self, medium: Medium) -> String {
+        let width = medium.width();
         let height = if width < 560.0 { 300.0 } else { 400.0 };
         let entries = self.entries();
         let scales = self.scales();
         let y = scales.map(|(_, y)| (y, frame::vertical_ticks(&self.y, &y, height)));
         let labels = y.as_ref().map_or(20.0, |(_, ticks)| frame::label_width(ticks));
         let margins = Margins::new(width, labels, &entries);
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(medium);
         let top = frame::header(&mut canvas, &self.title, &self.subtitle, &margins);
         let area = Area { left: margins.left, right: margins.right, top, bottom: top + height };
         match (scales, y) {

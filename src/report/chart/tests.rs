@@ -196,9 +196,9 @@ fn numbers(svg: &str, attribute: &str) -> Vec<f64> {
 fn every_chart_is_the_same_twice_and_lies_within_its_picture() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp/charts");
     for (name, chart) in gallery() {
-        for width in [WIDE, NARROW] {
-            let svg = chart.draw(width);
-            assert_eq!(svg, chart.draw(width), "{name}");
+        for medium in [Medium::File, Medium::Desktop, Medium::Phone] {
+            let svg = chart.draw(medium);
+            assert_eq!(svg, chart.draw(medium), "{name}");
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name}");
             let size = numbers(&svg, "viewBox");
             for attribute in ["x", "x1", "x2", "cx"] {
@@ -213,7 +213,7 @@ fn every_chart_is_the_same_twice_and_lies_within_its_picture() {
                     "{name} {attribute}"
                 );
             }
-            let file = folder.join(format!("{name}-{width}.svg"));
+            let file = folder.join(format!("{name}-{medium:?}.svg"));
             crate::report::files::write_atomically(&file, svg).unwrap();
         }
     }
@@ -242,9 +242,10 @@ fn a_page_with_all_charts_stands_alone() {
         .note("Predictions assume an unlimited warm pool; cold starts are in the simulated figures only.");
     let page = gallery().iter().fold(page, |page, (name, chart)| page.chart(chart.as_ref(), name)).render();
     assert_eq!(page.matches("<figure>").count(), gallery().len());
-    for external in ["<script", "<link", " src=", "url(", "@import", "https://"] {
+    for external in ["<script ", "<link", " src=", "url(", "@import", "https://", "import("] {
         assert!(!page.contains(external), "{external}");
     }
+    assert_eq!(page.matches("<script>").count(), 1);
     assert!(page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "").find("http").is_none());
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp/charts/index.html");
     crate::report::files::write_atomically(&file, page).unwrap();
@@ -294,7 +295,7 @@ fn empty_charts_say_so() {
     ];
     for chart in charts {
         assert!(chart.svg().contains("no data"), "{}", chart.title());
-        assert!(chart.draw(NARROW).contains("no data"), "{}", chart.title());
+        assert!(chart.draw(Medium::Phone).contains("no data"), "{}", chart.title());
     }
 }
 
@@ -338,4 +339,42 @@ fn a_short_legend_is_never_cut() {
 fn points_carry_their_values_for_the_pointer() {
     let svg = agreement().svg();
     assert_eq!(svg.matches("<g><title>hour ").count(), 80);
+}
+
+#[test]
+fn lines_are_told_on_pages_and_files_stay_plain() {
+    let (page, file) = (ccdf().draw(Medium::Phone), ccdf().svg());
+    assert!(!file.contains("data-"), "{file}");
+    assert_eq!(page.matches("data-readings=\"").count(), 4);
+    assert!(
+        page.contains("data-name=\"MArk\" data-x=\"latency\" data-y=\"share of requests slower\""),
+        "{page}"
+    );
+    assert!(page.contains(";0 s;100 %|"), "{page}");
+}
+
+#[test]
+fn a_crowded_front_has_rings_that_stand_apart() {
+    let all: Vec<(f64, f64)> = (1..=1_000).map(|i| (f64::from(i), 1e4 / f64::from(i))).collect();
+    let points = all.iter().map(|(x, y)| Point::new(*x, *y, "")).collect();
+    let axis = || Axis::new("", Unit::Seconds).log();
+    let svg = Scatter::new("s", axis(), axis()).group(Group::new("g", points)).front("front", all).svg();
+    let rings = svg.matches("r=\"60\"").count();
+    assert!((10..100).contains(&rings), "{rings}");
+}
+
+#[test]
+fn names_beside_points_do_not_touch() {
+    let axis = || Axis::new("", Unit::Usd).from_zero();
+    let group = |(name, y)| Group::new(name, vec![Point::new(9.0, y, name)]);
+    let close = [("first", 50.0), ("second", 50.5), ("third", 51.0)];
+    let chart =
+        close.into_iter().map(group).fold(Scatter::new("", axis(), axis()).named_beside(), Scatter::group);
+    let svg = chart.svg();
+    let height = |name: &str| {
+        let element = svg.split("<text").find(|text| text.contains(&format!(">\n{name}\n"))).unwrap();
+        numbers(element, "y")[0]
+    };
+    let [first, second, third] = ["first", "second", "third"].map(height);
+    assert!(third + 130.0 <= second && second + 130.0 <= first, "{first} {second} {third}");
 }

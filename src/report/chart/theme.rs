@@ -75,6 +75,13 @@ const HEAT: [Rgb; 6] = [
 ];
 
 impl Colour {
+    /// Configurations that meet what is asked.
+    pub const MEETS: Colour = Colour::Category(0);
+    /// Configurations that miss it.
+    pub const MISSES: Colour = Colour::Category(7);
+    /// The one configuration that is chosen.
+    pub const BEST: Colour = Colour::Category(2);
+
     /// The ordered colour of item `index` of `count`, spread over the whole palette.
     pub fn step(index: usize, count: usize) -> Colour {
         let last = count.saturating_sub(1).max(1);

@@ -1,6 +1,6 @@
 //! Axes: ranges that cover the data, 1-2-5 ticks, labels in a fitting unit.
 
-use crate::report::format::separated;
+use crate::report::format::{self, separated};
 
 /// Larger values cannot be shown: the span of their range would overflow.
 const LARGEST: f64 = 1e300;
@@ -138,6 +138,24 @@ impl Axis {
         }
     }
 
+    /// A value of this axis in words of its own.
+    pub fn reading(&self, value: f64) -> String {
+        match self.unit {
+            Unit::Number(_) => format::number(value),
+            Unit::Seconds | Unit::Elapsed => format::duration(value),
+            Unit::Usd => format::money(value),
+            Unit::Share => format::percent(value),
+        }
+    }
+
+    /// The title beside such values.
+    pub fn reading_title(&self) -> String {
+        match &self.unit {
+            Unit::Number(unit) if !unit.is_empty() => format!("{} ({unit})", self.title),
+            _ => self.title.clone(),
+        }
+    }
+
     fn linear_ends(&self, low: f64, high: f64) -> (f64, f64) {
         if self.ends == Ends::Tight && low < high {
             return (low, high);
@@ -214,7 +232,19 @@ impl Axis {
                 .filter(inside)
                 .collect()
         };
-        let choices = [at(&[1, 2, 5], 1), at(&[1, 3], 1), at(&[1], 1), at(&[1], 2), at(&[1], 3), at(&[1], 6)];
+        let mut choices = Vec::new();
+        if high < 10.0 * low {
+            // Of 1, 2 and 5 too few lie within.
+            choices.extend([at(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 1), at(&[1, 2, 3, 5, 7], 1)]);
+        }
+        choices.extend([
+            at(&[1, 2, 5], 1),
+            at(&[1, 3], 1),
+            at(&[1], 1),
+            at(&[1], 2),
+            at(&[1], 3),
+            at(&[1], 6),
+        ]);
         let fitting =
             choices.iter().position(|values| values.len() <= most.max(2)).unwrap_or(choices.len() - 1);
         let major = &choices[fitting];
@@ -352,6 +382,7 @@ mod tests {
             ["0.01 %", "0.1 %", "1 %", "10 %", "100 %"]
         );
         assert_eq!(labels(&Axis::new("a", Unit::Usd).log(), &[0.5, 5.0], 6), ["$0.5", "$1", "$2", "$5"]);
+        assert_eq!(labels(&axis, &[2.0, 8.0], 6), ["2 s", "3 s", "5 s", "7 s"]);
     }
 
     #[test]

@@ -131,10 +131,17 @@ impl CompareReport<'_> {
     fn trade_off(&self) -> Scatter {
         let x = Axis::new("share over the SLO", Unit::Share).from_zero();
         let y = Axis::new("cost per million requests", Unit::Usd).from_zero();
-        let mut chart = Scatter::new("Cost and lateness", x, y).subtitle(self.headline());
+        let mut chart = Scatter::new("Cost and lateness", x, y).subtitle(self.headline()).named_beside();
         for system in self.systems {
             let s = &system.simulation.simulated;
-            let point = Point::new(s.slo_violation_share, s.cost_usd_per_million, &system.name);
+            let told = format!(
+                "{}\nover the SLO: {}\ncost per million: {}\np95: {}",
+                system.name,
+                format::percent(s.slo_violation_share),
+                format::money(s.cost_usd_per_million),
+                format::duration(s.latency_s.p95)
+            );
+            let point = Point::new(s.slo_violation_share, s.cost_usd_per_million, told);
             chart = chart.group(Group::new(&system.name, vec![point]));
         }
         let allowed = 1.0 - self.scenario.slo.percentile;

@@ -2,12 +2,19 @@
 
 use super::{PlanReport, named};
 use crate::planner::plan::{Answer, Point};
-use crate::report::chart::{Axis, Group, LineChart, Panel, Point as Dot, Scatter, Series, Unit};
+use crate::report::chart::{Axis, Colour, Group, LineChart, Panel, Point as Dot, Scatter, Series, Unit};
 use crate::report::format;
+use crate::scenario::Setting;
 
 impl PlanReport<'_> {
     pub(super) fn front_chart(&self) -> Scatter {
-        let dot = |p: &Point| Dot::new(p.percentile_s, p.cost * 1e6, named(p.setting));
+        let percentile = self.scenario.slo.name();
+        let told = |setting: Setting, latency: f64, usd: f64| {
+            let (latency, usd) = (format::duration(latency), format::money(usd));
+            format!("{}\n{percentile}: {latency}\ncost per million: {usd}", named(setting))
+        };
+        let dot =
+            |p: &Point| Dot::new(p.percentile_s, p.cost * 1e6, told(p.setting, p.percentile_s, p.cost * 1e6));
         let of = |meets: bool| self.plan.points.iter().filter(move |p| p.meets == meets).map(dot).collect();
         let best = self.plan.evaluated();
         let name = match &self.plan.answer {
@@ -16,20 +23,22 @@ impl PlanReport<'_> {
         };
         let front = self.front();
         // A cross-hair from the axes: the dot alone drowns among its neighbours.
-        let chosen = Dot::new(best.percentile_s, self.cost(), named(best.setting))
-            .interval_x(front[0].0, best.percentile_s)
-            .interval_y(front[front.len() - 1].1, self.cost());
+        let chosen =
+            Dot::new(best.percentile_s, self.cost(), told(best.setting, best.percentile_s, self.cost()))
+                .interval_x(front[0].0, best.percentile_s)
+                .interval_y(front[front.len() - 1].1, self.cost());
         let latency = Axis::new(format!("{} latency", self.scenario.slo.name()), Unit::Seconds);
+        let evaluated = format::count(self.plan.evaluated as u64);
         let mut chart = Scatter::new(
             "Cost against latency",
             latency.log(),
             Axis::new("cost per million requests", Unit::Usd).log(),
         )
-        .subtitle(format!("{} configurations predicted; {}", self.plan.evaluated, self.headline()))
-        .group(Group::new("misses what is asked", of(false)))
-        .group(Group::new("meets it", of(true)))
+        .subtitle(format!("{evaluated} configurations predicted; {}", self.headline()))
+        .group(Group::new("misses what is asked", of(false)).colour(Colour::MISSES))
+        .group(Group::new("meets it", of(true)).colour(Colour::MEETS))
         .front("Pareto front", front)
-        .group(Group::new(name, vec![chosen]));
+        .chosen(name, chosen);
         if let Some(latency) = self.scenario.slo.latency {
             chart = chart.mark_x(latency.as_secs_f64(), format!("SLO {latency}"));
         }
@@ -74,8 +83,8 @@ impl PlanReport<'_> {
     }
 }
 
-/// A distribution without the zeros before it begins.
+/// A distribution from where it can be told from zero, so that its rise fills the picture.
 fn rising(cdf: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let zeros = cdf.iter().take_while(|(_, share)| *share <= 0.0).count();
+    let zeros = cdf.iter().take_while(|(_, share)| *share < 0.001).count();
     cdf[zeros.saturating_sub(1)..].to_vec()
 }

@@ -166,7 +166,7 @@ impl PlanReport<'_> {
 
     fn alternative_headers(&self) -> [String; 9] {
         let percentile = self.scenario.slo.name();
-        ["memory", "batch", "timeout", &percentile, "cost/million", "more", "more, %", "meets", ""]
+        ["memory", "batch", "timeout", &percentile, "cost/million", "more", "more, %", "meets", "why"]
             .map(str::to_owned)
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{SweepReport, cost, latency, name, stride};
-use crate::report::chart::{Axis, Cell, Chart, Group, HeatMap, Point, Scatter, Unit};
+use crate::report::chart::{Axis, Cell, Chart, Colour, Group, HeatMap, Point, Scatter, Unit};
 use crate::report::format;
 use crate::scenario::Setting;
+use crate::sweep::front::on_front;
 use crate::sweep::row::{Figures, Row};
 use crate::units::MemoryMb;
 
@@ -31,28 +32,26 @@ impl<'a> SweepReport<'a> {
         ];
         if self.rows.iter().any(|row| row.predicted.is_some() && row.simulated.is_some()) {
             let caption = "Points on the line agree.";
-            let latency =
-                self.agreement(&format!("{} latency", self.percentile()), Unit::Seconds, |f| f.latency_s);
+            // Points with an interval are drawn with it, the others without.
+            let (what, of) = (format!("{} latency", self.percentile()), |f: Figures| f.latency_s);
+            let latency = self.agreement(&what, Unit::Seconds, of, |row| row.interval_s.is_none());
             charts.push(("predicted-latency", Box::new(self.with_intervals(latency)), caption));
-            let cost = self.agreement("Cost per million requests", Unit::Usd, |f| f.usd_per_million);
+            let (what, of) = ("Cost per million requests", |f: Figures| f.usd_per_million);
+            let cost = self.agreement(what, Unit::Usd, of, |_| true);
             charts.push(("predicted-cost", Box::new(cost), caption));
         }
         charts
     }
 
     fn front_chart(&self) -> Scatter {
-        let point = |row: &Row| {
-            let Figures { latency_s, usd_per_million } = row.figures();
-            let title = format!(
-                "{}: {}, {}",
-                name(row.setting),
-                format::duration(latency_s),
-                format::money(usd_per_million)
-            );
-            Point::new(latency_s, usd_per_million, title)
-        };
         let at = |row: &Row| (row.figures().latency_s, row.figures().usd_per_million);
-        let shown = thinned(self.rows, at);
+        let point = |row: &Row| Point::new(at(row).0, at(row).1, self.told(row));
+        // Where points lie in one place, those of the front are drawn.
+        let is_on_front = on_front(self.rows);
+        let (mut ordered, others): (Vec<_>, Vec<_>) =
+            self.rows.iter().zip(is_on_front).partition(|(_, is_on_front)| *is_on_front);
+        ordered.extend(others);
+        let shown = thinned(ordered.into_iter().map(|(row, _)| row).collect(), at);
         let of = |kept: &dyn Fn(&Row) -> bool| {
             shown.iter().filter(|row| kept(row)).map(|row| point(row)).collect()
         };
@@ -60,15 +59,19 @@ impl<'a> SweepReport<'a> {
         let mut chart =
             Scatter::new("Cost against latency", x, Axis::new("cost per million requests", Unit::Usd).log())
                 .subtitle(self.headline());
-        let groups: Vec<(&str, Vec<Point>)> = match self.meeting() {
-            None => vec![("configurations", of(&|_| true))],
+        let groups = match self.meeting() {
+            None => vec![Group::new("configurations", of(&|_| true))],
             Some(_) => vec![
-                ("meets SLO", of(&|row| row.meets_slo == Some(true))),
-                ("misses it", of(&|row| row.meets_slo != Some(true))),
+                Group::new("misses the SLO", of(&|row| row.meets_slo != Some(true))).colour(Colour::MISSES),
+                Group::new("meets it", of(&|row| row.meets_slo == Some(true))).colour(Colour::MEETS),
             ],
         };
-        for (label, points) in groups.into_iter().filter(|(_, points)| !points.is_empty()) {
-            chart = chart.group(Group::new(label, points));
+        for group in groups.into_iter().filter(|group| !group.is_empty()) {
+            chart = chart.group(group);
+        }
+        if let Some(best) = self.best {
+            let label = format!("the {}", self.best_kind());
+            chart = chart.chosen(label, point(best));
         }
         if let Some(slo) = self.about.slo_latency_s {
             chart = chart.mark_x(slo, format!("SLO {}", format::duration(slo)));
@@ -82,6 +85,24 @@ impl<'a> SweepReport<'a> {
         chart.front("Pareto front", self.front.iter().map(|row| at(row)).collect())
     }
 
+    /// What the pointer is told of a configuration.
+    fn told(&self, row: &Row) -> String {
+        let percentile = self.percentile();
+        let (latency, cost) = match (row.simulated, row.predicted) {
+            (Some(s), Some(p)) => (
+                format!("{} (predicted {})", format::duration(s.latency_s), format::duration(p.latency_s)),
+                format!(
+                    "{} (predicted {})",
+                    format::money(s.usd_per_million),
+                    format::money(p.usd_per_million)
+                ),
+            ),
+            _ => (format::duration(latency(&row)), format::money(cost(&row))),
+        };
+        let missed = if row.meets_slo == Some(false) { "\nmisses the SLO" } else { "" };
+        format!("{}\n{percentile}: {latency}\ncost per million: {cost}{missed}", name(row.setting))
+    }
+
     /// The configuration that the heat maps go by: the best, else the fastest.
     fn reference(&self) -> Option<&'a Row> {
         self.best.or(self.front.first().copied())
@@ -90,6 +111,7 @@ impl<'a> SweepReport<'a> {
     fn memory_batch(&self) -> HeatMap {
         let (memories, batches) = (self.axis(|s| s.memory), self.axis(|s| s.batch));
         let mut cells = vec![vec![Cell::Missing; batches.len()]; memories.len()];
+        let mut told = vec![vec!["no value".to_owned(); batches.len()]; memories.len()];
         for pair in self
             .rows
             .chunk_by(|a, b| (a.setting.memory, a.setting.batch) == (b.setting.memory, b.setting.batch))
@@ -98,15 +120,17 @@ impl<'a> SweepReport<'a> {
                 memories.binary_search(&pair[0].setting.memory),
                 batches.binary_search(&pair[0].setting.batch),
             );
-            if let (Ok(row), Ok(column)) = place {
-                cells[row][column] = best_of(pair);
+            if let ((Ok(row), Ok(column)), Some((cell, best))) = (place, best_of(pair)) {
+                cells[row][column] = cell;
+                told[row][column] = self.told(best);
             }
         }
         let rows = memories.iter().map(MemoryMb::to_string).zip(cells).collect();
         let chart = self
             .heat_map("Cost by memory and batch")
             .columns("largest batch", batches.iter().map(u32::to_string).collect())
-            .rows("memory", rows);
+            .rows("memory", rows)
+            .told(told);
         self.ringed(chart, |s| {
             Some((memories.binary_search(&s.memory).ok()?, batches.binary_search(&s.batch).ok()?))
         })
@@ -116,10 +140,13 @@ impl<'a> SweepReport<'a> {
         let (batches, timeouts) = (self.axis(|s| s.batch), self.axis(|s| s.timeout));
         let memory = self.reference().map(|row| row.setting.memory);
         let mut cells = vec![vec![Cell::Missing; timeouts.len()]; batches.len()];
+        let mut told = vec![vec!["no value".to_owned(); timeouts.len()]; batches.len()];
         for row in self.rows.iter().filter(|row| Some(row.setting.memory) == memory) {
             let Setting { batch, timeout, .. } = row.setting;
-            if let (Ok(r), Ok(c)) = (batches.binary_search(&batch), timeouts.binary_search(&timeout)) {
-                cells[r][c] = best_of(std::slice::from_ref(row));
+            let place = (batches.binary_search(&batch), timeouts.binary_search(&timeout));
+            if let ((Ok(r), Ok(c)), Some((cell, _))) = (place, best_of(std::slice::from_ref(row))) {
+                cells[r][c] = cell;
+                told[r][c] = self.told(row);
             }
         }
         let rows = batches.iter().map(u32::to_string).zip(cells).collect();
@@ -127,7 +154,8 @@ impl<'a> SweepReport<'a> {
         let chart = self
             .heat_map(&title)
             .columns("timeout", timeouts.iter().map(|t| t.to_string()).collect())
-            .rows("largest batch", rows);
+            .rows("largest batch", rows)
+            .told(told);
         self.ringed(chart, |s| {
             Some((batches.binary_search(&s.batch).ok()?, timeouts.binary_search(&s.timeout).ok()?))
         })
@@ -169,14 +197,9 @@ impl<'a> SweepReport<'a> {
             .iter()
             .filter_map(|row| with(row).map(|found| (row, found)))
             .map(|(row, (p, s, [low, high]))| {
-                let title = format!(
-                    "{}: {} to {} simulated, {} predicted",
-                    name(row.setting),
-                    format::duration(low),
-                    format::duration(high),
-                    format::duration(p.latency_s)
-                );
-                Point::new(s.latency_s, p.latency_s, title).interval_x(low, high)
+                let (low_text, high_text) = (format::duration(low), format::duration(high));
+                let told = format!("{}\n95 % interval: {low_text} – {high_text}", self.told(row));
+                Point::new(s.latency_s, p.latency_s, told).interval_x(low, high)
             })
             .collect();
         match points.len() {
@@ -187,40 +210,45 @@ impl<'a> SweepReport<'a> {
         }
     }
 
-    fn agreement(&self, what: &str, unit: Unit, of: impl Fn(Figures) -> f64) -> Scatter {
+    /// Predicted against simulated figures: the differences of all rows, the points of those to be `drawn`.
+    fn agreement(
+        &self,
+        what: &str,
+        unit: Unit,
+        of: impl Fn(Figures) -> f64,
+        drawn: impl Fn(&Row) -> bool,
+    ) -> Scatter {
         let both = |row: &Row| {
             let figures = row.simulated.zip(row.predicted);
             figures.map_or((f64::NAN, f64::NAN), |(s, p)| (of(s), of(p)))
         };
-        let points = thinned(self.rows, both).into_iter().map(|row| {
-            let (x, y) = both(row);
-            Point::new(x, y, format!("{}: {:+.2} %", name(row.setting), (y / x - 1.0) * 100.0))
-        });
+        let chosen = thinned(self.rows.iter().filter(|row| drawn(row)).collect(), both);
+        let points: Vec<Point> =
+            chosen.into_iter().map(|row| Point::new(both(row).0, both(row).1, self.told(row))).collect();
         let errors = self.rows.iter().map(both).map(|(x, y)| (y / x - 1.0).abs()).filter(|e| e.is_finite());
         let worst = format::percent(errors.fold(0.0, f64::max));
         let axis = |by: &str| Axis::new(by, unit.clone()).log();
-        Scatter::new(format!("{what}: predicted against simulated"), axis("simulated"), axis("predicted"))
+        let title = format!("{what}: predicted against simulated");
+        let chart = Scatter::new(title, axis("simulated"), axis("predicted"))
             .subtitle(format!("{} model; largest difference {worst}", self.about.model))
-            .group(Group::new("one setting", points.collect()))
-            .equality("equal")
+            .equality("equal");
+        if points.is_empty() { chart } else { chart.group(Group::new("one configuration", points)) }
     }
 }
 
-/// The least cost of those that meet the SLO, else that of the fastest.
-fn best_of(rows: &[Row]) -> Cell {
-    let cheapest =
-        rows.iter().filter(|row| row.meets_slo != Some(false)).map(|row| cost(&row)).min_by(f64::total_cmp);
-    let fastest = rows.iter().min_by(|a, b| latency(a).total_cmp(&latency(b)));
-    match (cheapest, fastest) {
-        (Some(usd), _) => Cell::Value(usd),
-        (None, Some(row)) => Cell::Infeasible(cost(&row)),
-        (None, None) => Cell::Missing,
+/// The cheapest of those that meet the SLO, else the fastest, with its cost; `None` without rows.
+fn best_of(rows: &[Row]) -> Option<(Cell, &Row)> {
+    let meeting = rows.iter().filter(|row| row.meets_slo != Some(false));
+    if let Some(row) = meeting.min_by(|a, b| cost(a).total_cmp(&cost(b))) {
+        return Some((Cell::Value(cost(&row)), row));
     }
+    let row = rows.iter().min_by(|a, b| latency(a).total_cmp(&latency(b)))?;
+    Some((Cell::Infeasible(cost(&row)), row))
 }
 
-/// Rows that lie apart on logarithmic axes: one a cell of the finest lattice that leaves few enough.
-fn thinned(rows: &[Row], at: impl Fn(&Row) -> (f64, f64)) -> Vec<&Row> {
-    let logs: Vec<(f64, f64)> = rows.iter().map(at).map(|(x, y)| (x.ln(), y.ln())).collect();
+/// Rows that lie apart on logarithmic axes: the first in each cell of the finest lattice that leaves few enough.
+fn thinned(rows: Vec<&Row>, at: impl Fn(&Row) -> (f64, f64)) -> Vec<&Row> {
+    let logs: Vec<(f64, f64)> = rows.iter().map(|row| at(row)).map(|(x, y)| (x.ln(), y.ln())).collect();
     let range = |values: Vec<f64>| {
         let finite = || values.iter().copied().filter(|v| v.is_finite());
         let (low, high) =
@@ -229,14 +257,14 @@ fn thinned(rows: &[Row], at: impl Fn(&Row) -> (f64, f64)) -> Vec<&Row> {
     };
     let (x0, width) = range(logs.iter().map(|l| l.0).collect());
     let (y0, height) = range(logs.iter().map(|l| l.1).collect());
-    let mut shown: Vec<&Row> = rows.iter().collect();
+    let mut shown = rows.clone();
     let mut cells = 512.0;
     while shown.len() > MOST_POINTS {
         let mut taken = BTreeSet::new();
         let cell =
             |(x, y): &(f64, f64)| (((x - x0) / width * cells) as u64, ((y - y0) / height * cells) as u64);
         let apart = rows.iter().zip(&logs).filter(|(_, log)| taken.insert(cell(log)));
-        shown = apart.map(|(row, _)| row).collect();
+        shown = apart.map(|(row, _)| *row).collect();
         cells /= 1.5;
     }
     shown

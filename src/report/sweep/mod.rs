@@ -18,6 +18,8 @@ use crate::sweep::table::About;
 
 /// More rows than this are too many for a terminal.
 const MOST_LINES: usize = 24;
+/// More rows than this are too many for a page.
+const MOST_ROWS: usize = 100;
 
 /// A sweep to be shown.
 #[derive(Debug)]
@@ -201,7 +203,13 @@ impl<'a> SweepReport<'a> {
         for (name, chart, _) in &charts {
             write_atomically(&folder.join("charts").join(format!("{name}.svg")), chart.svg())?;
         }
-        let front: Vec<_> = self.front.iter().map(|row| cells(row)).collect();
+        let shown = stride(self.front.len(), MOST_ROWS);
+        let front: Vec<_> = shown.iter().map(|i| cells(self.front[*i])).collect();
+        let mut caption = "Nothing is both faster and cheaper; costs are per million requests".to_owned();
+        if shown.len() < self.front.len() {
+            let (some, all) = (shown.len(), format::count(self.front.len() as u64));
+            caption.push_str(&format!("; {some} of {all} rows, evenly chosen"));
+        }
         let mut page = Page::new(format!("{}: sweep", self.about.scenario))
             .subtitle(self.headline())
             .cards(&self.cards());
@@ -213,11 +221,7 @@ impl<'a> SweepReport<'a> {
         }
         page = page
             .heading("The front")
-            .table(
-                "Nothing is both faster and cheaper; costs are per million requests",
-                &self.headers(),
-                &front,
-            )
+            .table(&caption, &self.headers(), &front)
             .link("sweep.csv", "All configurations: sweep.csv")
             .link("pareto.csv", "The front: pareto.csv");
         write_atomically(&folder.join("index.html"), page.render())
