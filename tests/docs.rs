@@ -157,11 +157,12 @@ fn settle(file: &Path, fresh: &str) {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         return std::fs::write(file, fresh).unwrap();
     }
-    let (old, new) = (held.lines(), fresh.lines());
-    let (at, (old, new)) = old.zip(new).enumerate().find(|(_, (old, new))| old != new).unwrap_or_default();
+    let at = held.lines().zip(fresh.lines()).take_while(|(old, new)| old == new).count();
     panic!(
-        "{}:{} is not what the program says now. See the difference by `BLESS=1 cargo test --test docs`.\n- {old}\n+ {new}",
+        "{}:{} is not what the program says now. See the difference by `BLESS=1 cargo test --test docs`.\n- {}\n+ {}",
         file.display(),
-        at + 1
+        at + 1,
+        held.lines().nth(at).unwrap_or_default(),
+        fresh.lines().nth(at).unwrap_or_default()
     );
 }
