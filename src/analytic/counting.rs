@@ -32,7 +32,8 @@ impl Counting {
     }
 
     /// V at each of some times by uniformisation at the rate theta [1/s]: the sum over k of the Poisson probability
-    /// of k events times `(P0 + z P1)^k`, `P0 = I + D0 / theta`, `P1 = D1 / theta`. For theta t up to about 10.
+    /// of k events times `(P0 + z P1)^k`, `P0 = I + D0 / theta`, `P1 = D1 / theta` (A. Jensen, Skandinavisk Aktuarietidskrift
+    /// 36, 1953; for a MAP: Lucantoni 1991). For theta t up to about 10.
     pub fn uniformised(map: &Map, theta: f64, times: &[f64], levels: usize) -> Vec<Counting> {
         let event = Counting::event(map, theta, levels);
         let mut power = Counting::identity(map.order(), levels);

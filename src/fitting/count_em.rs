@@ -4,7 +4,7 @@
 //! Source: L. Rabiner, "A tutorial on hidden Markov models", Proc. IEEE 77 (1989), scaled forward and
 //! backward passes; the emission of a bin is Poisson.
 
-use super::Counts;
+use super::bins::{Bins, log_weight};
 use super::exact_stats::generator_exp;
 use super::gap_em::Stop;
 use crate::arrivals::map::Map;
@@ -16,23 +16,6 @@ const ROUNDING: f64 = 1e-9;
 const FAINT: f64 = 1e-200;
 /// A state less probable than this before a bin is out of reach.
 const UNREACHED: f64 = 1e-280;
-
-/// Counts with their distinct values, so that an emission is computed once a value.
-pub(super) struct Bins {
-    /// The length of a bin [s].
-    pub seconds: f64,
-    /// For each bin the index of its value.
-    at: Vec<u32>,
-    /// The distinct counts, ascending, with how often each occurs and the logarithm of its factorial.
-    values: Vec<Value>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Value {
-    count: f64,
-    times: f64,
-    log_factorial: f64,
-}
 
 /// A Poisson hidden Markov model: law of the first state, transitions from bin to bin, means a bin.
 #[derive(Debug, Clone, Copy)]
@@ -50,39 +33,6 @@ struct Expected<const K: usize> {
 }
 
 impl Bins {
-    /// Prepares counts, `merge` of them to a bin; a rest at the end is left out.
-    pub fn new(counts: &Counts, merge: usize) -> Bins {
-        let merged = counts.counts.chunks_exact(merge).map(|bins| bins.iter().sum::<u32>());
-        let merged: Vec<u32> = merged.collect();
-        let mut distinct = merged.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let index = |count: &u32| distinct.binary_search(count).expect("it is one of them") as u32;
-        let at: Vec<u32> = merged.iter().map(index).collect();
-        let mut values: Vec<Value> = distinct
-            .iter()
-            .map(|count| Value { count: f64::from(*count), times: 0.0, log_factorial: ln_factorial(*count) })
-            .collect();
-        at.iter().for_each(|i| values[*i as usize].times += 1.0);
-        Bins { seconds: counts.bin.as_secs_f64() * merge as f64, at, values }
-    }
-
-    /// The number of bins.
-    pub fn len(&self) -> usize {
-        self.at.len()
-    }
-
-    /// Mean count of a bin.
-    pub fn mean(&self) -> f64 {
-        self.values.iter().map(|v| v.count * v.times).sum::<f64>() / self.len() as f64
-    }
-
-    /// The log likelihood of the counts if all are Poisson of one mean.
-    pub fn poisson_log_likelihood(&self) -> f64 {
-        let mean = self.mean();
-        self.values.iter().map(|v| v.times * (log_weight(v.count, mean) - v.log_factorial)).sum()
-    }
-
     /// A start for K states: the sorted bins are cut at `shares` (K - 1 ascending cumulative shares)
     /// into states of equal sojourn `bins`.
     pub fn split<const K: usize>(&self, shares: &[f64], bins: f64) -> Hmm<K> {
@@ -104,15 +54,6 @@ impl Bins {
         let step = std::array::from_fn(|i| std::array::from_fn(|j| if i == j { 1.0 - leave } else { other }));
         Hmm { start: [1.0 / K as f64; K], step, mean }
     }
-}
-
-/// `ln(mean^count e^-mean)`.
-fn log_weight(count: f64, mean: f64) -> f64 {
-    if count > 0.0 { count * mean.ln() - mean } else { -mean }
-}
-
-fn ln_factorial(n: u32) -> f64 {
-    statrs::function::factorial::ln_factorial(u64::from(n))
 }
 
 impl<const K: usize> Hmm<K> {
@@ -355,6 +296,7 @@ impl<const K: usize> Work<K> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Counts;
     use super::*;
     use crate::units::Span;
 

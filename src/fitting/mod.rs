@@ -2,6 +2,7 @@
 //!
 //! The methods, their formulas and their sources are in docs/fitting.md.
 
+mod bins;
 mod candidate;
 mod closed_form;
 mod count_em;

@@ -1,4 +1,4 @@
-//! A fit as JSON for scripts and as TOML for scenarios.
+//! A fit as JSON for scripts, and fitted windows as a schedule for scenarios.
 
 use std::fmt::Write;
 
@@ -36,16 +36,6 @@ impl Fit {
         all.insert("best".into(), json!(self.best().family.name()));
         all.insert("reason".into(), json!(self.reason));
         Value::Object(all)
-    }
-
-    /// The chosen process as the `[workload]` table of a scenario.
-    pub fn to_toml(&self) -> String {
-        let best = self.best();
-        let mut text = format!("# {}\n", self.reason);
-        if let Some(warning) = best.warning() {
-            let _ = writeln!(text, "# warning: {warning}");
-        }
-        text + "[workload]\n" + &process(&best.map)
     }
 }
 

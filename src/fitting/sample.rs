@@ -1,7 +1,8 @@
 //! A trace made ready for fitting: gaps or bins, and the likelihood of a process on them.
 
+use super::bins::Bins;
 use super::candidate::{Candidate, Family, Means};
-use super::count_em::{Bins, Hmm};
+use super::count_em::Hmm;
 use super::gap_em::{GapEm, Stop};
 use super::gap_likelihood;
 use super::observed::{Counts, Observed};

@@ -1,6 +1,7 @@
 //! Which state a trace was in, as far as the counts tell.
 
-use super::count_em::{Bins, Hmm};
+use super::bins::Bins;
+use super::count_em::Hmm;
 use super::observed::{Counts, Observed};
 use crate::arrivals::map::Map;
 use crate::units::{Span, Time};

@@ -43,11 +43,6 @@ impl Matrix {
         &self.cells
     }
 
-    /// All cells, row by row.
-    pub fn cells_mut(&mut self) -> &mut [f64] {
-        &mut self.cells
-    }
-
     /// One row.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.cells[row * self.order..(row + 1) * self.order]

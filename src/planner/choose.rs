@@ -71,7 +71,8 @@ pub fn planned(
     let grid = &Grid { batch: batch.map_or_else(|| grid.batch.clone(), <[u32]>::to_vec), ..grid.clone() };
     let segments: Vec<(Time, Part)> = match (&scenario.workload.source, parts(&scenario.workload)) {
         (_, None) => {
-            return Err(fail("a planned policy needs a process, not a trace", "fit one with `sim fit`"));
+            let help = "run `sim fit TRACE --window 1h` and set [workload] to `kind = \"schedule\"` with its fit.toml as `file`";
+            return Err(fail("a planned policy needs a process, not a trace", help));
         }
         (Source::Schedule(schedule), Some(_)) => {
             let mut from = Time::ZERO;

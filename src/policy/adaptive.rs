@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use super::batch::Batch;
 use super::forecast::{Forecast, Smoothing};
 use super::lateness::Lateness;
+use super::watch::{RECENT_S, SECOND, Watch, mean, seconds};
 use super::{Buffer, Dispatch, Policy};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span, Time};
@@ -150,11 +151,9 @@ pub struct Adaptive {
     decisions: Vec<Decision>,
 }
 
-const SECOND: u64 = 1_000_000_000;
 const DAY: Span = Span::from_secs(86_400);
-/// How often the rate is checked for a change, and over how long.
+/// How often the rate is checked for a change.
 const CHECK: Span = Span::from_secs(60);
-const RECENT_S: usize = 300;
 /// Errors of forecasts that are remembered: a week of hours.
 const ERRORS: usize = 168;
 const FEWEST_ERRORS: usize = 6;
@@ -378,57 +377,9 @@ impl Policy for Adaptive {
     }
 }
 
-fn seconds(span: Span) -> usize {
-    (span.0 / SECOND).max(1) as usize
-}
-
 /// The smallest value that a share `q` of the values do not exceed.
 fn quantile(values: &VecDeque<f64>, q: f64) -> f64 {
     let mut sorted: Vec<f64> = values.iter().copied().collect();
     sorted.sort_by(f64::total_cmp);
     sorted[((q * sorted.len() as f64).ceil() as usize).max(1) - 1]
-}
-
-fn mean(counts: &[u32]) -> f64 {
-    let sum: u64 = counts.iter().map(|count| u64::from(*count)).sum();
-    sum as f64 / counts.len().max(1) as f64
-}
-
-/// Counts by second of the last stretch of time.
-struct Watch {
-    keep: usize,
-    counts: VecDeque<u32>,
-    current: u32,
-    /// The end of the second that is being counted [ns].
-    end: u64,
-}
-
-impl Watch {
-    fn new(keep: Span) -> Watch {
-        Watch { keep: seconds(keep).max(RECENT_S), counts: VecDeque::new(), current: 0, end: SECOND }
-    }
-
-    #[inline]
-    fn count(&mut self, now: Time) {
-        if now.0 >= self.end {
-            self.advance(now);
-        }
-        self.current += 1;
-    }
-
-    /// Closes the seconds that are over at `now`.
-    fn advance(&mut self, now: Time) {
-        while now.0 >= self.end {
-            if self.counts.len() == self.keep {
-                self.counts.pop_front();
-            }
-            self.counts.push_back(std::mem::take(&mut self.current));
-            self.end += SECOND;
-        }
-    }
-
-    /// The last `n` seconds that are over, or as many as there were.
-    fn last(&self, n: usize) -> Vec<u32> {
-        self.counts.iter().skip(self.counts.len().saturating_sub(n)).copied().collect()
-    }
 }

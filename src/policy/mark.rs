@@ -1,4 +1,4 @@
-//! MArk's batching rule for one type of instance.
+//! MArk's batching rule for one type of instance (Zhang et al., USENIX ATC 2019).
 
 use super::batch::Batch;
 use crate::profile::ServiceTimes;

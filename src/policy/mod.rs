@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod lateness;
 pub mod mark;
 pub mod scheduled;
+mod watch;
 
 use self::batch::Batch;
 use crate::profile::ServiceTimes;

@@ -1,4 +1,5 @@
-//! Target tracking on invocations per instance and minute, as Application Auto Scaling does it.
+//! Target tracking on invocations per instance and minute, as Application Auto Scaling does it (AWS, "Target
+//! tracking scaling policies for Application Auto Scaling").
 //!
 //! Each period gives one point: invocations in the period / ready instances. Some points in a row above the
 //! target scale out, at once, to ceil(ready instances x point / target); some more in a row below a share of

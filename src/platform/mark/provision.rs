@@ -1,4 +1,5 @@
-//! MArk's greedy provisioning: cover the forecast with the instances that cost least for what they serve.
+//! MArk's greedy provisioning (Zhang et al., USENIX ATC 2019): cover the forecast with the instances that cost least for
+//! what they serve.
 
 use crate::units::Span;
 
