@@ -95,6 +95,7 @@ fn traces() -> Vec<Case> {
         case("a column that is not there", "t.csv", "id,at\n1,2.5\n", "sim trace info t.csv --column time", 1, &["t.csv: has no column `time`", "set `column` to one of: id, at"]),
         case("times of one kind, then another", "t.csv", "2026-01-31 18:17:03\n5\n", stamps, 1, &["t.csv:2: `5` is no date-time", "the first line has a date-time, so all must"]),
         case("numbers that can be anything", "t.csv", "3\n1\n4\n", "sim trace info t.csv", 1, &["t.csv: does not show by itself which kind of trace it is", "set `format` to one of"]),
+        case("several columns of numbers", "t.csv", "id,at\n1,2\n2,5\n", "sim trace info t.csv", 1, &["t.csv: does not show by itself which kind of trace it is", "set `column` to the times among id, at"]),
         case("a negative count", "t.csv", "count\n3\n-1\n", "sim trace info t.csv --bin 1s", 1, &["t.csv:3: `-1` is negative", "a count is a whole number"]),
         case("a count of more than one a nanosecond", "t.csv", "count\n3\n1700000000000\n", "sim trace info t.csv --bin 1s", 1, &["t.csv: bin 1 has 1700000000000 arrivals in 1s", "is this a column of counts?"]),
         case("a period twice", "t.csv", "period,count\n0,3\n0,4\n", "sim trace info t.csv --bin 1s", 1, &["t.csv:3: period `0` does not come after the one before it", "sort the file by period"]),

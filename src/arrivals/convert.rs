@@ -210,6 +210,7 @@ mod tests {
     use super::*;
     use crate::arrivals::map::Map;
     use crate::arrivals::map_arrivals::MapArrivals;
+    use crate::arrivals::tests::drawn;
     use crate::arrivals::trace::TraceSpec;
     use crate::numeric::streams::{Stream, Streams};
 
@@ -222,21 +223,10 @@ mod tests {
         MapArrivals::new(&map, Time::ZERO, Time(300_000_000_000), stream())
     }
 
-    fn collect(arrivals: &mut dyn Arrivals) -> Vec<Time> {
-        let mut all = Vec::new();
-        loop {
-            let before = all.len();
-            arrivals.fill(&mut all).unwrap();
-            if all.len() == before {
-                return all;
-            }
-        }
-    }
-
     #[test]
     fn every_layout_reads_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let times = collect(&mut source());
+        let times = drawn(source());
         let from_zero: Vec<Time> = times.iter().map(|time| Time(time.0 - times[0].0)).collect();
         for (layout, name) in [
             (Layout::Timestamps, "a.csv"),
@@ -248,9 +238,9 @@ mod tests {
             let path = folder.path().join(name);
             assert_eq!(write(&mut source(), layout, &path).unwrap(), times.len() as u64);
             let mut spec = TraceSpec::new(&path);
-            assert_eq!(collect(&mut *spec.open(stream()).unwrap()), from_zero, "{name}");
+            assert_eq!(drawn(spec.open(stream()).unwrap()), from_zero, "{name}");
             spec.from = Span::from_secs(1);
-            assert!(collect(&mut *spec.open(stream()).unwrap()).len() < times.len());
+            assert!(drawn(spec.open(stream()).unwrap()).len() < times.len());
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5, "no temporary file is left");
     }

@@ -61,7 +61,7 @@ impl Arrivals for Box<dyn Arrivals> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// All arrivals of a source.

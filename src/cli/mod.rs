@@ -31,6 +31,10 @@ use crate::scenario::Scenario;
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
 #[derive(Debug, Parser)]
 #[command(name = "sim", version = env!("SIM_VERSION"), propagate_version = true)]
+#[cfg_attr(
+    not(feature = "profiler"),
+    command(after_help = "This build has no `sim profile`: it comes with the default features.")
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -277,20 +277,14 @@ fn product(a: Square, b: Square) -> Square {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arrivals::Arrivals;
     use crate::arrivals::map_arrivals::MapArrivals;
+    use crate::arrivals::tests::drawn;
     use crate::numeric::streams::Streams;
     use crate::units::{Span, Time};
 
     fn gaps_of(map: &Map, seconds: u64) -> Vec<f64> {
         let end = Time::ZERO + Span::from_secs(seconds);
-        let mut source = MapArrivals::new(map, Time::ZERO, end, Streams::new(11).stream("arrivals"));
-        let mut all = Vec::new();
-        let mut before = usize::MAX;
-        while before != all.len() {
-            before = all.len();
-            source.fill(&mut all).unwrap();
-        }
+        let all = drawn(MapArrivals::new(map, Time::ZERO, end, Streams::new(11).stream("arrivals")));
         all.windows(2).map(|w| (w[1] - w[0]).as_secs_f64()).collect()
     }
 

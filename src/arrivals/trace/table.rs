@@ -151,10 +151,17 @@ impl Table {
             0 => {
                 format!("the file has no header: name the column by its number, 1 to {}", self.rows[0].len())
             }
-            n if n > SHOWN_NAMES => format!("columns: {}, ... ({n} in all)", names[..SHOWN_NAMES].join(", ")),
-            _ => format!("set `column` to one of: {}", names.join(", ")),
+            _ => format!("set `column` to one of: {}", self.shown_names()),
         };
         InputError::new(file, message).help(format!("{meant}{list}"))
+    }
+
+    /// The names of the columns, or the first of many.
+    fn shown_names(&self) -> String {
+        match self.names.len() {
+            n if n > SHOWN_NAMES => format!("{}, ... ({n} in all)", self.names[..SHOWN_NAMES].join(", ")),
+            _ => self.names.join(", "),
+        }
     }
 
     /// The one format that the rows can be; else an error that names the choices.
@@ -202,8 +209,15 @@ impl Table {
         let likely =
             if whole { " (whole numbers: likely counts, which need `bin`, such as \"1s\")" } else { "" };
         let choices: Vec<&str> = TraceFormat::ALL.iter().map(|(name, _)| *name).collect();
-        InputError::new(file, "does not show by itself which kind of trace it is")
-            .help(format!("set `format` to one of: {}{likely}", choices.join(", ")))
+        let formats = format!("`format` to one of: {}{likely}", choices.join(", "));
+        let help = match self.names.len() {
+            0 | 1 => format!("set {formats}"),
+            _ => format!(
+                "set `column` to the times among {}; if there are none, {formats}",
+                self.shown_names()
+            ),
+        };
+        InputError::new(file, "does not show by itself which kind of trace it is").help(help)
     }
 }
 

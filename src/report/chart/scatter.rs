@@ -21,7 +21,6 @@ pub struct Scatter {
     x: Axis,
     y: Axis,
     groups: Vec<Group>,
-    palette: Palette,
     front: Vec<(f64, f64)>,
     front_label: String,
     equality: Option<String>,
@@ -54,12 +53,6 @@ pub struct Point {
     title: String,
     interval_x: Option<(f64, f64)>,
     interval_y: Option<(f64, f64)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Palette {
-    Categories,
-    Steps,
 }
 
 impl Point {
@@ -102,7 +95,6 @@ impl Scatter {
             x,
             y,
             groups: Vec::new(),
-            palette: Palette::Categories,
             front: Vec::new(),
             front_label: String::new(),
             equality: None,
@@ -120,11 +112,6 @@ impl Scatter {
     pub fn group(mut self, group: Group) -> Scatter {
         self.groups.push(group);
         self
-    }
-
-    /// Colours the groups in their order from light to dark, as suits ordered groups such as memory sizes.
-    pub fn ordered(self) -> Scatter {
-        Scatter { palette: Palette::Steps, ..self }
     }
 
     /// With the groups' names beside their points instead of in the legend, as suits groups of one point.
@@ -163,11 +150,7 @@ impl Scatter {
     }
 
     fn colour(&self, group: usize) -> Colour {
-        let next = match self.palette {
-            Palette::Categories => Colour::Category(group),
-            Palette::Steps => Colour::step(group, self.groups.len()),
-        };
-        self.groups[group].colour.unwrap_or(next)
+        self.groups[group].colour.unwrap_or(Colour::Category(group))
     }
 
     fn shows(&self, (x, y): (f64, f64)) -> bool {

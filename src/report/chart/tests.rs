@@ -120,7 +120,6 @@ fn pareto() -> Scatter {
     );
     let scatter = Scatter::new("Cost against p95 latency", axes.0, axes.1)
         .subtitle("Every (memory, B, T) configuration; less is better on both axes")
-        .ordered()
         .front("Pareto front", front)
         .mark_x(0.2, "SLO 200 ms");
     groups.into_iter().fold(scatter, Scatter::group)

@@ -82,12 +82,6 @@ impl Colour {
     /// The one configuration that is chosen.
     pub const BEST: Colour = Colour::Category(2);
 
-    /// The ordered colour of item `index` of `count`, spread over the whole palette.
-    pub fn step(index: usize, count: usize) -> Colour {
-        let last = count.saturating_sub(1).max(1);
-        Colour::Step((index * (STEPS - 1) + last / 2) / last)
-    }
-
     /// The colour on a light background.
     pub fn light(self) -> Rgb {
         match self {
@@ -246,13 +240,6 @@ mod tests {
         let luminance = |(r, g, b): Rgb| 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
         let (a, b) = (luminance(a), luminance(b));
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
-    }
-
-    #[test]
-    fn steps_span_the_palette() {
-        assert_eq!(Colour::step(0, 4), Colour::Step(0));
-        assert_eq!(Colour::step(3, 4), Colour::Step(STEPS - 1));
-        assert_eq!(Colour::step(0, 1), Colour::Step(0));
     }
 
     #[test]
