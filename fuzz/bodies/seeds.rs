@@ -130,6 +130,9 @@ const TEXT_TRACES: [(u8, &str, &str); 12] = [
     (13, "column", "id;at;\"note; quoted\"\n1;2.5;\"a\"\"b\"\n2;3.5;x\n"),
 ];
 
+/// Saves an input: its target, its name, the bytes that choose how it is read, and its content.
+type Save<'a> = &'a dyn Fn(&str, &str, &[u8], &[u8]);
+
 /// Writes them to `root`, a folder for each target.
 pub fn write_all(root: &Path) {
     let save = |target: &str, name: &str, head: &[u8], content: &[u8]| {
@@ -159,7 +162,7 @@ pub fn write_all(root: &Path) {
     measurements(&save);
 }
 
-fn documents(save: &dyn Fn(&str, &str, &[u8], &[u8])) {
+fn documents(save: Save<'_>) {
     save("documents", "scenario", &[0], SCENARIO.as_bytes());
     save("documents", "systems", &[1], (SCENARIO.to_owned() + SYSTEMS).as_bytes());
     save("documents", "set", &[2], (SCENARIO.to_owned() + "\0policy.batch=4\0name=x y").as_bytes());
@@ -169,7 +172,7 @@ fn documents(save: &dyn Fn(&str, &str, &[u8], &[u8])) {
     save("documents", "instance", &[7], INSTANCE.as_bytes());
 }
 
-fn measurements(save: &dyn Fn(&str, &str, &[u8], &[u8])) {
+fn measurements(save: Save<'_>) {
     save("logs", "text", &[1], LOG.as_bytes());
     save("logs", "fixed", &[0], LOG.as_bytes());
     save("logs", "json", &[1], JSON_LOG.as_bytes());
