@@ -3,7 +3,7 @@
 use super::Buffering;
 use super::cut::Batches;
 use super::running::{Running, Started};
-use crate::engine::recorder::{Rules, Stretch, Stretches, Tally};
+use crate::engine::recorder::{MOST_REQUESTS, Rules, Stretch, Stretches, Tally};
 use crate::numeric::histogram::Recording;
 use crate::units::{Span, Time};
 
@@ -18,9 +18,10 @@ pub struct Counter {
     mb_ms: Vec<u64>,
     running: Running,
     stretches: Stretches,
-    /// The stretch that is open.
+    /// The stretch that is open, and its requests so far.
     at: Time,
     end: Time,
+    requests: u64,
     sizes: Vec<u64>,
     latencies: Recording,
     sums: Sums,
@@ -52,6 +53,7 @@ impl Counter {
             stretches: Stretches::default(),
             at: Time::ZERO,
             end: Time::ZERO,
+            requests: 0,
             sizes: vec![0; service.len()],
             latencies: Recording::default(),
             sums: Sums::default(),
@@ -73,12 +75,13 @@ impl Counter {
         skipped.sizes().zip(finishes).for_each(|(size, finish)| *finish += self.service[size - 1]);
         self.running.pass();
         while let Some(left) = rest.left.first() {
-            if *left >= self.end {
+            if *left >= self.end || self.requests >= MOST_REQUESTS {
                 self.close();
                 (self.at, self.end) = (*left, self.stretches.end(*left));
             }
             let within = rest.left.partition_point(|left| *left < self.end);
             let (now, later) = rest.split_at(within);
+            self.requests += (later.first - now.first) as u64;
             self.count_within(now);
             rest = later;
         }
@@ -183,6 +186,6 @@ impl Counter {
         };
         let latency = self.latencies.drain();
         self.counted.push(Stretch { at: self.at, tally, latency, sizes, last_finish: sums.last_finish });
-        self.end = Time::ZERO;
+        (self.end, self.requests) = (Time::ZERO, 0);
     }
 }
