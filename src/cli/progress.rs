@@ -60,17 +60,15 @@ impl Progress {
 pub fn style(template: &str) -> ProgressStyle {
     let left = |state: &ProgressState, out: &mut dyn Write| {
         let share = f64::from(state.fraction());
-        // Nothing can be done about a terminal that takes no more.
-        let _ = match share > 0.0 {
+        let text = match share > 0.0 {
             true => {
-                write!(
-                    out,
-                    "{} left",
-                    FormattedDuration(state.elapsed().mul_f64((1.0 - share).max(0.0) / share))
-                )
+                let left = state.elapsed().mul_f64((1.0 - share).max(0.0) / share);
+                format!("{} left", FormattedDuration(left))
             }
-            false => write!(out, "just begun"),
+            false => "just begun".to_owned(),
         };
+        // Nothing can be done about a terminal that takes no more.
+        let _ = out.write_str(&text);
     };
     ProgressStyle::with_template(template).expect("a fixed template").with_key("left", left)
 }

@@ -3,7 +3,8 @@
 /// The crossing of a non-decreasing `f` in `[low, high]` to within `tolerance`, from above:
 /// `f(result) >= 0` if `f(high) >= 0`.
 ///
-/// Regula falsi with the Illinois weights (Dowell and Jarratt, BIT 11, 1971), and a bisection whenever two steps have not halved the bracket.
+/// Regula falsi with the Illinois weights (Dowell and Jarratt, BIT 11, 1971), and a bisection whenever two steps have
+/// not halved the bracket.
 pub fn crossing(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64, tolerance: f64) -> f64 {
     let (mut below, mut above) = (f(low), f(high));
     if below >= 0.0 {

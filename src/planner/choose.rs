@@ -54,9 +54,9 @@ fn normal_quantile(q: f64) -> f64 {
     Normal::standard().inverse_cdf(q)
 }
 
-/// The setting of `[sweep]` (with other largest batches, if given) that is best for each part of a schedule, with the time from which it holds; one for
-/// the whole of a stationary workload. Best is the cheapest within the latency SLO, else the fastest within the
-/// budget, else the fastest of all. The plan knows each part's process: it has the forecast of an oracle.
+/// The setting of `[sweep]` (with other largest batches, if given) that is best for each part of a schedule, with the
+/// time from which it holds; one for the whole of a stationary workload. Best is the cheapest within the latency SLO,
+/// else the fastest within the budget, else the fastest of all. The plan knows each part's process: it has the forecast of an oracle.
 ///
 /// Errors: no `[sweep]`, or a trace, which has no process; the model does not take the process.
 pub fn planned(

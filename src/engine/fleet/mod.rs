@@ -2,7 +2,8 @@
 //! functions.
 //!
 //! Events at one instant happen in this order: workers finish; instances become ready; the controller looks;
-//! notices of interruption come; interrupted instances end; requests arrive; batches leave at their deadline. Among equals, the one that was planned first.
+//! notices of interruption come; interrupted instances end; requests arrive; batches leave at their deadline.
+//! Among equals, the one that was planned first.
 //!
 //! Requests that find no ready instance wait at the balancer for the first one. An instance that is told to
 //! end takes no more requests, serves those it has, and is billed until then.

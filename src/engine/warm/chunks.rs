@@ -1,9 +1,10 @@
 //! One replay on several threads, with exactly the sequential result.
 //!
 //! Arrivals come in chunks: a portion of a process is drawn by the thread that takes it, a trace is read by one
-//! thread at a time. Each thread cuts its chunk into batches as if one opened at its first arrival. Then, in the order of the chunks, the batch that was open before is closed, and batches are
-//! cut anew only until one ends where one of the chunk's own ends: from there on both are the same. The counting
-//! of the chunk, most of the work, is parallel again.
+//! thread at a time. Each thread cuts its chunk into batches as if one opened at its first arrival. Then, in the order
+//! of the chunks, the batch that was open before is closed, and batches are cut anew only until one ends where one of
+//! the chunk's own ends: from there on both are the same. The counting of the chunk, most of the work, is parallel
+//! again.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -193,6 +194,7 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
     /// Joins the chunk to the one before; are more arrivals wanted?
     fn join(&self, chunk: &mut Chunk) -> Wanted {
         let mut line = wait(&self.moved, lock(&self.line), |line| line.turn != chunk.number);
+        // How many arrivals a portion holds is not known before it is drawn.
         if chunk.times.len() as u64 >= line.wanted {
             chunk.times.truncate(line.wanted as usize);
             chunk.is_last = true;
