@@ -117,7 +117,7 @@ fn fast_path(criterion: &mut Criterion) {
     let (times, scenario) = (drawn(), scenario("cold_starts = false"));
     let mut group = group(criterion, "fast path");
     for (batch, timeout) in SETTINGS {
-        let setting = Setting { memory: MemoryMb(1024), batch, timeout };
+        let setting = Setting::new(MemoryMb(1024), batch, timeout);
         let service = scenario.service(setting).expect("covered");
         let buffer = policy::batch::Batch { batch, timeout };
         let buffering = Buffering { buffer, times: &service, rules: rules(&scenario) };
@@ -134,7 +134,7 @@ fn fast_path(criterion: &mut Criterion) {
 /// One replay on one thread and on two.
 fn threads(criterion: &mut Criterion) {
     let (times, scenario) = (drawn(), scenario("cold_starts = false"));
-    let setting = Setting { memory: MemoryMb(1024), batch: 8, timeout: Span::from_millis(50) };
+    let setting = Setting::new(MemoryMb(1024), 8, Span::from_millis(50));
     let service = scenario.service(setting).expect("covered");
     let buffer = policy::batch::Batch { batch: 8, timeout: setting.timeout };
     let buffering = Buffering { buffer, times: &service, rules: rules(&scenario) };
@@ -160,7 +160,7 @@ fn engine(criterion: &mut Criterion) {
     for (name, platform) in [("always warm", "cold_starts = false"), ("cold starts", "concurrency = 50")] {
         let scenario = scenario(platform);
         for (batch, timeout) in SETTINGS {
-            let setting = Setting { memory: MemoryMb(1024), batch, timeout };
+            let setting = Setting::new(MemoryMb(1024), batch, timeout);
             group.bench_function(format!("{name}, B {batch}"), |b| {
                 b.iter(|| {
                     let mut recorder = Recorder::new(rules(&scenario));

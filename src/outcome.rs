@@ -18,6 +18,8 @@ pub struct Latency {
     pub p95: f64,
     /// 99th percentile.
     pub p99: f64,
+    /// The percentile that the SLO names.
+    pub slo: f64,
     /// The largest, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
@@ -58,6 +60,8 @@ pub struct Simulated {
     pub cost_usd: f64,
     /// The bill by million requests.
     pub cost_usd_per_million: f64,
+    /// The bill of 730 hours like those of the run, at its own mean rate.
+    pub cost_usd_per_month: f64,
     /// Absent where the run is too short for an interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd_per_million_ci95: Option<[f64; 2]>,
@@ -78,6 +82,8 @@ pub struct Simulated {
     pub longest_wait_s: f64,
     /// Invocations of new environments.
     pub cold_starts: u64,
+    /// The same as a share of all invocations.
+    pub cold_start_share: f64,
     /// Refused tries.
     pub throttled: u64,
     /// Requests that failed because every try was refused.
@@ -219,6 +225,8 @@ pub struct HourRow {
     pub cold_starts: u64,
     /// The most environments busy at once.
     pub peak_concurrency: u64,
+    /// Requests that failed; over the SLO, too.
+    pub failed: u64,
 }
 
 /// One of some hundred equal slices of time, for the charts.

@@ -77,7 +77,7 @@ fn journal(content: &[u8]) {
         return;
     };
     let figures = Figures { latency_s: 0.25, usd_per_million: 2.5 };
-    let setting = Setting { memory: MemoryMb(1024), batch: 4, timeout: Span::from_millis(5) };
+    let setting = Setting::new(MemoryMb(1024), 4, Span::from_millis(5));
     let row = Row {
         setting,
         predicted: None,

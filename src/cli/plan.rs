@@ -70,22 +70,22 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let plan = plan(&scenario, request)?;
     let report = PlanReport { scenario: &scenario, plan: &plan, elapsed_s: started.elapsed().as_secs_f64() };
     let json = report.json();
-    write_atomically(&folder.join("plan.json"), &json)?;
+    write_atomically(&folder.join("plan.json"), report.file())?;
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
     common.output.index(&folder)?;
     match (args.emit, &plan.answer) {
         (Some(language), Answer::Recommended(best)) => {
-            let times = scenario.service(best.setting)?;
-            let text = emit(language, &scenario, best.setting, times.of(best.setting.batch) + times.init);
+            let times = scenario.service(best.setting())?;
+            let text = emit(language, &scenario, best.setting(), times.of(best.setting().batch) + times.init);
             common.output.note(&report.text());
             common.output.show(&json, &text)?;
         }
         _ => common.output.show(&json, &report.text())?,
     }
     common.output.note(&format!(
-        "{} configurations predicted and {} simulated in {}; results in {}",
+        "{} configurations evaluated, {} simulated, in {}; results in {}",
         format::count(plan.evaluated as u64),
         plan.simulated,
         format::duration(report.elapsed_s),

@@ -63,29 +63,37 @@ pub fn simulate_with<P: Policy, O: Observer + Send>(
 ///
 /// Errors: as [`simulate`].
 pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
-    let mut policy = Batch { batch: setting.batch, timeout: setting.timeout };
-    let record = record(scenario, setting, &mut policy, 0, &mut Unwatched)?;
+    let arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
+    simulate_on(scenario, setting, arrivals)
+}
+
+/// As [`simulate_at`], on given arrivals: those of the first replication.
+///
+/// Errors: as [`simulate`].
+pub fn simulate_on(
+    scenario: &Scenario,
+    setting: Setting,
+    arrivals: Box<dyn Arrivals>,
+) -> Result<Simulation, InputError> {
+    let streams = Streams::new(scenario.seed).part(0);
+    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    let function = Function { times: scenario.service(setting)?, provisioned: setting.provisioned };
+    let record = record_policy(scenario, (policy, function), (streams, arrivals), &mut Unwatched)?;
     summary(scenario, setting, &[record])
 }
 
-/// As [`simulate_at`], with the latency \[s\] that the share `q` of the requests does not exceed.
-///
-/// Errors: as [`simulate`].
-pub fn simulate_quantile_at(
-    scenario: &Scenario,
-    setting: Setting,
-    q: f64,
-) -> Result<(Simulation, f64), InputError> {
-    let mut policy = Batch { batch: setting.batch, timeout: setting.timeout };
-    let record = record(scenario, setting, &mut policy, 0, &mut Unwatched)?;
-    let quantile = record.total.latency.quantile(q).unwrap_or(0.0) / 1e9;
-    Ok((summary(scenario, setting, &[record])?, quantile))
+/// A function as it runs: at one memory size.
+struct Function {
+    times: ServiceTimes,
+    provisioned: u32,
 }
 
 fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<Simulation, InputError> {
     let context = Context {
         tariff: &scenario.platform.tariff,
         memory: setting.memory,
+        provisioned: setting.provisioned,
+        slo: &scenario.slo,
         warmup: scenario.warmup,
         drift: scenario.workload.drift(),
     };
@@ -104,27 +112,29 @@ fn record<P: Policy, O: Observer + Send>(
 ) -> Result<Record, InputError> {
     let streams = Streams::new(scenario.seed).part(index);
     let times = scenario.service(Setting { batch: scenario.largest_batch(setting), ..setting })?;
-    record_policy(scenario, (policy, times), streams, observer)
+    let function = Function { times, provisioned: setting.provisioned };
+    let arrivals = scenario.workload.open(streams)?;
+    record_policy(scenario, (policy, function), (streams, arrivals), observer)
 }
 
-/// Replays the scenario's workload with a policy: by the fast path where that applies.
+/// Replays arrivals with a policy: by the fast path where that applies.
 fn record_policy<P: Policy, O: Observer + Send>(
     scenario: &Scenario,
-    (policy, times): (P, ServiceTimes),
-    streams: Streams,
+    (policy, function): (P, Function),
+    (streams, mut arrivals): (Streams, Box<dyn Arrivals>),
     observer: &mut O,
 ) -> Result<Record, InputError> {
-    let mut arrivals = scenario.workload.open(streams)?;
+    let times = &function.times;
     let rules = rules(scenario);
     let is_warm = matches!(scenario.platform.environments, Environments::AlwaysWarm) && times.cv == 0.0;
     match policy.fixed() {
         Some(buffer) if is_warm && observer.detail() == Detail::Progress => {
-            warm::replay(&mut arrivals, Buffering { buffer, times: &times, rules }, observer)
+            warm::replay(&mut arrivals, Buffering { buffer, times, rules }, observer)
         }
         _ => {
             let mut recorder = Recorder::new(rules);
             let mut observers = (&mut recorder, observer);
-            run_policy(scenario, (policy, times), streams, &mut arrivals, &mut observers)?;
+            run_policy(scenario, (policy, function), streams, &mut arrivals, &mut observers)?;
             Ok(recorder.into_record())
         }
     }
@@ -140,19 +150,20 @@ pub fn run<A: Arrivals, O: Observer>(
     arrivals: &mut A,
     observer: &mut O,
 ) -> Result<(), InputError> {
-    let times = scenario.service(setting)?;
+    let function = Function { times: scenario.service(setting)?, provisioned: setting.provisioned };
     let policy = Batch { batch: setting.batch, timeout: setting.timeout };
-    run_policy(scenario, (policy, times), streams, arrivals, observer)
+    run_policy(scenario, (policy, function), streams, arrivals, observer)
 }
 
 fn run_policy<P: Policy, A: Arrivals, O: Observer>(
     scenario: &Scenario,
-    (policy, times): (P, ServiceTimes),
+    (policy, function): (P, Function),
     streams: Streams,
     arrivals: &mut A,
     observer: &mut O,
 ) -> Result<(), InputError> {
     let retry = scenario.platform.retry;
+    let Function { times, provisioned } = function;
     let model_init = times.init;
     let service = ServiceDraws::new(times, streams.stream("service"));
     let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
@@ -163,7 +174,7 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }
         Environments::Pool(pool) => {
-            let settings = PoolSettings { model_init, ..pool.clone() };
+            let settings = PoolSettings { model_init, provisioned, ..pool.clone() };
             let platform = LambdaPool::new(settings, streams);
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }
@@ -181,7 +192,9 @@ pub fn simulate_policy<P: Policy>(
     times: ServiceTimes,
 ) -> Result<Simulation, InputError> {
     let streams = Streams::new(scenario.seed).part(0);
-    let record = record_policy(scenario, (policy, times), streams, &mut Unwatched)?;
+    let arrivals = scenario.workload.open(streams)?;
+    let function = Function { times, provisioned: scenario.setting().provisioned };
+    let record = record_policy(scenario, (policy, function), (streams, arrivals), &mut Unwatched)?;
     summary(scenario, scenario.setting(), &[record])
 }
 

@@ -15,11 +15,14 @@ use super::recorder::{Hour, Record, Slice, Tally};
 use crate::numeric::histogram::Histogram;
 use crate::outcome::{HourRow, Latency, LatencyIntervals, Simulated, Simulation, SliceRow};
 use crate::price::{Bill, Tariff, Usage};
+use crate::scenario::slo::Slo;
 use crate::scenario::workload::Drift;
 use crate::units::{MemoryMb, Span, Time};
 
 /// Fewer slices than this give no interval.
 const LEAST_SLICES: usize = 16;
+/// A month as bills have it: 730 hours.
+const MONTH_S: f64 = 730.0 * 3600.0;
 /// Points of the distribution that charts get.
 const CDF_POINTS: usize = 600;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
@@ -31,6 +34,10 @@ pub struct Context<'a> {
     pub tariff: &'a Tariff,
     /// The memory size, for provisioned concurrency.
     pub memory: MemoryMb,
+    /// Environments that were always initialised.
+    pub provisioned: u32,
+    /// What is asked: its percentile is among the figures.
+    pub slo: &'a Slo,
     /// What is counted starts here.
     pub warmup: Span,
     /// Does the arrival process change over time?
@@ -65,10 +72,11 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
     let seconds: f64 = records.iter().map(|record| span(record, context).as_secs_f64()).sum();
     let intervals = Intervals::of(records, &total, context);
     let simulated = Simulated {
-        latency_s: latency(&total),
+        latency_s: latency(&total, context.slo),
         latency_ci95_s: intervals.map(|i| i.latency),
         cost_usd,
         cost_usd_per_million: cost_usd / requests * 1e6,
+        cost_usd_per_month: if seconds > 0.0 { cost_usd / seconds * MONTH_S } else { 0.0 },
         cost_usd_per_million_ci95: intervals.map(|i| {
             // Fixed costs (provisioned, free tier) have no spread of their own.
             let centre = cost_usd / requests * 1e6;
@@ -82,6 +90,7 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         timeout_batches: tally.timeouts,
         longest_wait_s: tally.longest_wait as f64 / 1e9,
         cold_starts: tally.cold_starts,
+        cold_start_share: tally.cold_starts as f64 / tally.invocations().max(1) as f64,
         throttled: tally.throttled,
         rejected: tally.rejected,
         peak_concurrency: tally.peak_concurrency,
@@ -126,14 +135,34 @@ fn usage(record: &Record, context: Context<'_>) -> Usage {
         init_mb_ms: tally.init_mb_ms,
         provisioned_mb_ms: tally.provisioned_mb_ms,
         memory: context.memory,
+        provisioned: context.provisioned,
         duration: span(record, context),
     }
 }
 
-fn latency(total: &Slice) -> Latency {
-    let [p50, p90, p95, p99] = QUANTILES.map(|q| seconds_at(total, q));
-    let mean = total.tally.latency as f64 / total.tally.requests as f64 / 1e9;
-    Latency { mean, p50, p90, p95, p99, max: Some(total.tally.max_latency as f64 / 1e9) }
+fn latency(total: &Slice, slo: &Slo) -> Latency {
+    let asked = percentile_of(total, slo);
+    let [p50, p90, p95, p99] =
+        QUANTILES.map(|q| if q == slo.percentile { asked } else { seconds_at(total, q) });
+    let max = Some(total.tally.max_latency as f64 / 1e9);
+    Latency { mean: mean_latency(total), p50, p90, p95, p99, slo: asked, max }
+}
+
+fn mean_latency(total: &Slice) -> f64 {
+    total.tally.latency as f64 / total.tally.requests as f64 / 1e9
+}
+
+/// The percentile that the SLO names \[s\]. The histogram knows it to half a thousandth, the counts whether it is
+/// within the target: they decide on which side of the target it is.
+pub fn percentile_of(total: &Slice, slo: &Slo) -> f64 {
+    let tally = &total.tally;
+    let found = seconds_at(total, slo.percentile);
+    let Some(target) = slo.latency else { return found };
+    let late = (tally.violations - tally.rejected) as f64 / tally.requests as f64;
+    match late <= 1.0 - slo.percentile + 1e-12 {
+        true => found.min(target.as_secs_f64()),
+        false => found.max((target + Span(1)).as_secs_f64()),
+    }
 }
 
 fn seconds_at(total: &Slice, q: f64) -> f64 {
@@ -180,6 +209,7 @@ fn hour_row(hour: &Hour, record: &Record, context: Context<'_>) -> HourRow {
         slo_violations: tally.violations,
         cold_starts: tally.cold_starts,
         peak_concurrency: tally.peak_concurrency,
+        failed: tally.rejected,
     }
 }
 
@@ -266,7 +296,7 @@ impl Intervals {
         let late = |slice: &Slice| (slice.tally.violations as f64, asked(slice));
         let batches = |slice: &Slice| (slice.tally.requests as f64, slice.tally.batches as f64);
         let cost = |slice: &Slice| (slice_usd(slice, record, context) * 1e6, slice.tally.requests as f64);
-        let mean = latency(total).mean;
+        let mean = mean_latency(total);
         let mean_batch = total.tally.requests as f64 / total.tally.batches as f64;
         let [p50, p90, p95, p99] = QUANTILES.map(quantile);
         Some(Intervals {
@@ -293,7 +323,7 @@ impl Intervals {
             let cost = bill(record, context).total().as_f64();
             cost / record.total.tally.requests.max(1) as f64 * 1e6
         };
-        let mean = about(latency(total).mean, spread(&|record| latency(&record.total).mean));
+        let mean = about(mean_latency(total), spread(&|record| mean_latency(&record.total)));
         Intervals {
             latency: LatencyIntervals { mean, p50, p90, p95, p99 },
             mean_batch: about(batch(total), spread(&|record| batch(&record.total))),

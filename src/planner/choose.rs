@@ -36,7 +36,7 @@ pub fn cheapest_memory(scenario: &Scenario) -> Result<MemoryMb, InputError> {
     };
     let mut best: Option<(f64, MemoryMb)> = None;
     for memory in offered(scenario) {
-        let times = scenario.service(Setting { memory, batch: 1, timeout: Span::ZERO })?;
+        let times = scenario.service(Setting::new(memory, 1, Span::ZERO))?;
         let service = times.of(1).as_secs_f64();
         let cost = batch_cost(&scenario.platform.tariff, &times)(1, service);
         // Without batching the latency is the service time: lognormal of mean 1 about the profile's.
@@ -91,8 +91,7 @@ pub fn planned(
 
 fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<Setting, InputError> {
     let largest = grid.batch.iter().copied().max().unwrap_or(1);
-    let zero = Setting { memory: grid.memory[0], batch: largest, timeout: Span::ZERO };
-    let services = grid.memory.iter().map(|memory| scenario.service(Setting { memory: *memory, ..zero }));
+    let services = grid.memory.iter().map(|memory| scenario.service(Setting::new(*memory, largest, Span::ZERO)));
     let services = services.collect::<Result<Vec<_>, _>>()?;
     let seconds: Vec<Vec<f64>> =
         services.iter().map(|times| times.mean.iter().map(|span| span.as_secs_f64()).collect()).collect();
@@ -106,7 +105,7 @@ fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<S
                     law.per_request(scenario.slo.percentile, batch_cost(&scenario.platform.tariff, times));
                 let score = score(scenario, &law, cost, best.map(|(score, _)| score));
                 if best.is_none_or(|(least, _)| score < least) {
-                    best = Some((score, Setting { memory: times.memory, batch: *batch, timeout: *timeout }));
+                    best = Some((score, Setting::new(times.memory, *batch, *timeout)));
                 }
             }
         }

@@ -105,7 +105,7 @@ fn functions(scenario: &Scenario, spec: &FunctionSpec) -> Result<(String, Simula
         }
     };
     let step = |(from, memory, batch): (Time, MemoryMb, Batch)| {
-        let setting = Setting { memory, batch: batch.batch, timeout: batch.timeout };
+        let setting = Setting::new(memory, batch.batch, batch.timeout);
         Ok(Step { from, batch, times: scenario.service(setting)? })
     };
     let steps = steps.into_iter().map(step).collect::<Result<Vec<_>, InputError>>()?;
@@ -255,7 +255,7 @@ fn beside(
     rule: HandOver,
     streams: Streams,
 ) -> Result<Functions, InputError> {
-    let times = scenario.service(Setting { memory, batch: 1, timeout: Span::ZERO })?;
+    let times = scenario.service(Setting::new(memory, 1, Span::ZERO))?;
     let platform: Box<dyn Platform + Send> = match &scenario.platform.environments {
         Environments::AlwaysWarm => Box::new(Warm::default()),
         Environments::Pool(pool) => {

@@ -57,7 +57,7 @@ impl Constraint {
             model,
             percentile: slo.percentile,
             latency: slo.latency.map(Span::as_secs_f64),
-            share: slo.max_violations.map_or(slo.percentile, |most| slo.percentile.max(1.0 - most)),
+            share: 1.0 - slo.allowed(),
             budget: slo.budget_usd_per_million.map_or(f64::INFINITY, |usd| usd / 1e6),
             scope,
         })
@@ -71,9 +71,14 @@ impl Constraint {
     /// Is a request's cost [$] within the budget?
     pub fn affords(&self, cost: f64) -> bool {
         match self.model {
-            Model::Exact => cost <= self.budget,
+            Model::Exact => cost <= self.budget * (1.0 + ROUNDING),
             Model::Published => cost < self.budget,
         }
+    }
+
+    /// Is the latency kept where the share `late` of the requests is over it? True without one.
+    pub fn is_kept(&self, late: f64) -> bool {
+        self.latency.is_none() || late <= 1.0 - self.share + ROUNDING
     }
 
     /// Is the latency kept? True without one.

@@ -136,7 +136,7 @@ mod tests {
 
     fn window(batch: u32, timeout: &str) -> Result<u64, String> {
         let timeout = Span::parse(timeout).unwrap();
-        queue_window(Setting { memory: MemoryMb(1024), batch, timeout })
+        queue_window(Setting::new(MemoryMb(1024), batch, timeout))
     }
 
     #[test]

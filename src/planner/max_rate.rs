@@ -5,6 +5,7 @@
 //! edges of every range that keeps the SLO are bisected. With a pool, whose limits no analytic model covers, the
 //! simulation is asked: by doubling or halving from the scenario's own rate, then by bisection.
 
+use super::chooser::evidence;
 use super::constraint::Constraint;
 use super::plan::own_candidate;
 use super::predict::parts;
@@ -74,7 +75,7 @@ fn simulated(
     scale: f64,
 ) -> Result<(Simulation, Verdict), InputError> {
     let simulation = simulate_at(&scaled(scenario, scale), scenario.setting())?;
-    let verdict = Verdict::of(constraint, &simulation);
+    let verdict = Verdict::of(constraint, &simulation, evidence(scenario));
     Ok((simulation, verdict))
 }
 
@@ -99,7 +100,7 @@ fn by_prediction(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate
             return Ok(MaxRate { scale: confirmed, end, ranges, simulation, simulated: count });
         }
         // As in a plan: what the simulation missed is asked of the prediction on top.
-        asked.share = (asked.share + (verdict.late - verdict.allowed).max(0.0)).min(1.0);
+        asked.share = (asked.share + verdict.excess()).min(1.0);
         asked.budget *= (verdict.budget / verdict.cost).min(1.0);
     }
 }

@@ -1,13 +1,19 @@
 //! From predictions to decisions.
 
 pub mod adaptive;
+pub mod ceiling;
+pub mod chooser;
 pub mod choose;
 pub mod compare;
 pub mod constraint;
+pub mod edge;
 pub mod emit;
+pub mod infeasible;
 pub mod max_rate;
 pub mod plan;
 pub mod predict;
 pub mod refine;
+pub mod replayed;
 pub mod search;
+pub mod trial;
 pub mod verify;

@@ -1,28 +1,20 @@
-//! The plan: the best configuration within the constraints, confirmed by simulation.
+//! The plan: the best configuration within the constraints, as it was simulated.
 
-use rayon::prelude::*;
-
+use super::chooser::{Chooser, Ranking};
 use super::constraint::{Constraint, Objective};
-use super::predict::{BatchLaws, Part, Prediction, predict, scenario_parts};
-use super::refine::{Lines, Margin, candidate};
-use super::search::{self, Candidate, Decision, Space};
+use super::edge::Edge;
+use super::infeasible::{Cause, Remedy};
+use super::predict::{Prediction, scenario_parts};
+use super::replayed::Replayed;
+use super::search::{Candidate, Space};
 use super::verify::Verdict;
-use crate::engine::simulate::simulate_at;
 use crate::error::InputError;
-use crate::outcome::{Model, Simulation};
+use crate::outcome::Simulation;
 use crate::scenario::platform::check_memory;
 use crate::scenario::{Scenario, Setting};
 use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
-/// So many memory sizes and batches have their timeouts refined.
-const REFINED: usize = 6;
-/// So many candidates are simulated at most before the fastest one.
-const MOST_SIMULATED: usize = 16;
-/// So many next-best configurations are listed.
-const NEXT_BEST: usize = 5;
-/// So many points a chart shows about.
-const SHOWN: usize = 1500;
 /// The timeouts of a grid that nobody gave go up to this where there is no latency target.
 const LONGEST_TIMEOUT: Span = Span::from_secs(10);
 
@@ -60,16 +52,24 @@ pub enum Check {
 pub struct Plan {
     /// What was asked.
     pub request: Request,
+    /// Which figures ranked.
+    pub ranking: Ranking,
     /// The answer.
     pub answer: Answer,
     /// Other configurations, for comparison.
     pub alternatives: Vec<Alternative>,
-    /// Configurations predicted.
+    /// The axes of the grid at whose ends the recommendation stands.
+    pub edges: Vec<Edge>,
+    /// Configurations evaluated: predicted, tried, or both.
     pub evaluated: usize,
     /// Configurations simulated.
     pub simulated: usize,
-    /// Some of what was predicted.
-    pub points: Vec<Point>,
+    /// Configurations of the grid that were left out, as a call would run for longer than the platform lets it.
+    pub too_long: usize,
+    /// Some of what was evaluated, with percentiles.
+    pub points: Vec<Candidate>,
+    /// How far the fits are from the trace that they stand for: what they missed, if they were used.
+    pub misfit: Option<String>,
 }
 
 /// The answer of a plan.
@@ -77,228 +77,108 @@ pub struct Plan {
 pub enum Answer {
     /// The configuration to use.
     Recommended(Evaluated),
-    /// There is none; this is the nearest, and what would make it one.
-    Infeasible(Evaluated, Vec<Mend>),
+    /// There is none; this is the nearest, why it misses, and what would make it one.
+    Infeasible(Evaluated, Vec<Cause>, Vec<Remedy>),
 }
 
-/// A configuration, predicted and perhaps simulated.
+/// A configuration with everything that is known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluated {
-    /// The configuration.
-    pub setting: Setting,
-    /// The percentile of the latency that the objective names \[s\], as predicted.
-    pub percentile_s: f64,
-    /// What the asked model says.
-    pub prediction: Prediction,
-    /// What the published model says, where it can.
-    pub published: Option<Prediction>,
+    /// What it was ranked by.
+    pub candidate: Candidate,
+    /// What the asked model says, where it covers the workload.
+    pub prediction: Option<Prediction>,
     /// What the simulation says.
     pub simulation: Option<(Simulation, Verdict)>,
 }
 
-/// What would make a plan possible.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Mend {
-    /// A latency target of at least this \[s\], with this configuration.
-    Latency(f64, Setting),
-    /// A budget of at least this per request [$], with this configuration.
-    Budget(f64, Setting),
+impl Evaluated {
+    /// The configuration.
+    pub fn setting(&self) -> Setting {
+        self.candidate.setting
+    }
+
+    /// The cost of a million requests [$]: simulated, else predicted.
+    pub fn usd_per_million(&self) -> f64 {
+        let simulated = self.simulation.as_ref().map(|(simulation, _)| simulation.simulated.cost_usd_per_million);
+        simulated.unwrap_or(self.candidate.cost * 1e6)
+    }
+
+    /// The percentile that the objective names \[s\]: simulated, else predicted.
+    pub fn percentile_s(&self) -> f64 {
+        let simulated = self.simulation.as_ref().map(|(simulation, _)| simulation.simulated.latency_s.slo);
+        let predicted = || self.prediction.as_ref().map(|p| p.predicted.latency_s.slo);
+        simulated.or(self.candidate.percentile_s).or_else(predicted).unwrap_or(f64::NAN)
+    }
 }
 
 /// Another configuration beside the recommended one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alternative {
     /// Why it is shown.
-    pub reason: &'static str,
-    /// What is predicted of it.
-    pub point: Point,
+    pub reason: Reason,
+    /// What is known of it.
+    pub candidate: Candidate,
 }
 
-/// What is predicted of a configuration, in short.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// The configuration.
-    pub setting: Setting,
-    /// The expected cost of a request [$].
-    pub cost: f64,
-    /// The percentile of the latency that the objective names \[s\].
-    pub percentile_s: f64,
-    /// Are the constraints met?
-    pub meets: bool,
+/// Why an alternative is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It comes next.
+    NextBest,
+    /// The best that does not batch.
+    WithoutBatching,
+    /// The scenario's own configuration.
+    AsTheScenarioIs,
 }
 
-/// Everything that a plan works with.
-struct Planner<'a> {
-    scenario: &'a Scenario,
-    request: Request,
-    parts: Vec<Part>,
-    space: Space,
+impl Reason {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Reason::NextBest => "next best",
+            Reason::WithoutBatching => "without batching",
+            Reason::AsTheScenarioIs => "as the scenario is",
+        }
+    }
 }
 
-/// Plans a scenario: searches its grid, refines the timeouts, simulates what looks best.
+/// Plans a scenario: evaluates its grid, refines the timeouts, simulates what looks best.
 ///
-/// Errors: the grid is outside the profile or the book; a trace, which has no process; the model does not cover
-/// the processes; no request came.
+/// Errors: the grid is outside the profile or the book; an adaptive policy; the trace cannot be read; no request came.
 pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
-    let planner = Planner::new(scenario, request)?;
-    let mut lines = Lines::new(&search::evaluate(&planner.parts, &planner.space, &request.constraint)?);
-    let (answer, margin, simulated) = planner.answer(&mut lines)?;
-    let alternatives = match &answer {
-        Answer::Recommended(best) => planner.alternatives(&lines, best.setting, margin)?,
-        Answer::Infeasible(..) => Vec::new(),
-    };
-    let points = planner.points(&lines)?;
-    Ok(Plan { request, answer, alternatives, evaluated: lines.len(), simulated, points })
+    if scenario.policy.adaptive.is_some() {
+        let help = "`sim run` simulates it; to plan one configuration, add --set policy.kind=batch";
+        return Err(InputError::new(&scenario.name, "an adaptive policy plans anew by itself").help(help));
+    }
+    let replayed = Replayed::new(scenario)?;
+    Chooser::new(scenario, request, &replayed)?.plan()
 }
 
-impl<'a> Planner<'a> {
-    fn new(scenario: &'a Scenario, request: Request) -> Result<Planner<'a>, InputError> {
-        let parts = scenario_parts(scenario)?;
-        let grid = grid(scenario)?;
-        let refused = |e: crate::profile::OutOfRange| {
-            InputError::new(&scenario.name, format!("[sweep]: {e}")).help("keep [sweep] within the profile")
-        };
-        let space = Space::new(&grid, &scenario.profile, &scenario.platform.tariff).map_err(refused)?;
-        Ok(Planner { scenario, request, parts, space })
-    }
-
-    /// The best candidate that the simulation confirms; the margin that this took, and the simulations.
-    fn answer(&self, lines: &mut Lines) -> Result<(Answer, Margin, usize), InputError> {
-        let constraint = &self.request.constraint;
-        let mut margin = Margin::NONE;
-        let mut simulated = 0;
-        while simulated < MOST_SIMULATED {
-            if self.request.timeouts == Timeouts::Refined {
-                lines.refine(&self.parts, &self.space, constraint, (margin, REFINED))?;
-            }
-            let Some(best) = lines.ranked(margin).into_iter().next() else { break };
-            let Some((simulation, verdict)) = self.simulate(best.setting)? else {
-                return Ok((Answer::Recommended(self.evaluated(best.setting, None)?), margin, simulated));
-            };
-            simulated += 1;
-            if verdict.meets() {
-                let evaluated = self.evaluated(best.setting, Some((simulation, verdict)))?;
-                return Ok((Answer::Recommended(evaluated), margin, simulated));
-            }
-            margin = verdict.margin(&best, margin);
-        }
-        let nearest = search::nearest(&self.parts, &self.space, constraint)?;
-        let simulation = self.simulate(nearest.setting)?;
-        let confirmed = simulation.as_ref().is_some_and(|(_, verdict)| verdict.meets());
-        let last = candidate(&self.parts, &self.space, constraint, nearest.setting)?;
-        simulated += usize::from(simulation.is_some());
-        let evaluated = self.evaluated(nearest.setting, simulation)?;
-        let answer = match confirmed && last.meets {
-            true => Answer::Recommended(evaluated),
-            false => Answer::Infeasible(evaluated, self.mends()?),
-        };
-        Ok((answer, margin, simulated))
-    }
-
-    fn simulate(&self, setting: Setting) -> Result<Option<(Simulation, Verdict)>, InputError> {
-        if self.request.check == Check::Predicted {
-            return Ok(None);
-        }
-        let simulation = simulate_at(self.scenario, setting)?;
-        let verdict = Verdict::of(&self.request.constraint, &simulation);
-        Ok(Some((simulation, verdict)))
-    }
-
-    fn evaluated(
-        &self,
-        setting: Setting,
-        simulation: Option<(Simulation, Verdict)>,
-    ) -> Result<Evaluated, InputError> {
-        let model = self.request.constraint.model;
-        let known = "the planner knows the workload's processes";
-        let prediction = predict(self.scenario, setting, model)?.expect(known);
-        let published = match model {
-            Model::Published => None,
-            Model::Exact => predict(self.scenario, setting, Model::Published).ok().flatten(),
-        };
-        let percentile_s = self.point(setting)?.percentile_s;
-        Ok(Evaluated { setting, percentile_s, prediction, published, simulation })
-    }
-
-    /// The targets at which there would be a plan.
-    fn mends(&self) -> Result<Vec<Mend>, InputError> {
-        let constraint = &self.request.constraint;
-        let mut mends = Vec::new();
-        if constraint.latency.is_some()
-            && let Some(fastest) = search::fastest(&self.parts, &self.space, constraint)?
-        {
-            mends.push(Mend::Latency(fastest.latency, fastest.setting));
-        }
-        if constraint.budget.is_finite()
-            && let Some(cheapest) = search::cheapest(&self.parts, &self.space, constraint)?
-        {
-            mends.push(Mend::Budget(cheapest.cost, cheapest.setting));
-        }
-        Ok(mends)
-    }
-
-    fn alternatives(
-        &self,
-        lines: &Lines,
-        best: Setting,
-        margin: Margin,
-    ) -> Result<Vec<Alternative>, InputError> {
-        let others = lines
-            .ranked(margin)
-            .into_iter()
-            .filter(|c| (c.setting.memory, c.setting.batch) != (best.memory, best.batch));
-        let mut named: Vec<(&'static str, Setting)> =
-            others.take(NEXT_BEST).map(|c| ("next best", c.setting)).collect();
-        let unbatched = Space { batch: vec![1], timeout: vec![Span::ZERO], ..self.space.clone() };
-        if best.batch > 1
-            && let Decision::Meets(choice) =
-                search::search(&self.parts, &unbatched, &self.request.constraint)?
-        {
-            named.push(("without batching", choice.setting));
-        }
-        let own = self.scenario.setting();
-        if own != best {
-            named.push(("as the scenario is", own));
-        }
-        let alternative = |(reason, setting)| Ok(Alternative { reason, point: self.point(setting)? });
-        named.into_iter().map(alternative).collect()
-    }
-
-    /// Any configuration that the profile covers.
-    fn point(&self, setting: Setting) -> Result<Point, InputError> {
-        let Setting { memory, batch, timeout } = setting;
-        let grid = Grid { memory: vec![memory], batch: vec![batch], timeout: vec![timeout] };
-        let outside = |e: crate::profile::OutOfRange| InputError::new(&self.scenario.name, e.to_string());
-        let tariff = &self.scenario.platform.tariff;
-        let space = Space::new(&grid, &self.scenario.profile, tariff).map_err(outside)?;
-        let constraint = &self.request.constraint;
-        let laws = BatchLaws::of(&self.parts, constraint.model, &space.batch, timeout)?;
-        let function = &space.functions[0];
-        let judged = function.candidate(&laws[0], batch, timeout, constraint);
-        let percentile_s = constraint.percentile_s(&function.law(&laws[0]));
-        Ok(Point { setting, cost: judged.cost, percentile_s, meets: judged.meets })
-    }
-
-    /// What a chart shows: an even choice of the candidates, and every best timeout.
-    fn points(&self, lines: &Lines) -> Result<Vec<Point>, InputError> {
-        let step = lines.len().div_ceil(SHOWN).max(1);
-        let mut shown: Vec<Candidate> = lines.candidates().step_by(step).copied().collect();
-        shown.extend(lines.ranked(Margin::NONE).into_iter().take(SHOWN / 4));
-        shown.sort_by_key(|c| c.setting);
-        shown.dedup_by_key(|c| c.setting);
-        shown.par_iter().map(|candidate| self.point(candidate.setting)).collect()
-    }
-}
-
-/// The scenario's own configuration, judged.
+/// The scenario's own configuration, predicted.
 ///
-/// Errors: as [`plan`].
+/// Errors: as [`plan`]; a trace that says too little to fit.
 pub fn own_candidate(scenario: &Scenario, constraint: &Constraint) -> Result<Candidate, InputError> {
-    let Setting { memory, batch, timeout } = scenario.setting();
-    let grid = Grid { memory: vec![memory], batch: vec![batch], timeout: vec![timeout] };
-    let space = Space::new(&grid, &scenario.profile, &scenario.platform.tariff)
-        .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
-    candidate(&scenario_parts(scenario)?, &space, constraint, scenario.setting())
+    let setting = scenario.setting();
+    let space = space_of(scenario, setting)?;
+    let laws = super::predict::BatchLaws::of(
+        &scenario_parts(scenario)?,
+        constraint.model,
+        &[setting.batch],
+        setting.timeout,
+    )?;
+    Ok(space.functions[0].candidate(&laws[0], (setting.batch, setting.timeout), constraint))
+}
+
+/// The space that holds one configuration.
+///
+/// Errors: the profile does not cover it.
+pub fn space_of(scenario: &Scenario, setting: Setting) -> Result<Space, InputError> {
+    let Setting { memory, batch, timeout, provisioned } = setting;
+    let (memory, batch) = (vec![memory], vec![batch]);
+    let grid = Grid { memory, batch, timeout: vec![timeout], provisioned: vec![provisioned] };
+    Space::new(&grid, &scenario.profile, &scenario.platform.tariff)
+        .map_err(|e| InputError::new(&scenario.name, e.to_string()))
 }
 
 /// The grid of \[sweep\]; without one, the memory sizes of the profile that the book offers, every batch of the
@@ -331,7 +211,7 @@ pub fn grid(scenario: &Scenario) -> Result<Grid, InputError> {
     if timeout.is_empty() {
         timeout.push(longest);
     }
-    Ok(Grid { memory, batch, timeout })
+    Ok(Grid { memory, batch, timeout, provisioned: vec![scenario.platform.environments.provisioned()] })
 }
 
 impl Plan {
@@ -343,7 +223,13 @@ impl Plan {
     /// The configuration that the answer is about.
     pub fn evaluated(&self) -> &Evaluated {
         match &self.answer {
-            Answer::Recommended(evaluated) | Answer::Infeasible(evaluated, _) => evaluated,
+            Answer::Recommended(evaluated) | Answer::Infeasible(evaluated, ..) => evaluated,
         }
+    }
+
+    /// The best configuration that does not batch, if the recommended one does.
+    pub fn unbatched(&self) -> Option<&Candidate> {
+        let found = self.alternatives.iter().find(|a| a.reason == Reason::WithoutBatching);
+        found.map(|alternative| &alternative.candidate)
     }
 }

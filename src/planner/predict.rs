@@ -2,9 +2,10 @@
 //!
 //! A schedule is the mixture of its segments, each weighted by the requests that are expected of it.
 
-use statrs::distribution::{ContinuousCDF, LogNormal};
+use super::ceiling::mean_started;
 
 use crate::analytic::{exact, published};
+use crate::arrivals::Arrivals;
 use crate::arrivals::map::Map;
 use crate::error::InputError;
 use crate::fitting::{FitError, Observed, Piece, piecewise};
@@ -67,8 +68,14 @@ pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
     if let Some(parts) = parts(&scenario.workload) {
         return Ok(parts);
     }
-    let mut source = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
-    let (_, observed) = Observed::read(&mut *source)?;
+    parts_of(scenario, &mut *scenario.workload.open(Streams::new(scenario.seed).part(0))?)
+}
+
+/// Fits a process to each hour of arrivals.
+///
+/// Errors: they cannot be read; there are too few.
+pub fn parts_of(scenario: &Scenario, arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
+    let (_, observed) = Observed::read(arrivals)?;
     let part = |piece: &Piece| match &piece.fit {
         Ok(fit) => {
             let requests = fit.trace.arrivals as f64;
@@ -266,10 +273,10 @@ impl<'a> LatencyLaw<'a> {
         batch_cost: impl Fn(u32, f64) -> f64,
         slo: Option<f64>,
     ) -> Predicted {
-        let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(|q| self.quantile(q));
+        let [p50, p90, p95, p99, asked] = [0.5, 0.9, 0.95, 0.99, q].map(|q| self.quantile(q));
         Predicted {
             model: model.name(),
-            latency_s: Latency { mean: self.mean(), p50, p90, p95, p99, max: None },
+            latency_s: Latency { mean: self.mean(), p50, p90, p95, p99, slo: asked, max: None },
             cost_usd_per_million: self.per_request(q, batch_cost) * 1e6,
             mean_batch: self.mean_batch(),
             batch_size: self.batch_size(),
@@ -279,22 +286,18 @@ impl<'a> LatencyLaw<'a> {
 }
 
 /// The expected price [$] of a warm invocation at `service`'s memory size, as a function of the batch and its
-/// mean service time \[s\]. A random service time is averaged over 64 quantiles, as billing rounds each.
+/// mean service time \[s\]; each invocation is rounded up by itself.
 pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(u32, f64) -> f64 + 'a {
-    let factors: Vec<f64> = match service.cv > 0.0 {
-        false => vec![1.0],
-        true => {
-            let square = service.cv.powi(2).ln_1p();
-            let law = LogNormal::new(-square / 2.0, square.sqrt()).expect("the profile's cv is finite");
-            (0..64).map(|i| law.inverse_cdf((f64::from(i) + 0.5) / 64.0)).collect()
+    move |_, mean| match service.cv > 0.0 {
+        false => {
+            tariff.invocation_usd(service.memory, Span::from_secs_f64(mean).unwrap_or(Span::MAX))
         }
-    };
-    move |_, mean| {
-        let price = |factor: &f64| {
-            let span = Span::from_secs_f64(mean * factor).unwrap_or(Span::MAX);
-            tariff.invocation_usd(service.memory, span)
-        };
-        factors.iter().map(price).sum::<f64>() / factors.len() as f64
+        true => {
+            let granule = tariff.billing.granule;
+            let units = mean_started(mean / granule.as_secs_f64(), service.cv);
+            let mb_ms = units * granule.as_secs_f64() * 1e3 * f64::from(service.memory.0);
+            tariff.marginal_usd(mb_ms, 1.0)
+        }
     }
 }
 
@@ -310,10 +313,21 @@ pub fn predict(
     if scenario.policy.adaptive.is_some() {
         return Ok(None);
     }
-    let parts = scenario_parts(scenario)?;
+    predict_parts(scenario, &scenario_parts(scenario)?, setting, model).map(Some)
+}
+
+/// Predicts given processes at a setting.
+///
+/// Errors: the profile does not cover the setting, or the model the processes.
+pub fn predict_parts(
+    scenario: &Scenario,
+    parts: &[Part],
+    setting: Setting,
+    model: Model,
+) -> Result<Prediction, InputError> {
     let times = scenario.service(setting)?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-    let laws = BatchLaws::of(&parts, model, &[setting.batch], setting.timeout)?;
+    let laws = BatchLaws::of(parts, model, &[setting.batch], setting.timeout)?;
     let law = laws[0].latency(&service, times.cv);
     let cost = batch_cost(&scenario.platform.tariff, &times);
     let slo = scenario.slo.latency.map(Span::as_secs_f64);
@@ -321,7 +335,7 @@ pub fn predict(
     let longest = law.quantile(0.9999).max(1e-6);
     let points = (0..=400).map(|i| longest * f64::from(i) / 400.0);
     let cdf = points.map(|x| (x, law.cdf(x))).collect();
-    Ok(Some(Prediction { predicted, cdf }))
+    Ok(Prediction { predicted, cdf })
 }
 
 /// A prediction with its latency distribution for the chart: (seconds, share).

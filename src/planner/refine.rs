@@ -4,13 +4,9 @@
 //! the batch), so that the gaps beside the best timeout are scanned in tenths, again and again, down to the
 //! resolution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
-
-use super::constraint::Constraint;
-use super::predict::{BatchLaws, Part};
-use super::search::{Candidate, Space, order};
+use super::search::{Candidate, order};
 use crate::error::InputError;
 use crate::scenario::Setting;
 use crate::units::{MemoryMb, Span};
@@ -20,29 +16,42 @@ const PIECES: u64 = 10;
 /// Timeouts are not refined beyond this, unless the grid itself is finer [ns].
 const MILLISECOND: u64 = 1_000_000;
 
-/// Candidates by memory size and batch, each line ascending in the timeout.
+/// What a line of timeouts has in common: memory size, batch, provisioned environments.
+pub type Key = (MemoryMb, u32, u32);
+
+/// Candidates by all but their timeout, each line ascending in the timeout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lines {
-    lines: BTreeMap<(MemoryMb, u32), Vec<Candidate>>,
+    lines: BTreeMap<Key, Vec<Candidate>>,
     resolution: u64,
 }
 
-/// What is asked beyond the constraints, after a simulation that missed them.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What is asked beyond the constraints, after simulations that missed them.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Margin {
-    /// The least predicted share of requests within the latency target.
-    pub share: f64,
-    /// The most that a request may be predicted to cost [$].
+    /// The largest share of requests that a candidate may have over the latency target.
+    pub late: f64,
+    /// The most that a request may cost [$].
     pub budget: f64,
+    /// These were simulated, and missed.
+    pub refused: BTreeSet<Setting>,
+}
+
+impl Default for Margin {
+    fn default() -> Margin {
+        Margin { late: f64::INFINITY, budget: f64::INFINITY, refused: BTreeSet::new() }
+    }
 }
 
 impl Margin {
-    /// Nothing beyond the constraints.
-    pub const NONE: Margin = Margin { share: 0.0, budget: f64::INFINITY };
-
     /// Does a candidate meet the constraints with this margin?
-    pub fn met(&self, candidate: &Candidate) -> bool {
-        candidate.meets && candidate.share >= self.share && candidate.cost <= self.budget
+    pub fn is_met(&self, candidate: &Candidate) -> bool {
+        self.is_open(candidate) && candidate.late <= self.late && candidate.cost <= self.budget
+    }
+
+    /// Does a candidate meet the constraints, and was it not refused?
+    pub fn is_open(&self, candidate: &Candidate) -> bool {
+        candidate.meets && !self.refused.contains(&candidate.setting)
     }
 }
 
@@ -51,7 +60,7 @@ impl Lines {
     pub fn new(candidates: &[Candidate]) -> Lines {
         let mut lines: BTreeMap<_, Vec<Candidate>> = BTreeMap::new();
         for candidate in candidates {
-            lines.entry(line(candidate)).or_default().push(*candidate);
+            lines.entry(key(candidate)).or_default().push(*candidate);
         }
         // The largest power of ten, at most a millisecond, that divides every timeout.
         let mut resolution = MILLISECOND;
@@ -77,51 +86,46 @@ impl Lines {
         self.lines.values().flatten()
     }
 
-    /// The best timeout of every memory size and batch that meets the constraints, the best first.
-    pub fn ranked(&self, margin: Margin) -> Vec<Candidate> {
+    /// The best timeout of every line that meets the constraints, the best first.
+    pub fn ranked(&self, margin: &Margin) -> Vec<Candidate> {
         let mut best: Vec<Candidate> =
             self.lines.values().filter_map(|line| best(line, margin).map(|at| line[at])).collect();
         best.sort_by(order);
         best
     }
 
-    /// Refines the timeouts of the `count` best memory sizes and batches.
+    /// Refines the timeouts of the `count` best lines, which `evaluate` evaluates.
     ///
-    /// Errors: the model does not cover the processes.
+    /// Errors: those of `evaluate`.
     pub fn refine(
         &mut self,
-        parts: &[Part],
-        space: &Space,
-        constraint: &Constraint,
-        (margin, count): (Margin, usize),
+        margin: &Margin,
+        count: usize,
+        mut evaluate: impl FnMut(&[Setting]) -> Result<Vec<Candidate>, InputError>,
     ) -> Result<(), InputError> {
-        let keys: Vec<_> = self.ranked(margin).iter().take(count).map(line).collect();
-        let refined = |key: &(MemoryMb, u32)| {
-            let mut line = self.lines[key].clone();
-            loop {
-                let at = best(&line, margin).expect("a ranked line has a best candidate");
-                let timeouts = self.between(&line, at);
-                if timeouts.is_empty() {
-                    return Ok((*key, line));
-                }
-                let found = timeouts.par_iter().map(|timeout| {
-                    candidate(parts, space, constraint, Setting { timeout: *timeout, ..line[at].setting })
-                });
-                let found: Vec<Candidate> = found.collect::<Result<_, _>>()?;
-                line.extend(found);
-                line.sort_by_key(|c| c.setting.timeout);
+        let mut open: Vec<Key> = self.ranked(margin).iter().take(count).map(key).collect();
+        while !open.is_empty() {
+            let mut wanted: Vec<Setting> = Vec::new();
+            open.retain(|key| {
+                let found = self.between(&self.lines[key], margin);
+                wanted.extend_from_slice(&found);
+                !found.is_empty()
+            });
+            for candidate in evaluate(&wanted)? {
+                self.lines.entry(key(&candidate)).or_default().push(candidate);
             }
-        };
-        let lines: Vec<_> = keys.par_iter().map(refined).collect::<Result<_, InputError>>()?;
-        self.lines.extend(lines);
+            open.iter().for_each(|key| {
+                self.lines.entry(*key).or_default().sort_by_key(|c| c.setting.timeout);
+            });
+        }
         Ok(())
     }
 
-    /// New timeouts on both sides of a candidate, up to its neighbours.
-    fn between(&self, line: &[Candidate], at: usize) -> Vec<Span> {
-        if line[at].setting.batch == 1 {
+    /// New timeouts on both sides of a line's best candidate, up to its neighbours.
+    fn between(&self, line: &[Candidate], margin: &Margin) -> Vec<Setting> {
+        let Some(at) = best(line, margin).filter(|at| line[*at].setting.batch > 1) else {
             return Vec::new();
-        }
+        };
         let ends = [at.checked_sub(1).map(|low| (low, at)), (at + 1 < line.len()).then_some((at, at + 1))];
         let units = |index: usize| line[index].setting.timeout.0 / self.resolution;
         let mut timeouts = Vec::new();
@@ -130,30 +134,17 @@ impl Lines {
             let pieces = gap.min(PIECES);
             timeouts.extend((1..pieces).map(|i| Span((low + gap * i / pieces) * self.resolution)));
         }
-        timeouts
+        timeouts.into_iter().map(|timeout| Setting { timeout, ..line[at].setting }).collect()
     }
 }
 
-fn line(candidate: &Candidate) -> (MemoryMb, u32) {
-    (candidate.setting.memory, candidate.setting.batch)
+fn key(candidate: &Candidate) -> Key {
+    let Setting { memory, batch, provisioned, .. } = candidate.setting;
+    (memory, batch, provisioned)
 }
 
 /// The index of the best candidate that meets the constraints.
-fn best(line: &[Candidate], margin: Margin) -> Option<usize> {
-    let meeting = line.iter().enumerate().filter(|(_, candidate)| margin.met(candidate));
+fn best(line: &[Candidate], margin: &Margin) -> Option<usize> {
+    let meeting = line.iter().enumerate().filter(|(_, candidate)| margin.is_met(candidate));
     meeting.min_by(|a, b| order(a.1, b.1)).map(|(at, _)| at)
-}
-
-/// One configuration of the space, judged; its timeout need not be the space's.
-///
-/// Errors: the model does not cover the processes. Panics if the space has no such memory size.
-pub fn candidate(
-    parts: &[Part],
-    space: &Space,
-    constraint: &Constraint,
-    setting: Setting,
-) -> Result<Candidate, InputError> {
-    let function = space.functions.iter().find(|f| f.memory == setting.memory).expect("of the space");
-    let laws = BatchLaws::of(parts, constraint.model, &[setting.batch], setting.timeout)?;
-    Ok(function.candidate(&laws[0], setting.batch, setting.timeout, constraint))
 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::constraint::{Constraint, Objective};
 use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost};
+use super::trial::Trial;
 use crate::error::InputError;
 use crate::price::Tariff;
 use crate::profile::{OutOfRange, Profile, ServiceTimes};
@@ -39,20 +40,24 @@ pub struct Function {
     pub cost: Vec<f64>,
 }
 
-/// A configuration as the model sees it.
+/// A configuration, evaluated: by the model, or by a trial on the scenario's own arrivals.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     /// The configuration.
     pub setting: Setting,
-    /// The expected cost of a request [$].
+    /// The cost of a request [$].
     pub cost: f64,
-    /// The share of requests within the latency target, of the worst part where every part counts; 1 without a
+    /// The share of requests over the latency target, of the worst part where every part counts; 0 without a
     /// target.
-    pub share: f64,
+    pub late: f64,
+    /// The percentile of the latency that the objective names \[s\], where it was looked at.
+    pub percentile_s: Option<f64>,
     /// What is to be least: the cost [$], or the percentile of the latency \[s\] (infinite beyond the budget).
     pub score: f64,
     /// Are all constraints met?
     pub meets: bool,
+    /// What happened in the trial, where there was one.
+    pub trial: Option<Trial>,
 }
 
 /// What a search of the grid found.
@@ -92,6 +97,14 @@ impl Space {
         Space::priced(grid, profile, |times, mean| batch_cost(tariff, times)(1, mean))
     }
 
+    /// A grid's configurations at a tariff whose time is not rounded up, as the SC20 paper has it.
+    ///
+    /// Errors: the profile does not cover the grid.
+    pub fn unrounded(grid: &Grid, profile: &Profile, tariff: &Tariff) -> Result<Space, OutOfRange> {
+        let price = |times: &ServiceTimes, mean: f64| tariff.marginal_usd(mean * 1e3 * f64::from(times.memory.0), 1.0);
+        Space::priced(grid, profile, price)
+    }
+
     /// A grid's configurations where a batch with a mean service time \[s\] costs `price(times, mean)` [$].
     ///
     /// Errors: the profile does not cover the grid.
@@ -109,6 +122,20 @@ impl Space {
         };
         let functions = grid.memory.iter().map(function).collect::<Result<_, _>>()?;
         Ok(Space { functions, batch: grid.batch.clone(), timeout: grid.timeout.clone() })
+    }
+
+    /// The different configurations, timeout by timeout, at every number of provisioned environments.
+    pub fn settings(&self, provisioned: &[u32]) -> Vec<Setting> {
+        let mut settings = Vec::new();
+        for (index, timeout) in self.timeout.iter().enumerate() {
+            for batch in self.batches_at(index) {
+                for function in &self.functions {
+                    let setting = Setting::new(function.memory, *batch, *timeout);
+                    settings.extend(provisioned.iter().map(|provisioned| Setting { provisioned: *provisioned, ..setting }));
+                }
+            }
+        }
+        settings
     }
 
     /// The batches worth asking for at the timeout of this index: without waiting for others every timeout is
@@ -144,8 +171,7 @@ impl Function {
     pub fn candidate(
         &self,
         batches: &BatchLaws,
-        batch: u32,
-        timeout: Span,
+        (batch, timeout): (u32, Span),
         constraint: &Constraint,
     ) -> Candidate {
         let law = self.law(batches);
@@ -156,9 +182,21 @@ impl Function {
             Objective::Latency if affords => constraint.needed(&law),
             Objective::Latency => f64::INFINITY,
         };
-        let share = constraint.latency.map_or(1.0, |latency| constraint.share_within(&law, latency));
-        let setting = Setting { memory: self.memory, batch, timeout };
-        Candidate { setting, cost, share, score, meets: affords && constraint.kept(&law) }
+        let late = constraint.latency.map_or(0.0, |latency| 1.0 - constraint.share_within(&law, latency));
+        let setting = Setting::new(self.memory, batch, timeout);
+        let meets = affords && constraint.kept(&law);
+        Candidate { setting, cost, late, percentile_s: None, score, meets, trial: None }
+    }
+
+    /// As [`Function::candidate`], with its percentile.
+    pub fn shown(
+        &self,
+        batches: &BatchLaws,
+        setting: (u32, Span),
+        constraint: &Constraint,
+    ) -> Candidate {
+        let percentile_s = Some(constraint.percentile_s(&self.law(batches)));
+        Candidate { percentile_s, ..self.candidate(batches, setting, constraint) }
     }
 }
 
@@ -168,17 +206,24 @@ pub fn order(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     a.score.total_cmp(&b.score).then(a.cost.total_cmp(&b.cost)).then_with(|| key(a).cmp(&key(b)))
 }
 
-/// Judges every configuration of the space, timeout by timeout.
+/// Judges every configuration of the space, timeout by timeout; an even choice of about `shown` of them with their
+/// percentiles.
 ///
 /// Errors: the model does not cover the processes.
 pub fn evaluate(
     parts: &[Part],
     space: &Space,
     constraint: &Constraint,
+    shown: usize,
 ) -> Result<Vec<Candidate>, InputError> {
-    let judged = every_timeout(parts, space, constraint, |batches, batch, timeout| {
-        let judge = |function: &Function| function.candidate(batches, batch, timeout, constraint);
-        space.functions.iter().map(judge).collect::<Vec<_>>()
+    let share = shown as f64 / space.len().max(1) as f64;
+    let is_shown = |place: usize| ((place + 1) as f64 * share) as usize > (place as f64 * share) as usize;
+    let judged = every_timeout(parts, space, constraint, |batches, place, setting| {
+        let judge = |(i, function): (usize, &Function)| match is_shown(place * space.functions.len() + i) {
+            true => function.shown(batches, setting, constraint),
+            false => function.candidate(batches, setting, constraint),
+        };
+        space.functions.iter().enumerate().map(judge).collect::<Vec<_>>()
     })?;
     Ok(judged.into_iter().flatten().flatten().collect())
 }
@@ -195,11 +240,9 @@ pub fn search(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<
 }
 
 fn best(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Option<Candidate>, InputError> {
-    let found = every_timeout(parts, space, constraint, |batches, batch, timeout| {
-        space
-            .functions
-            .iter()
-            .fold(None, |best, function| better(function, batches, (batch, timeout), constraint, best))
+    let found = every_timeout(parts, space, constraint, |batches, _, setting| {
+        let functions = space.functions.iter();
+        functions.fold(None, |best, function| better(function, batches, setting, constraint, best))
     })?;
     Ok(found.into_iter().flatten().flatten().min_by(order))
 }
@@ -218,11 +261,13 @@ fn better(
         return best;
     }
     let candidate = |score| Candidate {
-        setting: Setting { memory: function.memory, batch, timeout },
+        setting: Setting::new(function.memory, batch, timeout),
         cost,
-        share: constraint.share,
+        late: 1.0 - constraint.share,
+        percentile_s: None,
         score,
         meets: true,
+        trial: None,
     };
     let new = match (constraint.objective(), best) {
         (Objective::Cost, best) => {
@@ -284,17 +329,20 @@ pub fn choice(
     Ok(Choice { setting, cost, latency })
 }
 
-/// Applies `each` to the batches of every timeout and batch size, in that order; the timeouts in parallel.
+/// Applies `each` to the batches of every timeout and batch size, in that order, with their number; the timeouts in
+/// parallel.
 fn every_timeout<T: Send>(
     parts: &[Part],
     space: &Space,
     constraint: &Constraint,
-    each: impl Fn(&BatchLaws, u32, Span) -> T + Sync,
+    each: impl Fn(&BatchLaws, usize, (u32, Span)) -> T + Sync,
 ) -> Result<Vec<Vec<T>>, InputError> {
     let at = |(index, timeout): (usize, &Span)| {
         let batches = space.batches_at(index);
+        let before: usize = (0..index).map(|i| space.batches_at(i).len()).sum();
         let laws = BatchLaws::of(parts, constraint.model, batches, *timeout)?;
-        Ok(laws.iter().zip(batches).map(|(laws, batch)| each(laws, *batch, *timeout)).collect())
+        let one = |(i, (laws, batch)): (usize, (&BatchLaws, &u32))| each(laws, before + i, (*batch, *timeout));
+        Ok(laws.iter().zip(batches).enumerate().map(one).collect())
     };
     space.timeout.par_iter().enumerate().map(at).collect()
 }

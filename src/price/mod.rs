@@ -44,7 +44,6 @@ pub struct Tariff {
     prices: ArchitecturePrices,
     per_request: Price,
     volume: VolumePricing,
-    provisioned: u32,
 }
 
 /// What a replay used.
@@ -60,6 +59,8 @@ pub struct Usage {
     pub provisioned_mb_ms: u128,
     /// The memory size, for provisioned concurrency.
     pub memory: MemoryMb,
+    /// Environments that were always initialised.
+    pub provisioned: u32,
     /// The length of the replay.
     pub duration: Span,
 }
@@ -105,15 +106,21 @@ impl VolumePricing {
 }
 
 impl Tariff {
-    /// The tariff of a book; `None` if it has no prices for the architecture, or none for the
-    /// provisioned concurrency that is asked for.
-    pub fn new(book: &Book, on: Architecture, volume: VolumePricing, provisioned: u32) -> Option<Tariff> {
+    /// The tariff of a book; `None` if it has no prices for the architecture.
+    pub fn new(book: &Book, on: Architecture, volume: VolumePricing) -> Option<Tariff> {
         let (_, prices) = book.architectures.iter().find(|(known, _)| *known == on)?;
-        if provisioned > 0 && prices.provisioned.is_none() {
-            return None;
-        }
         let (billing, per_request) = (book.billing, book.per_request);
-        Some(Tariff { billing, prices: prices.clone(), per_request, volume, provisioned })
+        Some(Tariff { billing, prices: prices.clone(), per_request, volume })
+    }
+
+    /// Is there a price for provisioned concurrency?
+    pub fn sells_provisioned(&self) -> bool {
+        self.prices.provisioned.is_some()
+    }
+
+    /// Does a month's volume enter the price?
+    pub fn is_flat(&self) -> bool {
+        self.volume == VolumePricing::FLAT
     }
 
     /// The price of one warm on-demand invocation [$]: the first tier, nothing free.
@@ -134,7 +141,7 @@ impl Tariff {
         let on_demand = usage.mb_ms - usage.provisioned_mb_ms;
         let serving = on_demand - usage.init_mb_ms;
         let provisioned = self.provisioned_usd(usage);
-        if self.volume == VolumePricing::FLAT || usage.duration == Span::ZERO {
+        if self.is_flat() || usage.duration == Span::ZERO {
             let whole = |mb_ms| gb_s_usd(mb_ms, self.prices.tiers[0].1);
             let requests = Usd(u128::from(usage.invocations) * u128::from(self.per_request.0));
             let (compute, initialisation) = (whole(serving), whole(usage.init_mb_ms));
@@ -170,10 +177,10 @@ impl Tariff {
     }
 
     fn provisioned_usd(&self, usage: &Usage) -> Usd {
-        let Some(prices) = self.prices.provisioned.filter(|_| self.provisioned > 0) else { return Usd(0) };
+        let Some(prices) = self.prices.provisioned.filter(|_| usage.provisioned > 0) else { return Usd(0) };
         let granules = u128::from(usage.duration.0.div_ceil(prices.granule.0));
         let ms = granules * u128::from(prices.granule.0 / 1_000_000);
-        let ready = ms * u128::from(usage.memory.0) * u128::from(self.provisioned);
+        let ready = ms * u128::from(usage.memory.0) * u128::from(usage.provisioned);
         gb_s_usd(ready, prices.idle) + gb_s_usd(usage.provisioned_mb_ms, prices.running)
     }
 }
@@ -207,8 +214,8 @@ mod tests {
     use super::book::BOOKS;
     use super::*;
 
-    fn tariff(volume: VolumePricing, provisioned: u32) -> Tariff {
-        Tariff::new(&Book::named("aws-2026").unwrap(), Architecture::X86, volume, provisioned).unwrap()
+    fn tariff(volume: VolumePricing) -> Tariff {
+        Tariff::new(&Book::named("aws-2026").unwrap(), Architecture::X86, volume).unwrap()
     }
 
     #[test]
@@ -218,13 +225,13 @@ mod tests {
         }
         let old = Book::named("aws-2020").unwrap();
         assert_eq!(old.billing.granule, Span::from_millis(100));
-        assert!(Tariff::new(&old, Architecture::Arm64, VolumePricing::FLAT, 0).is_none());
+        assert!(Tariff::new(&old, Architecture::Arm64, VolumePricing::FLAT).is_none());
     }
 
     #[test]
     fn a_bill_is_exact_in_pico_dollars() {
         let usage = Usage { invocations: 3, mb_ms: 1_024_000 * 2, init_mb_ms: 1_024_000, ..Usage::default() };
-        let bill = tariff(VolumePricing::FLAT, 0).bill(&usage);
+        let bill = tariff(VolumePricing::FLAT).bill(&usage);
         assert_eq!(bill.compute, Usd(16_666_700));
         assert_eq!(bill.initialisation, Usd(16_666_700));
         assert_eq!(bill.requests, Usd(600_000));
@@ -234,7 +241,7 @@ mod tests {
     #[test]
     fn tiers_and_the_free_tier_follow_the_month() {
         let free = FreeTier { requests: 1_000_000, gb_s: 400_000 };
-        let tariff = tariff(VolumePricing { tiers: Tiers::Monthly, free }, 0);
+        let tariff = tariff(VolumePricing { tiers: Tiers::Monthly, free });
         // Half a month with 3.5e9 GB s: 7e9 a month, of which 400,000 are free and 1e9 in the second tier.
         let usage = Usage {
             invocations: 600_000,
@@ -250,8 +257,13 @@ mod tests {
 
     #[test]
     fn provisioned_concurrency_is_paid_by_started_granules() {
-        let usage = Usage { memory: MemoryMb(1_024), duration: Span::from_secs(301), ..Usage::default() };
-        let bill = tariff(VolumePricing::FLAT, 2).bill(&usage);
+        let usage = Usage {
+            memory: MemoryMb(1_024),
+            provisioned: 2,
+            duration: Span::from_secs(301),
+            ..Usage::default()
+        };
+        let bill = tariff(VolumePricing::FLAT).bill(&usage);
         assert_eq!(bill.provisioned, Usd(4_166_700 * 600 * 2));
     }
 }

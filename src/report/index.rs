@@ -197,7 +197,7 @@ fn max_rate(path: &Path) -> Option<Vec<String>> {
 fn setting(value: &Value) -> Option<Setting> {
     let whole = |name| value.get(name)?.as_u64()?.try_into().ok();
     let timeout = Span::from_secs_f64(value.get("timeout_s")?.as_f64()?)?;
-    Some(Setting { memory: MemoryMb(whole("memory_mb")?), batch: whole("batch")?, timeout })
+    Some(Setting::new(MemoryMb(whole("memory_mb")?), whole("batch")?, timeout))
 }
 
 #[cfg(test)]

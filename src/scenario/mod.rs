@@ -74,6 +74,15 @@ pub struct Setting {
     pub batch: u32,
     /// Longest wait of a batch's first request.
     pub timeout: Span,
+    /// Environments that are always initialised.
+    pub provisioned: u32,
+}
+
+impl Setting {
+    /// Without provisioned environments.
+    pub fn new(memory: MemoryMb, batch: u32, timeout: Span) -> Setting {
+        Setting { memory, batch, timeout, provisioned: 0 }
+    }
 }
 
 impl Scenario {
@@ -97,7 +106,7 @@ impl Scenario {
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
         let policy = in_section(&root, "policy", |s| PolicySpec::from_section(s, &profile, platform.memory))?;
         let slo = optional_section(&root, "slo", Slo::from_section)?.unwrap_or_default();
-        let sweep = optional_section(&root, "sweep", Grid::from_section)?;
+        let sweep = optional_section(&root, "sweep", |s| Grid::from_section(s, &platform))?;
         let output = optional_section(&root, "output", output)?.unwrap_or_default();
         let systems = match root.optional("system") {
             Some(list) => SystemSpec::list(&list, &profile, &platform)?,
@@ -129,7 +138,8 @@ impl Scenario {
     /// The configuration that the scenario itself asks for.
     pub fn setting(&self) -> Setting {
         let (batch, timeout) = (self.policy.buffer.batch, self.policy.buffer.timeout);
-        Setting { memory: self.platform.memory, batch, timeout }
+        let provisioned = self.platform.environments.provisioned();
+        Setting { memory: self.platform.memory, batch, timeout, provisioned }
     }
 
     /// The largest batch that may come: where the policy adapts, also the largest of the grid.

@@ -32,6 +32,16 @@ pub enum Environments {
     Pool(PoolSettings),
 }
 
+impl Environments {
+    /// Environments that are always initialised, of a pool.
+    pub fn provisioned(&self) -> u32 {
+        match self {
+            Environments::AlwaysWarm => 0,
+            Environments::Pool(pool) => pool.provisioned,
+        }
+    }
+}
+
 /// Retries of a throttled invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetrySpec {
@@ -93,10 +103,15 @@ fn tariff(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Tariff
         false => FreeTier { requests: 0, gb_s: 0 },
     };
     let tiers = if flag("tiered_prices")? { Tiers::Monthly } else { Tiers::First };
-    Tariff::new(book, on, VolumePricing { tiers, free }, provisioned).ok_or_else(|| {
-        let message = format!("{} has no price for this architecture and provisioning", book.name);
-        architecture.map_or_else(|| section.error(&message), |v| v.error(&message))
-    })
+    let missing = |what: &str| {
+        let message = format!("{} has no price for {what}", book.name);
+        architecture.as_ref().map_or_else(|| section.error(&message), |v| v.error(&message))
+    };
+    let tariff = Tariff::new(book, on, VolumePricing { tiers, free }).ok_or_else(|| missing("this architecture"))?;
+    match provisioned > 0 && !tariff.sells_provisioned() {
+        true => Err(missing("provisioned concurrency on this architecture")),
+        false => Ok(tariff),
+    }
 }
 
 fn environments(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Environments, InputError> {

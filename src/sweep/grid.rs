@@ -3,7 +3,7 @@
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::profile::LARGEST_BATCH;
-use crate::scenario::Setting;
+use crate::scenario::platform::{Environments, LambdaSpec};
 use crate::scenario::policy::within_a_year;
 use crate::units::{MemoryMb, Span};
 
@@ -21,11 +21,13 @@ pub struct Grid {
     pub batch: Vec<u32>,
     /// Timeouts, ascending.
     pub timeout: Vec<Span>,
+    /// Numbers of environments that are always initialised, ascending.
+    pub provisioned: Vec<u32>,
 }
 
 impl Grid {
-    /// Reads `[sweep]`.
-    pub fn from_section(section: &Section<'_>) -> Result<Grid, InputError> {
+    /// Reads `[sweep]`; the platform says what may be provisioned, and what is where the grid does not.
+    pub fn from_section(section: &Section<'_>, platform: &LambdaSpec) -> Result<Grid, InputError> {
         let whole = |value: &Value<'_>| value.integer::<u32>().map(u64::from);
         let span = |value: &Value<'_>| within_a_year(value).map(|span| span.0);
         let memory = axis(&section.required("memory_mb")?, whole)?;
@@ -36,7 +38,11 @@ impl Grid {
             return Err(batch_value.error(format!("a batch is 1 to {LARGEST_BATCH}")));
         }
         let timeout = axis(&section.required("timeout")?, span)?;
-        let points = memory.len() * batch.len() * timeout.len();
+        let provisioned = match section.optional("provisioned") {
+            Some(value) => provisioned(&value, platform)?,
+            None => vec![platform.environments.provisioned()],
+        };
+        let points = memory.len() * batch.len() * timeout.len() * provisioned.len();
         if points > MOST_POINTS {
             let message = format!("[sweep] has {points} configurations, more than {MOST_POINTS}");
             return Err(section.error(message).help("choose larger steps, or sweep a part at a time"));
@@ -45,12 +51,13 @@ impl Grid {
             memory: memory.into_iter().map(|mb| MemoryMb(mb as u32)).collect(),
             batch: batch.into_iter().map(|n| n as u32).collect(),
             timeout: timeout.into_iter().map(Span).collect(),
+            provisioned,
         })
     }
 
     /// The number of configurations.
     pub fn len(&self) -> usize {
-        self.memory.len() * self.batch.len() * self.timeout.len()
+        self.memory.len() * self.batch.len() * self.timeout.len() * self.provisioned.len()
     }
 
     /// True if an axis is empty; one that was read never is.
@@ -58,15 +65,32 @@ impl Grid {
         self.len() == 0
     }
 
-    /// All configurations: memory varies slowest, then batch, then timeout.
-    pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
-        self.memory.iter().flat_map(move |memory| {
-            self.batch.iter().flat_map(move |batch| {
-                let setting = |timeout: &Span| Setting { memory: *memory, batch: *batch, timeout: *timeout };
-                self.timeout.iter().map(setting)
-            })
-        })
+    /// The functions: every memory size with every number of provisioned environments.
+    pub fn functions(&self) -> Vec<(MemoryMb, u32)> {
+        let of = |memory: &MemoryMb| {
+            let memory = *memory;
+            self.provisioned.iter().map(move |provisioned| (memory, *provisioned))
+        };
+        self.memory.iter().flat_map(of).collect()
     }
+}
+
+fn provisioned(value: &Value<'_>, platform: &LambdaSpec) -> Result<Vec<u32>, InputError> {
+    let counts = axis(value, |value| value.integer::<u32>().map(u64::from))?;
+    let most = counts[counts.len() - 1];
+    match (&platform.environments, most) {
+        (_, 0) => {}
+        (Environments::AlwaysWarm, _) => {
+            return Err(value.error("needs cold_starts = true: always-warm environments need none"));
+        }
+        (_, 1_000_001..) => return Err(value.error("is beyond 1e6")),
+        _ if !platform.tariff.sells_provisioned() => {
+            let message = format!("{} has no price for provisioned concurrency", platform.book.name);
+            return Err(value.error(message));
+        }
+        _ => {}
+    }
+    Ok(counts.into_iter().map(|count| count as u32).collect())
 }
 
 /// A list, or `{ from, to, step }` with both ends; ascending, without repeats, not empty.

@@ -7,20 +7,21 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::grid::Grid;
-use super::row::{Figures, Row, meets};
+use super::row::{Figures, Row};
 use super::shard::Shard;
 use super::shared_pass::{Waits, bytes, pass};
-use crate::engine::simulate::simulate_quantile_at;
+use crate::engine::simulate::simulate_at;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
+use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::predict::{BatchLaws, Part, batch_cost, scenario_parts};
 use crate::price::Usage;
 use crate::profile::ServiceTimes;
 use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
-use crate::units::{MemoryMb, Span, Time};
+use crate::units::{Span, Time};
 
 /// Which figures are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +49,16 @@ pub struct Sweep<'a> {
     model: Model,
     mode: Mode,
     parts: Vec<Part>,
-    /// One a memory size of the grid, for batches up to the largest.
+    /// One a memory size and number of provisioned environments, for batches up to the largest.
     services: Vec<Service>,
 }
 
 #[derive(Debug)]
 struct Service {
     times: ServiceTimes,
+    provisioned: u32,
+    /// The expected price of a batch of n at `n - 1` [$].
+    cost: Vec<f64>,
     seconds: Vec<f64>,
 }
 
@@ -113,12 +117,14 @@ impl<'a> Sweep<'a> {
         };
         let parts = scenario_parts(scenario)?;
         let largest = grid.batch[grid.batch.len() - 1];
-        let service = |memory: &MemoryMb| {
-            let times = scenario.service(Setting { memory: *memory, batch: largest, timeout: Span::ZERO })?;
-            let seconds = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-            Ok(Service { times, seconds })
+        let service = |(memory, provisioned)| {
+            let times = scenario.service(Setting::new(memory, largest, Span::ZERO))?;
+            let seconds: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+            let price = batch_cost(&scenario.platform.tariff, &times);
+            let cost = seconds.iter().map(|mean| price(1, *mean)).collect();
+            Ok(Service { provisioned, cost, seconds, times: times.clone() })
         };
-        let services = grid.memory.iter().map(service).collect::<Result<_, InputError>>()?;
+        let services = grid.functions().into_iter().map(service).collect::<Result<_, InputError>>()?;
         Ok(Sweep { scenario, grid, model, mode, parts, services })
     }
 
@@ -165,7 +171,7 @@ impl<'a> Sweep<'a> {
         let pair = |i: usize| {
             let mut pair = Pair { batch: i % batches, timeout: i / batches, wanted: Vec::new() };
             let todo = |memory: &usize| !done.contains(&self.setting(&pair, *memory));
-            let memories = (0..self.grid.memory.len()).filter(todo);
+            let memories = (0..self.services.len()).filter(todo);
             pair.wanted = memories.map(|memory| Wanted { memory, predicted: None }).collect();
             pair
         };
@@ -174,8 +180,11 @@ impl<'a> Sweep<'a> {
     }
 
     fn setting(&self, pair: &Pair, memory: usize) -> Setting {
-        let Grid { memory: memories, batch, timeout } = self.grid;
-        Setting { memory: memories[memory], batch: batch[pair.batch], timeout: timeout[pair.timeout] }
+        let (Grid { batch, timeout, .. }, service) = (self.grid, &self.services[memory]);
+        Setting {
+            provisioned: service.provisioned,
+            ..Setting::new(service.times.memory, batch[pair.batch], timeout[pair.timeout])
+        }
     }
 
     fn row(&self, pair: &Pair, wanted: &Wanted, simulated: Option<Judged>) -> Row {
@@ -214,10 +223,11 @@ impl<'a> Sweep<'a> {
         let (scenario, service) = (self.scenario, &self.services[memory]);
         let q = scenario.slo.percentile;
         let law = laws.latency(&service.seconds[..batch], service.times.cv);
-        let cost = batch_cost(&scenario.platform.tariff, &service.times);
-        let figures = Figures { latency_s: law.quantile(q), usd_per_million: law.per_request(q, cost) * 1e6 };
-        let slo = scenario.slo.latency.unwrap_or(Span::MAX).as_secs_f64();
-        let meets_slo = meets(&scenario.slo, figures, || 1.0 - law.cdf(slo));
+        let cost = law.per_request(q, |n, _| service.cost[n as usize - 1]);
+        let figures = Figures { latency_s: law.quantile(q), usd_per_million: cost * 1e6 };
+        let constraint = Constraint::new(&scenario.slo, self.model, Scope::Mix);
+        let meets = |asked: Constraint| asked.affords(figures.usd_per_million / 1e6) && asked.kept(&law);
+        let meets_slo = constraint.map(meets);
         Judged { figures, interval_s: None, meets_slo }
     }
 
@@ -258,8 +268,8 @@ impl<'a> Sweep<'a> {
     /// Waits by size of batch know nothing of time, so an interval takes a simulation of its own: some rows get one,
     /// spread evenly over the grid by the golden ratio.
     fn is_sampled(&self, pair: &Pair, memory: usize) -> bool {
-        let place = (pair.timeout * self.grid.batch.len() + pair.batch) * self.grid.memory.len() + memory;
-        let all = self.grid.timeout.len() * self.grid.batch.len() * self.grid.memory.len();
+        let place = (pair.timeout * self.grid.batch.len() + pair.batch) * self.services.len() + memory;
+        let all = self.grid.timeout.len() * self.grid.batch.len() * self.services.len();
         (place as f64 * GOLDEN).fract() * (all as f64) < INTERVALS
     }
 
@@ -300,11 +310,9 @@ impl<'a> Sweep<'a> {
             latency_s: waits.quantile(slo.percentile, &times.mean).as_secs_f64(),
             usd_per_million: self.cost_usd(waits, times) / requests as f64 * 1e6,
         };
-        let late = || {
-            let target = slo.latency.unwrap_or(Span::MAX);
-            1.0 - waits.up_to(target, &times.mean) / requests as f64
-        };
-        Judged { figures, interval_s: None, meets_slo: meets(slo, figures, late) }
+        let target = slo.latency.unwrap_or(Span::MAX);
+        let late = 1.0 - waits.up_to(target, &times.mean) / requests as f64;
+        Judged { figures, interval_s: None, meets_slo: slo.verdict(late, figures.usd_per_million) }
     }
 
     /// The bill of the replay; as the engine's, from the counts of batches.
@@ -336,14 +344,12 @@ impl<'a> Sweep<'a> {
 
     fn simulated(&self, setting: Setting) -> Result<Judged, InputError> {
         let slo = &self.scenario.slo;
-        let (simulation, latency_s) = simulate_quantile_at(self.scenario, setting, slo.percentile)?;
-        let simulated = simulation.simulated;
-        let figures = Figures { latency_s, usd_per_million: simulated.cost_usd_per_million };
-        let late = simulated.slo_violation_share;
-        // A failed request has no latency, but it is late.
-        let few_fail = simulated.rejected == 0 || slo.latency.is_none() || late <= 1.0 - slo.percentile;
+        let simulated = simulate_at(self.scenario, setting)?.simulated;
+        let usd_per_million = simulated.cost_usd_per_million;
+        let figures = Figures { latency_s: simulated.latency_s.slo, usd_per_million };
+        let meets_slo = slo.verdict(simulated.slo_violation_share, usd_per_million);
         let interval_s = simulated.latency_ci95_s.and_then(|intervals| intervals.percentile(slo.percentile));
-        Ok(Judged { figures, interval_s, meets_slo: meets(slo, figures, || late).map(|met| met && few_fail) })
+        Ok(Judged { figures, interval_s, meets_slo })
     }
 }
 

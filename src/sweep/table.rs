@@ -84,7 +84,7 @@ pub fn lines(rows: &[Row]) -> String {
 }
 
 fn cells(row: &Row) -> String {
-    let Setting { memory, batch, timeout } = row.setting;
+    let Setting { memory, batch, timeout, .. } = row.setting;
     let figures = |figures: Option<Figures>| match figures {
         Some(Figures { latency_s, usd_per_million }) => format!("{latency_s},{usd_per_million}"),
         None => ",".to_owned(),
@@ -138,11 +138,8 @@ fn parse(line: &str) -> Option<Row> {
         return None;
     };
     let [memory, batch, timeout] = setting else { return None };
-    let setting = Setting {
-        memory: MemoryMb(memory.parse().ok()?),
-        batch: batch.parse().ok()?,
-        timeout: Span::from_secs_f64(timeout.parse().ok()?)?,
-    };
+    let timeout = Span::from_secs_f64(timeout.parse().ok()?)?;
+    let setting = Setting::new(MemoryMb(memory.parse().ok()?), batch.parse().ok()?, timeout);
     let two = |a: &str, b: &str| match (a, b) {
         ("", "") => Some(None),
         _ => {
@@ -178,7 +175,7 @@ mod tests {
             interval_s: Option<[f64; 2]>,
         ) {
             let figures = Figures { latency_s, usd_per_million };
-            let setting = Setting { memory: MemoryMb(memory), batch, timeout: Span(timeout) };
+            let setting = Setting::new(MemoryMb(memory), batch, Span(timeout));
             let interval_s = interval_s.filter(|[low, high]| low.is_finite() && high.is_finite());
             let predicted = both.then_some(figures);
             let row = Row { setting, predicted, simulated: Some(figures), interval_s, meets_slo };

@@ -142,7 +142,7 @@ impl Column {
         let figures = pairs.iter().filter_map(|(setting, a, b)| Some((*setting, value(a)?, value(b)?)));
         let figures: Vec<(Setting, f64, f64)> = figures.collect();
         let change = |(setting, a, b): &(Setting, f64, f64)| {
-            let Setting { memory, batch, timeout } = *setting;
+            let Setting { memory, batch, timeout, .. } = *setting;
             let relative = relative(*a, *b).filter(|change| *change != 0.0)?;
             let (memory_mb, timeout_s) = (memory.0, timeout.as_secs_f64());
             Some(Change { relative, memory_mb, batch, timeout_s, setting: *setting })
@@ -173,7 +173,7 @@ impl Column {
 }
 
 fn found(best: &Row) -> Cheapest {
-    let Setting { memory, batch, timeout } = best.setting;
+    let Setting { memory, batch, timeout, .. } = best.setting;
     Cheapest {
         memory_mb: memory.0,
         batch,

@@ -1,7 +1,8 @@
 //! The charts of a plan.
 
 use super::{PlanReport, named};
-use crate::planner::plan::{Answer, Point};
+use crate::planner::plan::Answer;
+use crate::planner::search::Candidate;
 use crate::report::chart::{Axis, Colour, Group, LineChart, Panel, Point as Dot, Scatter, Series, Unit};
 use crate::report::format;
 use crate::scenario::Setting;
@@ -13,9 +14,11 @@ impl PlanReport<'_> {
             let (latency, usd) = (format::duration(latency), format::money(usd));
             format!("{}\n{percentile}: {latency}\ncost per million: {usd}", named(setting))
         };
-        let dot =
-            |p: &Point| Dot::new(p.percentile_s, p.cost * 1e6, told(p.setting, p.percentile_s, p.cost * 1e6));
-        let of = |meets: bool| self.plan.points.iter().filter(move |p| p.meets == meets).map(dot).collect();
+        let dot = |(setting, latency, usd): (Setting, f64, f64)| Dot::new(latency, usd, told(setting, latency, usd));
+        let of = |meets: bool| {
+            let points = self.plan.points.iter().filter(move |p| p.meets == meets);
+            points.filter_map(place).map(dot).collect()
+        };
         let best = self.plan.evaluated();
         let name = match &self.plan.answer {
             Answer::Recommended(_) => "recommended",
@@ -23,10 +26,9 @@ impl PlanReport<'_> {
         };
         let front = self.front();
         // A cross-hair from the axes: the dot alone drowns among its neighbours.
-        let chosen =
-            Dot::new(best.percentile_s, self.cost(), told(best.setting, best.percentile_s, self.cost()))
-                .interval_x(front[0].0, best.percentile_s)
-                .interval_y(front[front.len() - 1].1, self.cost());
+        let chosen = dot((best.setting(), best.percentile_s(), self.cost()))
+            .interval_x(front[0].0, best.percentile_s())
+            .interval_y(front[front.len() - 1].1, self.cost());
         let latency = Axis::new(format!("{} latency", self.scenario.slo.name()), Unit::Seconds);
         let evaluated = format::count(self.plan.evaluated as u64);
         let mut chart = Scatter::new(
@@ -34,7 +36,7 @@ impl PlanReport<'_> {
             latency.log(),
             Axis::new("cost per million requests", Unit::Usd).log(),
         )
-        .subtitle(format!("{evaluated} configurations predicted; {}", self.headline()))
+        .subtitle(format!("{evaluated} configurations; {}", self.headline()))
         .group(Group::new("misses what is asked", of(false)).colour(Colour::MISSES))
         .group(Group::new("meets it", of(true)).colour(Colour::MEETS))
         .front("Pareto front", front)
@@ -51,9 +53,9 @@ impl PlanReport<'_> {
 
     /// The points that no other point beats in both cost and latency, with the answer among them.
     fn front(&self) -> Vec<(f64, f64)> {
-        let mut points: Vec<(f64, f64)> =
-            self.plan.points.iter().map(|p| (p.percentile_s, p.cost * 1e6)).collect();
-        points.push((self.plan.evaluated().percentile_s, self.cost()));
+        let points = self.plan.points.iter().filter_map(place);
+        let mut points: Vec<(f64, f64)> = points.map(|(_, latency, usd)| (latency, usd)).collect();
+        points.push((self.plan.evaluated().percentile_s(), self.cost()));
         points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let mut least = f64::INFINITY;
         points.retain(|(_, cost)| {
@@ -70,7 +72,7 @@ impl PlanReport<'_> {
         if let Some((simulation, _)) = &evaluated.simulation {
             panel = panel.series(Series::new("simulated", rising(&simulation.cdf)).steps());
         }
-        for prediction in [Some(&evaluated.prediction), evaluated.published.as_ref()].into_iter().flatten() {
+        if let Some(prediction) = &evaluated.prediction {
             let label = format!("predicted ({})", prediction.predicted.model);
             panel = panel.series(Series::new(label, rising(&prediction.cdf)).dashed());
         }
@@ -87,4 +89,9 @@ impl PlanReport<'_> {
 fn rising(cdf: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let zeros = cdf.iter().take_while(|(_, share)| *share < 0.001).count();
     cdf[zeros.saturating_sub(1)..].to_vec()
+}
+
+/// Where a configuration stands in the chart: its latency and its cost.
+fn place(point: &Candidate) -> Option<(Setting, f64, f64)> {
+    Some((point.setting, point.percentile_s?, point.cost * 1e6))
 }

@@ -259,7 +259,7 @@ fn cells(row: &Row) -> Vec<String> {
         Some(true) => "yes",
         Some(false) => "no",
     };
-    let Setting { memory, batch, timeout } = row.setting;
+    let Setting { memory, batch, timeout, .. } = row.setting;
     let setting = [memory.to_string(), batch.to_string(), timeout.to_string()];
     let figures = [predicted_s, predicted_usd, simulated_s, simulated_usd, meets.to_owned()];
     setting.into_iter().chain(figures).collect()

@@ -1,0 +1,406 @@
+//! How a plan is found: every configuration is evaluated, the best is simulated in full, and what the simulation
+//! refutes is not said.
+//!
+//! Two figures can rank. The exact law ranks where it covers the scenario and the run is long, so that the two agree.
+//! Elsewhere trials on the scenario's own arrivals rank ([`super::trial`]); where the law covers the scenario too, it
+//! must agree that a configuration meets what is asked, so that the luck of a short run recommends nothing.
+
+use std::collections::BTreeMap;
+
+use super::edge;
+use super::infeasible;
+use super::plan::{Alternative, Answer, Check, Evaluated, Plan, Reason, Request, Timeouts, grid};
+use super::predict::{BatchLaws, Part, predict_parts};
+use super::refine::{Lines, Margin};
+use super::replayed::Replayed;
+use super::search::{self, Candidate, Space, order};
+use super::trial::Trials;
+use super::verify::{Evidence, Verdict};
+use crate::error::InputError;
+use crate::outcome::{Model, Simulation};
+use crate::scenario::platform::Environments;
+use crate::scenario::{Scenario, Setting};
+use crate::sweep::grid::Grid;
+use crate::units::Span;
+
+/// So many lines have their timeouts refined.
+const REFINED: usize = 6;
+/// So many next-best configurations are listed.
+const NEXT_BEST: usize = 5;
+/// So many points a chart shows about.
+const SHOWN: usize = 1500;
+/// Requests in all that the trials of a grid may see where the law could rank as well.
+const CHEAP: f64 = 2e8;
+/// Requests in all that confirmations may see: the more, the shorter the run.
+const CONFIRMED: f64 = 4e8;
+/// At least so many configurations are simulated in full before the search ends without one.
+const LEAST_CONFIRMED: usize = 32;
+/// A configuration that is better by less than this need not be simulated.
+const WORTH: f64 = 0.002;
+
+/// Which figures ranked the configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranking {
+    /// The model's.
+    Predicted,
+    /// Those of trials on the scenario's own arrivals.
+    Simulated,
+    /// Those of trials; what the exact law says misses was left out.
+    SimulatedWithinLaw,
+}
+
+/// Everything that a plan works with.
+pub struct Chooser<'a> {
+    /// What is planned.
+    pub scenario: &'a Scenario,
+    /// What was asked.
+    pub request: Request,
+    /// The configurations to choose from.
+    pub space: Space,
+    /// The grid that they come from.
+    pub grid: Grid,
+    /// Which figures rank.
+    pub ranking: Ranking,
+    replayed: &'a Replayed<'a>,
+    trials: Trials<'a>,
+    laws: Vec<Part>,
+    confirmed: BTreeMap<Setting, (Simulation, Verdict)>,
+    too_long: usize,
+}
+
+impl<'a> Chooser<'a> {
+    /// Prepares a plan.
+    ///
+    /// Errors: the grid is outside the profile or the book; the trace cannot be read.
+    pub fn new(
+        scenario: &'a Scenario,
+        request: Request,
+        replayed: &'a Replayed<'a>,
+    ) -> Result<Chooser<'a>, InputError> {
+        let grid = grid(scenario)?;
+        let refused = |e: crate::profile::OutOfRange| {
+            InputError::new(&scenario.name, format!("[sweep]: {e}")).help("keep [sweep] within the profile")
+        };
+        let space = match request.constraint.model {
+            Model::Exact => Space::new(&grid, &scenario.profile, &scenario.platform.tariff),
+            Model::Published => Space::unrounded(&grid, &scenario.profile, &scenario.platform.tariff),
+        };
+        let space = space.map_err(refused)?;
+        let ranking = ranking(scenario, &request, replayed, &space);
+        let trials = Trials::new(scenario, request.constraint, replayed);
+        let laws = match ranking {
+            Ranking::Simulated => Vec::new(),
+            Ranking::Predicted | Ranking::SimulatedWithinLaw => replayed.parts()?.to_vec(),
+        };
+        let (confirmed, too_long) = (BTreeMap::new(), 0);
+        Ok(Chooser { scenario, request, space, grid, ranking, replayed, trials, laws, confirmed, too_long })
+    }
+
+    /// Finds the plan.
+    ///
+    /// Errors: the arrivals cannot be read; no request came.
+    pub fn plan(mut self) -> Result<Plan, InputError> {
+        let mut lines = Lines::new(&self.whole_grid()?);
+        let (best, margin) = self.best(&mut lines)?;
+        let (answer, alternatives, edges) = match best {
+            Some(best) => {
+                let alternatives = self.alternatives(&lines, &best, &margin)?;
+                let edges = edge::edges(&mut self, &best)?;
+                (Answer::Recommended(self.evaluated(best)?), alternatives, edges)
+            }
+            None => {
+                let (nearest, causes, remedies) = infeasible::explain(&mut self, &lines)?;
+                (Answer::Infeasible(self.evaluated(nearest)?, causes, remedies), Vec::new(), Vec::new())
+            }
+        };
+        Ok(Plan {
+            request: self.request,
+            ranking: self.ranking,
+            answer,
+            alternatives,
+            edges,
+            evaluated: lines.len(),
+            simulated: self.simulated(),
+            too_long: self.too_long,
+            points: points(&lines),
+            misfit: None,
+        })
+    }
+
+    fn simulated(&self) -> usize {
+        let only_confirmed = self.confirmed.keys().filter(|setting| !self.trials.holds(setting)).count();
+        self.trials.len() + only_confirmed
+    }
+
+    /// Evaluates every configuration of the grid.
+    fn whole_grid(&mut self) -> Result<Vec<Candidate>, InputError> {
+        let constraint = self.request.constraint;
+        match self.ranking {
+            Ranking::Predicted => {
+                search::evaluate(&self.laws, &self.space, &constraint, SHOWN)
+            }
+            Ranking::Simulated | Ranking::SimulatedWithinLaw => {
+                let settings = self.space.settings(&self.grid.provisioned);
+                self.evaluate(&settings)
+            }
+        }
+    }
+
+    /// Evaluates configurations by the figures that rank.
+    ///
+    /// Errors: the profile does not cover one; the arrivals cannot be read.
+    pub fn evaluate(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
+        match self.ranking {
+            Ranking::Predicted => self.predicted(settings),
+            Ranking::Simulated => self.trials.of(settings),
+            Ranking::SimulatedWithinLaw => {
+                let predicted = self.predicted(settings)?;
+                let mut tried = self.trials.of(settings)?;
+                tried.iter_mut().zip(predicted).for_each(|(tried, law)| tried.meets &= law.meets);
+                Ok(tried)
+            }
+        }
+    }
+
+    /// Tries configurations on the scenario's arrivals, whatever ranks; predicts them where nothing is simulated.
+    ///
+    /// Errors: as [`Chooser::evaluate`].
+    pub fn shown(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
+        match (self.request.check, self.ranking) {
+            (Check::Predicted, _) => self.predicted(settings),
+            (Check::Simulated, Ranking::Predicted) => self.trials.of(settings),
+            (Check::Simulated, _) => self.evaluate(settings),
+        }
+    }
+
+    /// Predicts configurations with their percentiles: those of one batch and timeout share their law.
+    fn predicted(&self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
+        use rayon::prelude::*;
+        let constraint = &self.request.constraint;
+        let mut groups: BTreeMap<_, Vec<Setting>> = BTreeMap::new();
+        for setting in settings {
+            groups.entry((setting.timeout, setting.batch)).or_default().push(*setting);
+        }
+        let group = |((timeout, batch), settings): (&_, &Vec<Setting>)| {
+            let laws = BatchLaws::of(&self.laws, constraint.model, &[*batch], *timeout)?;
+            let one = |setting: &Setting| {
+                let function = self.function(*setting)?;
+                let candidate = function.shown(&laws[0], (*batch, *timeout), constraint);
+                Ok((*setting, Candidate { setting: *setting, ..candidate }))
+            };
+            settings.iter().map(one).collect::<Result<Vec<_>, InputError>>()
+        };
+        let found = groups.par_iter().map(group).collect::<Result<Vec<_>, InputError>>()?;
+        let found: BTreeMap<Setting, Candidate> = found.into_iter().flatten().collect();
+        Ok(settings.iter().map(|setting| found[setting]).collect())
+    }
+
+    /// The memory size of a configuration, with prices; it need not be the grid's.
+    fn function(&self, setting: Setting) -> Result<search::Function, InputError> {
+        let held = self.space.functions.iter().find(|f| f.memory == setting.memory);
+        match held.filter(|f| f.cost.len() >= setting.batch as usize) {
+            Some(function) => Ok(function.clone()),
+            None => Ok(super::plan::space_of(self.scenario, setting)?.functions.remove(0)),
+        }
+    }
+
+    /// The best configuration that a full simulation confirms, and what the search learnt to ask for.
+    fn best(&mut self, lines: &mut Lines) -> Result<(Option<Candidate>, Margin), InputError> {
+        let mut margin = Margin::default();
+        let mut best: Option<Candidate> = None;
+        while best.is_none() {
+            self.refine(lines, &margin)?;
+            let Some(next) = lines.ranked(&margin).into_iter().next() else { break };
+            if self.is_confirmed(&next)? {
+                best = Some(next);
+            } else {
+                self.learn(&next, &mut margin);
+            }
+        }
+        // What was passed over on the way may still be better.
+        let mut left = self.patience();
+        loop {
+            let limit = best.as_ref().map_or(f64::INFINITY, |best| best.score * (1.0 - WORTH));
+            let open = lines.candidates().filter(|c| margin.is_open(c) && c.score < limit);
+            let Some(next) = open.min_by(|a, b| order(a, b)).copied().filter(|_| left > 0) else { break };
+            left -= 1;
+            match self.is_confirmed(&next)? {
+                true => best = Some(next),
+                false => {
+                    margin.refused.insert(next.setting);
+                }
+            }
+        }
+        Ok((best, margin))
+    }
+
+    fn refine(&mut self, lines: &mut Lines, margin: &Margin) -> Result<(), InputError> {
+        match self.request.timeouts {
+            Timeouts::Grid => Ok(()),
+            Timeouts::Refined => lines.refine(margin, REFINED, |settings| self.evaluate(settings)),
+        }
+    }
+
+    /// A refused candidate is not asked again; nor are those that miss by as much or more, until the end.
+    fn learn(&self, refused: &Candidate, margin: &mut Margin) {
+        margin.refused.insert(refused.setting);
+        let Some((_, verdict)) = self.confirmed.get(&refused.setting) else { return };
+        if verdict.excess() > 0.0 {
+            margin.late = margin.late.min((refused.late - verdict.excess()).max(0.0));
+        }
+        if !verdict.affords() {
+            let upper = verdict.cost_upper.unwrap_or(verdict.cost).max(verdict.cost);
+            margin.budget = margin.budget.min(refused.cost * verdict.budget / upper);
+        }
+    }
+
+    /// How many more configurations may be simulated in full.
+    fn patience(&self) -> usize {
+        LEAST_CONFIRMED.max((CONFIRMED / self.replayed.requests().max(1.0)) as usize)
+    }
+
+    fn is_confirmed(&mut self, candidate: &Candidate) -> Result<bool, InputError> {
+        match self.request.check {
+            Check::Predicted => Ok(true),
+            Check::Simulated => Ok(self.confirm(candidate.setting)?.meets()),
+        }
+    }
+
+    /// Simulates a configuration in full, once.
+    ///
+    /// Errors: the profile does not cover it; the arrivals cannot be read.
+    pub fn confirm(&mut self, setting: Setting) -> Result<Verdict, InputError> {
+        if let Some((_, verdict)) = self.confirmed.get(&setting) {
+            return Ok(*verdict);
+        }
+        let simulation = self.replayed.simulate(self.scenario, setting)?;
+        let verdict = Verdict::of(&self.request.constraint, &simulation, self.evidence());
+        self.confirmed.insert(setting, (simulation, verdict));
+        Ok(verdict)
+    }
+
+    /// What was simulated in full of a configuration.
+    pub fn simulation(&self, setting: Setting) -> Option<&Simulation> {
+        self.confirmed.get(&setting).map(|(simulation, _)| simulation)
+    }
+
+    /// The processes that the law knows; none where only the simulation ranks.
+    pub fn parts(&self) -> Vec<Part> {
+        self.laws.clone()
+    }
+
+    /// The longest run that the platform allows, and how many configurations were left out for it.
+    pub fn too_long(&self) -> Option<(Span, usize)> {
+        None
+    }
+
+    /// How much a simulation must show.
+    pub fn evidence(&self) -> Evidence {
+        evidence(self.scenario)
+    }
+
+    /// Simulates another scenario on the same arrivals.
+    ///
+    /// Errors: as [`Chooser::confirm`].
+    pub fn simulate_as(&self, scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
+        self.replayed.simulate(scenario, setting)
+    }
+
+    fn evaluated(&mut self, candidate: Candidate) -> Result<Evaluated, InputError> {
+        let setting = candidate.setting;
+        let model = self.request.constraint.model;
+        // A trace may say too little to fit, or a process be outside the model: then nothing is predicted.
+        let prediction = match self.request.check {
+            Check::Predicted => {
+                Some(predict_parts(self.scenario, self.replayed.parts()?, setting, model)?)
+            }
+            Check::Simulated => {
+                self.confirm(setting)?;
+                let parts = self.replayed.parts().ok();
+                parts.and_then(|parts| predict_parts(self.scenario, parts, setting, model).ok())
+            }
+        };
+        let simulation = self.confirmed.get(&setting).cloned();
+        Ok(Evaluated { candidate, prediction, simulation })
+    }
+
+    fn alternatives(
+        &mut self,
+        lines: &Lines,
+        best: &Candidate,
+        margin: &Margin,
+    ) -> Result<Vec<Alternative>, InputError> {
+        let key = |s: Setting| (s.memory, s.batch, s.provisioned);
+        let others = lines.ranked(margin).into_iter().filter(|c| key(c.setting) != key(best.setting));
+        let mut named: Vec<(Reason, Setting)> =
+            others.take(NEXT_BEST).map(|c| (Reason::NextBest, c.setting)).collect();
+        if best.setting.batch > 1
+            && let Some(setting) = self.unbatched()?
+        {
+            named.push((Reason::WithoutBatching, setting));
+        }
+        let own = self.scenario.setting();
+        if own != best.setting {
+            named.push((Reason::AsTheScenarioIs, own));
+        }
+        let settings: Vec<Setting> = named.iter().map(|(_, setting)| *setting).collect();
+        let found = self.shown(&settings)?;
+        let alternative = |((reason, _), candidate)| Alternative { reason, candidate };
+        let mut all: Vec<Alternative> = named.into_iter().zip(found).map(alternative).collect();
+        // Ranked by prediction, shown as simulated: what comes next must still do.
+        all.retain(|a| a.reason != Reason::NextBest || a.candidate.meets);
+        Ok(all)
+    }
+
+    /// The best configuration that does not batch: the cheapest that meets what is asked, else the nearest.
+    fn unbatched(&mut self) -> Result<Option<Setting>, InputError> {
+        if self.scenario.profile.batch[0] > 1 {
+            return Ok(None);
+        }
+        let alone = |setting: &Setting| Setting { batch: 1, timeout: self.grid.timeout[0], ..*setting };
+        let mut settings: Vec<Setting> =
+            self.space.settings(&self.grid.provisioned).iter().map(alone).collect();
+        settings.sort();
+        settings.dedup();
+        let found = self.evaluate(&settings)?;
+        let nearest = || found.iter().min_by(|a, b| a.late.total_cmp(&b.late).then_with(|| order(a, b)));
+        let best = found.iter().filter(|c| c.meets).min_by(|a, b| order(a, b)).or_else(nearest);
+        Ok(best.map(|candidate| candidate.setting))
+    }
+}
+
+/// How much a simulation of a scenario must show.
+pub fn evidence(scenario: &Scenario) -> Evidence {
+    let is_process = super::predict::parts(&scenario.workload).is_some();
+    match is_process && !is_covered(scenario) {
+        true => Evidence::UpperEnds,
+        false => Evidence::Counts,
+    }
+}
+
+/// Does the exact law cover the scenario: known processes, environments always warm, the price of a request the same
+/// whatever their number?
+pub fn is_covered(scenario: &Scenario) -> bool {
+    super::predict::parts(&scenario.workload).is_some()
+        && matches!(scenario.platform.environments, Environments::AlwaysWarm)
+        && scenario.platform.tariff.is_flat()
+}
+
+fn ranking(scenario: &Scenario, request: &Request, replayed: &Replayed<'_>, space: &Space) -> Ranking {
+    let pairs = space.len() as f64 / space.functions.len() as f64;
+    // Random service times are tried at each memory size by itself.
+    let passes = if scenario.profile.service_cv > 0.0 { 6.0 * space.len() as f64 } else { pairs };
+    match (request.check, request.constraint.model) {
+        (Check::Predicted, _) | (_, Model::Published) => Ranking::Predicted,
+        (Check::Simulated, Model::Exact) if !is_covered(scenario) => Ranking::Simulated,
+        (Check::Simulated, Model::Exact) if passes * replayed.requests() <= CHEAP => Ranking::SimulatedWithinLaw,
+        (Check::Simulated, Model::Exact) => Ranking::Predicted,
+    }
+}
+
+/// What a chart shows: an even choice of the candidates whose percentile is known.
+fn points(lines: &Lines) -> Vec<Candidate> {
+    let known: Vec<&Candidate> = lines.candidates().filter(|c| c.percentile_s.is_some()).collect();
+    let step = known.len().div_ceil(SHOWN).max(1);
+    known.into_iter().step_by(step).copied().collect()
+}

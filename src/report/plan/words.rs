@@ -1,0 +1,252 @@
+//! What a plan says in sentences.
+
+use super::{PlanReport, named};
+use crate::planner::chooser::Ranking;
+use crate::planner::constraint::Scope;
+use crate::planner::edge::{Edge, End};
+use crate::planner::infeasible::{Cause, Remedy};
+use crate::planner::plan::{Answer, Check};
+use crate::planner::verify::{Evidence, Verdict};
+use crate::report::format;
+use crate::report::omitted::omitted;
+use crate::scenario::platform::Environments;
+
+impl PlanReport<'_> {
+    /// `p95 at most 5 s and at most $0.50 per million requests`.
+    pub(super) fn asked(&self) -> String {
+        let slo = &self.scenario.slo;
+        let mut asked = Vec::new();
+        if let Some(latency) = slo.latency {
+            asked.push(format!("{} at most {latency}", slo.name()));
+        }
+        if let Some(share) = slo.max_violations {
+            asked.push(format!("at most {} of the requests over it", format::percent(share)));
+        }
+        if let Some(budget) = slo.budget_usd_per_million {
+            asked.push(format!("at most {} per million requests", format::money(budget)));
+        }
+        let scope = match self.plan.request.constraint.scope {
+            Scope::Mix => "",
+            Scope::EveryPart => " in every hour",
+        };
+        format!("{}{scope}", asked.join(", "))
+    }
+
+    pub(super) fn headline(&self) -> String {
+        let evaluated = self.plan.evaluated();
+        let verb = match &self.plan.answer {
+            Answer::Recommended(_) => "Recommended",
+            Answer::Infeasible(..) => "No configuration does it. Nearest",
+        };
+        let month = evaluated.simulation.as_ref().map_or(String::new(), |(simulation, _)| {
+            format!(", {} a month", format::money(simulation.simulated.cost_usd_per_month))
+        });
+        format!(
+            "{verb}: {}: {} {}, {} a million requests{month}",
+            named(evaluated.setting()),
+            self.scenario.slo.name(),
+            format::duration(evaluated.percentile_s()),
+            format::money(self.cost())
+        )
+    }
+
+    /// What follows the headline: the verdict, why and what would do, the saving, the edges of the grid.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if let Answer::Infeasible(_, causes, remedies) = &self.plan.answer {
+            sentences.extend(causes.iter().map(|cause| self.cause(*cause)));
+            sentences.extend(remedies.iter().map(remedy));
+        }
+        sentences.extend(self.verdict());
+        sentences.extend(self.saving());
+        sentences.extend(self.plan.edges.iter().map(|edge| self.edge(edge)));
+        sentences
+    }
+
+    fn verdict(&self) -> Option<String> {
+        let (_, verdict) = self.plan.evaluated().simulation.as_ref()?;
+        Some(match (&self.plan.answer, verdict.meets()) {
+            (Answer::Recommended(_), true) => format!("Verified by simulation: {}.", self.shown(verdict)),
+            (Answer::Infeasible(..), true) => format!(
+                "This run keeps it, {}, but the exact law says that a long one does not.",
+                self.shown(verdict)
+            ),
+            (_, false) => format!("The simulation does not confirm it: {}.", shortfall(verdict)),
+        })
+    }
+
+    fn shown(&self, verdict: &Verdict) -> String {
+        let mut shown = Vec::new();
+        if let Some(latency) = self.scenario.slo.latency {
+            let (late, allowed) = (format::percent(verdict.late), format::percent(verdict.allowed));
+            shown.push(format!("{late} over {latency}, {allowed} may be"));
+        }
+        if verdict.budget.is_finite() {
+            shown.push(format!("{} of {}", format::money(verdict.cost * 1e6), format::money(verdict.budget * 1e6)));
+        }
+        shown.join("; ")
+    }
+
+    /// What batching saves a month, and what it costs in latency.
+    fn saving(&self) -> Option<String> {
+        let Answer::Recommended(best) = &self.plan.answer else { return None };
+        let other = self.plan.unbatched()?;
+        let (simulation, _) = best.simulation.as_ref()?;
+        let (month, p50) = (simulation.simulated.cost_usd_per_month, simulation.simulated.latency_s.p50);
+        let without = other.cost * 1e6 / self.cost() * month;
+        let latency = p50 - other.trial?.p50_s;
+        let misses = if other.meets { "" } else { ", which misses what is asked" };
+        Some(format!(
+            "Without batching: {} a month{misses}. Batching {} {} a month ({}) and {} {} of p50.",
+            format::money(without),
+            if without >= month { "saves" } else { "costs" },
+            format::money((without - month).abs()),
+            format::percent((1.0 - month / without).abs()),
+            if latency >= 0.0 { "costs" } else { "saves" },
+            format::duration(latency.abs())
+        ))
+    }
+
+    fn edge(&self, edge: &Edge) -> String {
+        let end = match edge.end {
+            End::Low => "lower",
+            End::High => "upper",
+        };
+        let axis = edge.axis.name();
+        match &edge.better {
+            Some(better) => format!(
+                "It stands at the {end} end of [sweep] {axis}, and beyond it is better: {} for {}. Extend the grid.",
+                named(better.setting),
+                format::money(better.cost * 1e6)
+            ),
+            None => format!("It stands at the {end} end of [sweep] {axis}; a step beyond is not better."),
+        }
+    }
+
+    pub(super) fn cause(&self, cause: Cause) -> String {
+        match cause {
+            Cause::ServiceTime(seconds) => {
+                format!("Service alone takes {} at best, without any wait.", format::duration(seconds))
+            }
+            Cause::ColdStarts(share) => format!(
+                "Cold starts stand in the way: {} of its invocations; with warm environments it would do.",
+                format::percent(share)
+            ),
+            Cause::Limits(throttled, failed) => format!(
+                "The platform's limits stand in the way: {} tries are refused, {} of the requests fail.",
+                format::count(throttled),
+                format::percent(failed)
+            ),
+            Cause::Budget(usd) => match self.scenario.slo.latency {
+                Some(latency) => {
+                    format!("The cheapest that keeps {latency} costs {} a million.", format::money(usd))
+                }
+                None => format!("The cheapest costs {} a million.", format::money(usd)),
+            },
+            Cause::Uncertain(upper) => format!(
+                "This run keeps it, but another might not: up to {} would be over. A longer run would tell.",
+                format::percent(upper)
+            ),
+            Cause::LongestRun(seconds, count) => format!(
+                "{} configurations are left out, as a call may run for {} at most.",
+                format::count(count as u64),
+                format::duration(seconds)
+            ),
+        }
+    }
+
+    /// What a reader must know to trust the figures.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let plan = self.plan;
+        let mut notes = vec![
+            match plan.ranking {
+                Ranking::Predicted => "Ranked by prediction".to_owned(),
+                Ranking::Simulated => "Ranked by simulation on the scenario's own arrivals".to_owned(),
+                Ranking::SimulatedWithinLaw => {
+                    "Ranked by simulation, among those of which the exact law agrees that they do".to_owned()
+                }
+            } + &self.verified(),
+        ];
+        let evaluated = plan.evaluated();
+        match &evaluated.simulation {
+            Some((simulation, _)) if evaluated.prediction.is_some() => {
+                notes.extend(omitted(self.scenario, &simulation.simulated));
+            }
+            Some(_) => notes.push("Not predicted: no process is known or can be fitted.".to_owned()),
+            None => notes.extend(unknown(self.scenario.platform.environments.clone())),
+        }
+        notes.extend(plan.misfit.clone());
+        if let Environments::AlwaysWarm = self.scenario.platform.environments {
+            notes.push("Environments are always warm (cold_starts = false).".to_owned());
+        }
+        if evaluated.simulation.is_some() {
+            notes.push("A month is 730 hours at the mean rate of the run.".to_owned());
+        }
+        if self.scenario.sweep.is_none() {
+            notes.push("Without [sweep], the grid is made from the profile, the book and the SLO.".to_owned());
+        }
+        notes
+    }
+
+    fn verified(&self) -> String {
+        let Some((_, verdict)) = &self.plan.evaluated().simulation else {
+            return match self.plan.request.check {
+                Check::Predicted => ": nothing was simulated.".to_owned(),
+                Check::Simulated => ".".to_owned(),
+            };
+        };
+        let hours = match self.plan.request.constraint.scope {
+            Scope::Mix => "",
+            Scope::EveryPart => " in every simulated hour",
+        };
+        match verdict.evidence {
+            Evidence::Counts => format!(". Verified means: the counts of this run keep what is asked{hours}."),
+            Evidence::UpperEnds => format!(
+                ". Verified means: the counts of this run keep what is asked{hours}, and so do the upper ends of their \
+                 95 % intervals."
+            ),
+        }
+    }
+}
+
+/// What a prediction that nothing was simulated beside may leave out.
+fn unknown(environments: Environments) -> Option<String> {
+    match environments {
+        Environments::AlwaysWarm => None,
+        Environments::Pool(_) => Some(
+            "The prediction leaves out cold starts, provisioned environments, throttling and waiting for capacity; \
+             what they amount to only a simulation tells."
+                .to_owned(),
+        ),
+    }
+}
+
+fn remedy(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::Latency(seconds, setting) => {
+            format!("A latency target of {} would be kept by {}.", format::duration(*seconds), named(*setting))
+        }
+        Remedy::Budget(usd, setting) => {
+            format!("A budget of {} per million requests would do, with {}.", format::money(*usd), named(*setting))
+        }
+    }
+}
+
+fn shortfall(verdict: &Verdict) -> String {
+    let mut missed = Vec::new();
+    let upper = |value: f64, high: Option<f64>, show: fn(f64) -> String| match high {
+        Some(high) if verdict.evidence == Evidence::UpperEnds && high > value => {
+            format!("{} (up to {})", show(value), show(high))
+        }
+        _ => show(value),
+    };
+    if !verdict.is_kept() {
+        let late = upper(verdict.late, verdict.late_upper, format::percent);
+        missed.push(format!("{late} of the requests are over the SLO, {} may be", format::percent(verdict.allowed)));
+    }
+    if !verdict.affords() {
+        let usd = |cost: f64| format::money(cost * 1e6);
+        missed.push(format!("a million requests cost {}", upper(verdict.cost, verdict.cost_upper, usd)));
+    }
+    missed.join("; ")
+}
