@@ -36,8 +36,19 @@ pub struct Edge {
     pub axis: Axis,
     /// Its end.
     pub end: End,
-    /// The configuration one step beyond, where that is possible and better.
-    pub better: Option<Candidate>,
+    /// What a step beyond it would bring.
+    pub beyond: Beyond,
+}
+
+/// A step beyond the end of an axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Beyond {
+    /// The platform does not offer it, or the profile does not cover it.
+    Nothing,
+    /// It is not better.
+    Worse,
+    /// It is better.
+    Better(Candidate),
 }
 
 impl Axis {
@@ -58,12 +69,14 @@ impl Axis {
 pub fn edges(chooser: &mut Chooser<'_>, best: &Candidate) -> Result<Vec<Edge>, InputError> {
     let mut edges = Vec::new();
     for (axis, end) in ends(chooser, best.setting) {
-        let better = match beyond(chooser, best.setting, axis, end) {
-            Some(setting) => chooser.evaluate(&[setting])?.into_iter().next(),
-            None => None,
+        let beyond = match beyond(chooser, best.setting, axis, end) {
+            None => Beyond::Nothing,
+            Some(setting) => match chooser.evaluate(&[setting])?.first() {
+                Some(found) if found.meets && order(found, best).is_lt() => Beyond::Better(*found),
+                _ => Beyond::Worse,
+            },
         };
-        let better = better.filter(|c| c.meets && order(c, best).is_lt());
-        edges.push(Edge { axis, end, better });
+        edges.push(Edge { axis, end, beyond });
     }
     Ok(edges)
 }

@@ -117,7 +117,7 @@ fn latency(chooser: &mut Chooser<'_>, fastest: &Candidate) -> Result<Option<Reme
 /// The least budget of three digits that a simulation confirms.
 fn budget(chooser: &mut Chooser<'_>, cheapest: &Candidate) -> Result<Option<Remedy>, InputError> {
     let setting = cheapest.setting;
-    let mut usd = above(cheapest.cost * 1e6);
+    let mut usd = cents(cheapest.cost * 1e6);
     if chooser.request.check == Check::Predicted {
         return Ok(Some(Remedy::Budget(usd, setting)));
     }
@@ -127,7 +127,7 @@ fn budget(chooser: &mut Chooser<'_>, cheapest: &Candidate) -> Result<Option<Reme
         if would_do(chooser, &scenario, setting)? {
             return Ok(Some(Remedy::Budget(usd, setting)));
         }
-        usd = above(usd * 1.004);
+        usd = cents(usd * 1.004);
     }
     Ok(None)
 }
@@ -172,7 +172,7 @@ fn causes(chooser: &mut Chooser<'_>, lines: &Lines, nearest: &Candidate) -> Resu
     if trial.throttled > 0 {
         causes.push(Cause::Limits(trial.throttled, trial.failed));
     }
-    if trial.cold_starts > 0.0 && !verdict.is_kept() {
+    if trial.cold_starts > 0.0 && trial.throttled == 0 && !verdict.is_kept() {
         let mut warm = chooser.scenario.clone();
         warm.platform.environments = Environments::AlwaysWarm;
         let simulation = chooser.simulate_as(&warm, nearest.setting)?;
@@ -195,6 +195,11 @@ fn above(value: f64) -> f64 {
     let digits = (value / 10_f64.powi(power) - 1e-9).ceil();
     // Divided, where the unit is below 1, so that 0.03 is 0.03 and not 0.030000000000000002.
     if power < 0 { digits / 10_f64.powi(-power) } else { digits * 10_f64.powi(power) }
+}
+
+/// The least amount in cents, or of three digits where that is finer, that is not below `usd`.
+fn cents(usd: f64) -> f64 {
+    if usd < 10.0 { above(usd) } else { (usd * 100.0 - 1e-6).ceil() / 100.0 }
 }
 
 #[cfg(test)]

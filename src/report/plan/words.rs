@@ -3,7 +3,7 @@
 use super::{PlanReport, named};
 use crate::planner::chooser::Ranking;
 use crate::planner::constraint::Scope;
-use crate::planner::edge::{Edge, End};
+use crate::planner::edge::{Beyond, Edge, End};
 use crate::planner::infeasible::{Cause, Remedy};
 use crate::planner::plan::{Answer, Check};
 use crate::planner::verify::{Evidence, Verdict};
@@ -112,14 +112,15 @@ impl PlanReport<'_> {
             End::Low => "lower",
             End::High => "upper",
         };
-        let axis = edge.axis.name();
-        match &edge.better {
-            Some(better) => format!(
-                "It stands at the {end} end of [sweep] {axis}, and beyond it is better: {} for {}. Extend the grid.",
+        let place = format!("It stands at the {end} end of the grid's {}", edge.axis.name());
+        match &edge.beyond {
+            Beyond::Better(better) => format!(
+                "{place}, and beyond it is better: {} for {} a million. Extend [sweep].",
                 named(better.setting),
                 format::money(better.cost * 1e6)
             ),
-            None => format!("It stands at the {end} end of [sweep] {axis}; a step beyond is not better."),
+            Beyond::Worse => format!("{place}; a step beyond is not better."),
+            Beyond::Nothing => format!("{place}; the platform or the profile ends there, too."),
         }
     }
 
