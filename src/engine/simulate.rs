@@ -197,7 +197,8 @@ pub fn simulate_fleet(scenario: &Scenario, fleet: Fleet) -> Result<Simulation, I
     summary(scenario, scenario.setting(), &[record])
 }
 
-fn rules(scenario: &Scenario) -> Rules {
+/// What is counted of a scenario, and how.
+pub(super) fn rules(scenario: &Scenario) -> Rules {
     Rules {
         billing: scenario.platform.tariff.billing,
         slo: scenario.slo.latency.unwrap_or(Span::MAX),

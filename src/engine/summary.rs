@@ -119,15 +119,7 @@ fn bill(record: &Record, context: Context<'_>) -> Bill {
 }
 
 fn usage(record: &Record, context: Context<'_>) -> Usage {
-    let tally = &record.total.tally;
-    Usage {
-        invocations: tally.invocations(),
-        mb_ms: tally.mb_ms,
-        init_mb_ms: tally.init_mb_ms,
-        provisioned_mb_ms: tally.provisioned_mb_ms,
-        memory: context.memory,
-        duration: span(record, context),
-    }
+    record.total.tally.usage(context.memory, span(record, context))
 }
 
 fn latency(total: &Slice) -> Latency {
