@@ -33,7 +33,7 @@ impl Totals {
     /// What was counted.
     pub fn into_counted(self) -> Counted {
         let Totals { tally, latency, sizes, last_finish, .. } = self;
-        Counted { tally, sizes, last_finish, latencies: Latencies::Counted(latency) }
+        Counted { tally, sizes, last_finish, latencies: Latencies::Own(latency) }
     }
 }
 

@@ -78,6 +78,21 @@ pub struct LambdaPool {
     keep_alive: KeepAliveDraw,
 }
 
+/// What is there in a pool at some time.
+#[derive(Debug)]
+pub struct PoolState {
+    /// When those that are busy finish, and whose they are.
+    pub running: Vec<(Time, Capacity)>,
+    /// Since when the others are idle, in the order of time.
+    pub idle_since: Vec<Time>,
+    /// Provisioned environments that are free.
+    pub provisioned_free: u32,
+    /// The right to add environments.
+    pub scaling: TokenBucket,
+    /// The right to invoke.
+    pub requests: TokenBucket,
+}
+
 #[derive(Debug)]
 enum KeepAliveDraw {
     Fixed(Span),
@@ -106,6 +121,29 @@ impl LambdaPool {
             keep_alive,
             settings,
         }
+    }
+
+    /// A pool that goes on from `now` with what is there; the rule of reuse must not ask for the age of environments.
+    pub fn resumed(settings: PoolSettings, streams: Streams, now: Time, state: PoolState) -> Self {
+        let provisioned = settings.provisioned;
+        let mut pool = LambdaPool::new(settings, streams);
+        let KeepAliveDraw::Fixed(stay) = pool.keep_alive else {
+            unreachable!("chance leaves nothing to resume")
+        };
+        for (finish, capacity) in state.running {
+            let environment = match capacity {
+                Capacity::Provisioned => 0,
+                Capacity::OnDemand | Capacity::Instance => pool.next_environment,
+            };
+            pool.next_environment += u32::from(environment >= provisioned);
+            pool.running.start(now, finish, environment);
+        }
+        for since in state.idle_since {
+            pool.idle.put(pool.next_environment, since + stay);
+            pool.next_environment += 1;
+        }
+        let PoolState { provisioned_free, scaling, requests, .. } = state;
+        LambdaPool { provisioned_free, scaling, requests, ..pool }
     }
 
     fn collect_finished(&mut self, now: Time) {
