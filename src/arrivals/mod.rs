@@ -43,7 +43,7 @@ pub trait Arrivals: Send {
     }
 }
 
-impl Arrivals for Box<dyn Arrivals> {
+impl Arrivals for Box<dyn Arrivals + '_> {
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
         (**self).fill(block)
     }

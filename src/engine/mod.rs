@@ -6,6 +6,8 @@
 //! joins the batch, and an environment that finishes just then can serve it.
 
 pub mod fleet;
+pub mod grid;
+mod invoker;
 pub mod paired;
 pub mod record;
 pub mod recorder;
@@ -14,17 +16,13 @@ pub mod simulate;
 pub mod summary;
 pub mod warm;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use rand::RngExt;
-
-use self::record::{Batch, Cause, Observer};
+use self::invoker::{Invoker, Left};
+use self::record::{Cause, Observer};
 use self::service::ServiceDraws;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
-use crate::platform::{Admission, Platform};
+use crate::platform::Platform;
 use crate::policy::{Buffer, Dispatch, Policy};
 use crate::units::{Span, Time};
 
@@ -67,7 +65,7 @@ pub fn replay<A: Arrivals, P: Policy, L: Platform, O: Observer>(
         }
     }
     state.drain(observer);
-    Ok(state.platform)
+    Ok(state.invoker.platform)
 }
 
 /// What a replay is made of, besides its arrivals.
@@ -87,38 +85,14 @@ pub struct Replay<P, L> {
 
 struct State<P, L> {
     policy: P,
-    platform: L,
     service: ServiceDraws,
-    retry: Retry,
-    backoff: Stream,
+    invoker: Invoker<L>,
     /// The open batch's arrivals.
     buffer: Vec<Time>,
     deadline: Time,
-    waiting: BinaryHeap<Reverse<Waiting>>,
-    sequence: u64,
     next_review: Time,
     /// No event but arrivals comes before this time.
     horizon: Time,
-    /// Emptied lists of arrivals, kept so that a throttled batch allocates nothing.
-    spare: Vec<Vec<Time>>,
-}
-
-/// A throttled batch. Ordered by its next try, then by its number.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Waiting {
-    at: Time,
-    sequence: u64,
-    attempts: u32,
-    left: Left,
-    arrivals: Vec<Time>,
-}
-
-/// A batch that has left the buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Left {
-    at: Time,
-    cause: Cause,
-    service: Span,
 }
 
 impl<P: Policy, L: Platform> State<P, L> {
@@ -127,16 +101,11 @@ impl<P: Policy, L: Platform> State<P, L> {
         let mut state = State {
             next_review: policy.next_review(),
             policy,
-            platform,
             service,
-            retry,
-            backoff,
+            invoker: Invoker::new(platform, retry, backoff),
             buffer: Vec::new(),
             deadline: Time::NEVER,
-            waiting: BinaryHeap::new(),
-            sequence: 0,
             horizon: Time::NEVER,
-            spare: Vec::new(),
         };
         state.set_horizon();
         state
@@ -146,8 +115,7 @@ impl<P: Policy, L: Platform> State<P, L> {
     #[inline(always)]
     fn set_horizon(&mut self) {
         let after_deadline = Time(self.deadline.0.saturating_add(1));
-        let retry = self.waiting.peek().map_or(Time::NEVER, |Reverse(waiting)| waiting.at);
-        self.horizon = after_deadline.min(retry).min(self.next_review);
+        self.horizon = after_deadline.min(self.invoker.next_try()).min(self.next_review);
     }
 
     #[inline(always)]
@@ -168,11 +136,11 @@ impl<P: Policy, L: Platform> State<P, L> {
     /// Handles every event that comes before an arrival at `now`.
     fn catch_up<O: Observer>(&mut self, now: Time, observer: &mut O) {
         while self.horizon <= now {
-            let retry = self.waiting.peek().map_or(Time::NEVER, |Reverse(waiting)| waiting.at);
+            let retry = self.invoker.next_try();
             if self.next_review <= retry && self.next_review <= self.deadline {
                 self.review();
             } else if retry <= self.deadline {
-                self.try_again(observer);
+                self.invoker.try_again(self.service.memory(), observer);
             } else {
                 self.dispatch(self.deadline, Cause::Timeout, observer);
             }
@@ -182,7 +150,7 @@ impl<P: Policy, L: Platform> State<P, L> {
 
     fn review(&mut self) {
         if let Some(times) = self.policy.review(self.next_review) {
-            self.platform.renew(times.init);
+            self.invoker.platform.renew(times.init);
             self.service.change(times);
         }
         let next = self.policy.next_review();
@@ -195,60 +163,8 @@ impl<P: Policy, L: Platform> State<P, L> {
         let left = Left { at: now, cause, service };
         let arrivals = std::mem::take(&mut self.buffer);
         self.deadline = Time::NEVER;
-        self.buffer = self.attempt(now, left, 1, arrivals, observer);
+        self.buffer = self.invoker.attempt(now, left, (1, self.service.memory()), arrivals, observer);
         self.set_horizon();
-    }
-
-    fn try_again<O: Observer>(&mut self, observer: &mut O) {
-        let Some(Reverse(waiting)) = self.waiting.pop() else { return };
-        let Waiting { at, attempts, left, arrivals, .. } = waiting;
-        let emptied = self.attempt(at, left, attempts + 1, arrivals, observer);
-        self.spare.push(emptied);
-    }
-
-    /// Tries to start a batch; returns an empty list to use again.
-    #[inline]
-    fn attempt<O: Observer>(
-        &mut self,
-        now: Time,
-        left: Left,
-        attempts: u32,
-        mut arrivals: Vec<Time>,
-        observer: &mut O,
-    ) -> Vec<Time> {
-        let batch = |started, init, capacity, concurrency| Batch {
-            left: left.at,
-            cause: left.cause,
-            started,
-            init,
-            capacity,
-            service: left.service,
-            memory: self.service.memory(),
-            concurrency,
-            attempts,
-        };
-        match self.platform.invoke(now, left.service) {
-            Admission::Started { init, capacity } => {
-                observer.started(&batch(now, init, capacity, self.platform.load().busy), &arrivals);
-            }
-            Admission::Throttled if attempts < self.retry.attempts => {
-                let at = now + self.back_off(attempts);
-                self.sequence += 1;
-                self.waiting.push(Reverse(Waiting { at, sequence: self.sequence, attempts, left, arrivals }));
-                return self.spare.pop().unwrap_or_default();
-            }
-            Admission::Throttled => {
-                observer.rejected(now, attempts, &arrivals);
-            }
-        }
-        arrivals.clear();
-        arrivals
-    }
-
-    fn back_off(&mut self, attempts: u32) -> Span {
-        let longest = self.retry.base.0.saturating_mul(1 << (attempts - 1).min(40)).min(self.retry.cap.0);
-        // At least 1 ns, so that time moves on.
-        Span(1 + self.backoff.random_range(0..=longest))
     }
 
     /// Lets the open batch and the throttled ones leave after the last arrival; reviews are over.
@@ -258,6 +174,6 @@ impl<P: Policy, L: Platform> State<P, L> {
         while self.horizon < Time::NEVER {
             self.catch_up(self.horizon, observer);
         }
-        self.platform.finish();
+        self.invoker.platform.finish();
     }
 }

@@ -21,6 +21,8 @@ pub struct Batch {
     pub cause: Cause,
     /// When its invocation was admitted: later than `left` if it was throttled first.
     pub started: Time,
+    /// Is its environment new?
+    pub cold: bool,
     /// Initialisation of a new environment; zero in a warm one.
     pub init: Span,
     /// Whose capacity it uses.

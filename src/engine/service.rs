@@ -13,32 +13,51 @@ use crate::units::{MemoryMb, Span};
 #[derive(Debug)]
 pub struct ServiceDraws {
     times: ServiceTimes,
+    factors: Factors,
+}
+
+/// Draws the factors alone, one a batch in the order in which batches leave.
+#[derive(Debug)]
+pub struct Factors {
     /// Location and scale of the factor's logarithm: its mean is 1.
     log: Option<(f64, f64)>,
     stream: Stream,
 }
 
+/// A mean service time times a factor.
+#[inline]
+pub fn scaled(mean: Span, factor: f64) -> Span {
+    Span((mean.0 as f64 * factor).round() as u64)
+}
+
+impl Factors {
+    /// Draws factors of a coefficient of variation.
+    pub fn new(cv: f64, stream: Stream) -> Self {
+        // A lognormal of mean 1 and coefficient of variation c: s^2 = ln(1 + c^2), location -s^2/2.
+        let square = cv.powi(2).ln_1p();
+        Self { log: (cv > 0.0).then(|| (-square / 2.0, square.sqrt())), stream }
+    }
+
+    /// The factor of the next batch; `None` where times are fixed.
+    #[inline]
+    pub fn draw(&mut self) -> Option<f64> {
+        let (location, scale) = self.log?;
+        let normal: f64 = StandardNormal.sample(&mut self.stream);
+        Some((location + scale * normal).exp())
+    }
+}
+
 impl ServiceDraws {
     /// Draws for `times` from `stream`.
     pub fn new(times: ServiceTimes, stream: Stream) -> Self {
-        // A lognormal of mean 1 and coefficient of variation c: s^2 = ln(1 + c^2), location -s^2/2.
-        let square = times.cv.powi(2).ln_1p();
-        let log = (times.cv > 0.0).then(|| (-square / 2.0, square.sqrt()));
-        Self { times, log, stream }
+        Self { factors: Factors::new(times.cv, stream), times }
     }
 
     /// The service time of a batch of `n`.
     #[inline]
     pub fn draw(&mut self, n: u32) -> Span {
         let mean = self.times.of(n);
-        match self.log {
-            None => mean,
-            Some((location, scale)) => {
-                let normal: f64 = StandardNormal.sample(&mut self.stream);
-                let factor = (location + scale * normal).exp();
-                Span((mean.0 as f64 * factor).round() as u64)
-            }
-        }
+        self.factors.draw().map_or(mean, |factor| scaled(mean, factor))
     }
 
     /// The mean service time of a batch of `n`.

@@ -73,7 +73,7 @@ pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, 
 pub fn simulate_on(
     scenario: &Scenario,
     setting: Setting,
-    arrivals: Box<dyn Arrivals>,
+    arrivals: Box<dyn Arrivals + '_>,
 ) -> Result<Simulation, InputError> {
     let streams = Streams::new(scenario.seed).part(0);
     let policy = Batch { batch: setting.batch, timeout: setting.timeout };
@@ -97,10 +97,13 @@ fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<
         warmup: scenario.warmup,
         drift: scenario.workload.drift(),
     };
-    summarise(records, context).ok_or_else(|| {
-        let help = "look at the workload's requests, duration, from and until, and at the warm-up";
-        InputError::new(&scenario.name, "no request was served").help(help)
-    })
+    summarise(records, context).ok_or_else(|| nothing_served(scenario))
+}
+
+/// Why a run without a served request has no figures.
+pub fn nothing_served(scenario: &Scenario) -> InputError {
+    let help = "look at the workload's requests, duration, from and until, and at the warm-up";
+    InputError::new(&scenario.name, "no request was served").help(help)
 }
 
 fn record<P: Policy, O: Observer + Send>(
@@ -121,7 +124,7 @@ fn record<P: Policy, O: Observer + Send>(
 fn record_policy<P: Policy, O: Observer + Send>(
     scenario: &Scenario,
     (policy, function): (P, Function),
-    (streams, mut arrivals): (Streams, Box<dyn Arrivals>),
+    (streams, mut arrivals): (Streams, Box<dyn Arrivals + '_>),
     observer: &mut O,
 ) -> Result<Record, InputError> {
     let times = &function.times;
@@ -210,7 +213,8 @@ pub fn simulate_fleet(scenario: &Scenario, fleet: Fleet) -> Result<Simulation, I
     summary(scenario, scenario.setting(), &[record])
 }
 
-fn rules(scenario: &Scenario) -> Rules {
+/// What is counted of a scenario, and how.
+pub(super) fn rules(scenario: &Scenario) -> Rules {
     Rules {
         billing: scenario.platform.tariff.billing,
         slo: scenario.slo.latency.unwrap_or(Span::MAX),

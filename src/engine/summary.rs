@@ -128,20 +128,12 @@ fn bill(record: &Record, context: Context<'_>) -> Bill {
 }
 
 fn usage(record: &Record, context: Context<'_>) -> Usage {
-    let tally = &record.total.tally;
-    Usage {
-        invocations: tally.invocations(),
-        mb_ms: tally.mb_ms,
-        init_mb_ms: tally.init_mb_ms,
-        provisioned_mb_ms: tally.provisioned_mb_ms,
-        memory: context.memory,
-        provisioned: context.provisioned,
-        duration: span(record, context),
-    }
+    let setting = (context.memory, context.provisioned);
+    record.total.tally.usage(setting, span(record, context))
 }
 
 fn latency(total: &Slice, slo: &Slo) -> Latency {
-    let asked = percentile_of(total, slo);
+    let asked = within_target(seconds_at(total, slo.percentile), &total.tally, slo);
     let [p50, p90, p95, p99] =
         QUANTILES.map(|q| if q == slo.percentile { asked } else { seconds_at(total, q) });
     let max = Some(total.tally.max_latency as f64 / 1e9);
@@ -152,11 +144,9 @@ fn mean_latency(total: &Slice) -> f64 {
     total.tally.latency as f64 / total.tally.requests as f64 / 1e9
 }
 
-/// The percentile that the SLO names \[s\]. The histogram knows it to half a thousandth, the counts whether it is
-/// within the target: they decide on which side of the target it is.
-pub fn percentile_of(total: &Slice, slo: &Slo) -> f64 {
-    let tally = &total.tally;
-    let found = seconds_at(total, slo.percentile);
+/// The percentile that the SLO names \[s\], as `found` in a histogram, which knows it to half a thousandth. The counts
+/// know whether it is within the target: they decide on which side of it it is.
+pub fn within_target(found: f64, tally: &Tally, slo: &Slo) -> f64 {
     let Some(target) = slo.latency else { return found };
     let late = (tally.violations - tally.rejected) as f64 / tally.requests as f64;
     match late <= 1.0 - slo.percentile + 1e-12 {

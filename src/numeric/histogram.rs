@@ -41,6 +41,7 @@ pub struct Recording {
     counts: Vec<u32>,
     low: usize,
     high: usize,
+    largest: u64,
 }
 
 /// The counts of a [`Recording`], at hand.
@@ -70,11 +71,12 @@ pub struct Histogram {
     first: usize,
     counts: Vec<u64>,
     total: u64,
+    largest: u64,
 }
 
 impl Default for Recording {
     fn default() -> Self {
-        Recording { counts: vec![0; BUCKETS], low: usize::MAX, high: 0 }
+        Recording { counts: vec![0; BUCKETS], low: usize::MAX, high: 0, largest: 0 }
     }
 }
 
@@ -85,11 +87,12 @@ impl Recording {
         Counts(&mut self.counts)
     }
 
-    /// Says that the values just counted lie within `least..=most`.
+    /// Says that of the values just counted none is less than `least`, and that the largest is `most`.
     #[inline(always)]
     pub fn touch(&mut self, least: u64, most: u64) {
         self.low = self.low.min(bucket(least));
         self.high = self.high.max(bucket(most));
+        self.largest = self.largest.max(most);
     }
 
     /// Takes the counts out and leaves nothing behind.
@@ -102,8 +105,9 @@ impl Recording {
         let end = range.iter().rposition(|count| *count > 0).map_or(first, |last| last + 1);
         let counts: Vec<u64> = range[first..end].iter().map(|count| u64::from(*count)).collect();
         range.fill(0);
-        let drained = Histogram { first: self.low + first, total: counts.iter().sum(), counts };
-        (self.low, self.high) = (usize::MAX, 0);
+        let (total, largest) = (counts.iter().sum(), self.largest);
+        let drained = Histogram { first: self.low + first, total, counts, largest };
+        (self.low, self.high, self.largest) = (usize::MAX, 0, 0);
         drained
     }
 }
@@ -134,10 +138,47 @@ impl Histogram {
             *mine += theirs;
         }
         self.total += other.total;
+        self.largest = self.largest.max(other.largest);
+    }
+
+    /// Counts one value; a whole [`Recording`] takes more memory.
+    #[inline]
+    pub fn add(&mut self, nanos: u64) {
+        self.add_many(nanos, 1);
+    }
+
+    /// Counts a value so many times.
+    #[inline]
+    pub fn add_many(&mut self, nanos: u64, times: u64) {
+        let at = bucket(nanos);
+        let place = at.wrapping_sub(self.first);
+        let place = if place < self.counts.len() { place } else { self.reach(at) };
+        self.counts[place] += times;
+        self.total += times;
+        self.largest = self.largest.max(nanos);
+    }
+
+    /// Widens the range to a bucket; its place.
+    #[cold]
+    fn reach(&mut self, at: usize) -> usize {
+        if self.counts.is_empty() {
+            self.first = at;
+        }
+        if at < self.first {
+            // As many again, so that a range that grows downwards is not moved each time.
+            let more = (self.first - at).max(self.counts.len().min(self.first));
+            self.counts.splice(0..0, std::iter::repeat_n(0, more));
+            self.first -= more;
+        }
+        let place = at - self.first;
+        if place >= self.counts.len() {
+            self.counts.resize(place + 1, 0);
+        }
+        place
     }
 
     /// The smallest value \[ns\] that at least the share `q` of the values do not exceed, interpolated within
-    /// its bucket; `None` if there are no values.
+    /// its bucket and never above the largest; `None` if there are no values.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         if self.total == 0 {
             return None;
@@ -148,7 +189,8 @@ impl Histogram {
             if *count > 0 && (below + count) as f64 >= rank {
                 let (least, width) = bounds(self.first + i);
                 let share = (rank - below as f64) / *count as f64;
-                return Some(least as f64 + share * (width - 1) as f64);
+                let value = least as f64 + share * (width - 1) as f64;
+                return Some(value.min(self.largest as f64));
             }
             below += count;
         }
@@ -174,7 +216,7 @@ impl Histogram {
         self.counts.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(i, count)| {
             below += count;
             let (least, width) = bounds(self.first + i);
-            ((least + width - 1) as f64, below as f64 / self.total as f64)
+            ((least + width - 1).min(self.largest) as f64, below as f64 / self.total as f64)
         })
     }
 }

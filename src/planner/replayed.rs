@@ -11,6 +11,7 @@ use crate::numeric::streams::Streams;
 use crate::outcome::Simulation;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
+use crate::units::{Span, Time};
 
 /// A trace with more arrivals is read anew each time: 8 bytes each.
 const MOST_KEPT: usize = 1 << 25;
@@ -19,7 +20,8 @@ const MOST_KEPT: usize = 1 << 25;
 #[derive(Debug)]
 pub struct Replayed<'a> {
     scenario: &'a Scenario,
-    kept: Option<InMemory>,
+    /// Times and, where the trace has counts, their bin.
+    kept: Option<(Vec<Time>, Option<Span>)>,
     parts: OnceLock<Result<Vec<Part>, InputError>>,
 }
 
@@ -30,7 +32,15 @@ impl<'a> Replayed<'a> {
     pub fn new(scenario: &'a Scenario) -> Result<Replayed<'a>, InputError> {
         let mut replayed = Replayed { scenario, kept: None, parts: OnceLock::new() };
         if let Source::Trace(_) = scenario.workload.source {
-            replayed.kept = InMemory::of(&mut *replayed.open()?, MOST_KEPT)?;
+            let mut trace = replayed.open()?;
+            let (bin, mut times) = (trace.bin(), Vec::new());
+            let mut before = usize::MAX;
+            while times.len() != before && times.len() <= MOST_KEPT {
+                before = times.len();
+                trace.fill(&mut times)?;
+            }
+            drop(trace);
+            replayed.kept = (times.len() <= MOST_KEPT).then_some((times, bin));
         }
         Ok(replayed)
     }
@@ -38,9 +48,9 @@ impl<'a> Replayed<'a> {
     /// All arrivals from the first on.
     ///
     /// Errors: the trace cannot be read.
-    pub fn open(&self) -> Result<Box<dyn Arrivals>, InputError> {
+    pub fn open(&self) -> Result<Box<dyn Arrivals + '_>, InputError> {
         match &self.kept {
-            Some(kept) => Ok(Box::new(kept.clone())),
+            Some((times, bin)) => Ok(Box::new(InMemory::new(times).of_bins(*bin))),
             None => self.scenario.workload.open(Streams::new(self.scenario.seed).part(0)),
         }
     }
@@ -66,7 +76,7 @@ impl<'a> Replayed<'a> {
                 (_, None) => MOST_KEPT as f64,
             }
         };
-        self.kept.as_ref().map_or_else(expected, |kept| kept.times().len() as f64)
+        self.kept.as_ref().map_or_else(expected, |(times, _)| times.len() as f64)
     }
 
     /// Simulates a configuration on them.

@@ -11,9 +11,20 @@ use rayon::prelude::*;
 use super::constraint::{Constraint, Objective};
 use super::replayed::Replayed;
 use super::search::Candidate;
+use crate::engine::grid::{self, Counted, Pair, Wanted};
+use crate::engine::simulate::nothing_served;
+use crate::engine::summary::within_target;
 use crate::error::InputError;
-use crate::outcome::Simulation;
+use crate::numeric::streams::Streams;
+use crate::policy::batch::Batch;
+use crate::profile::ServiceTimes;
 use crate::scenario::{Scenario, Setting};
+use crate::units::{MemoryMb, Span};
+
+/// Histograms of one pass stay below this.
+const PASS_BYTES: usize = 32 << 20;
+/// More (B, T) a pass would save little: their batching outweighs the drawing of arrivals.
+const PASS_PAIRS: usize = 24;
 
 /// What happened in a trial, in short.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,43 +79,98 @@ impl<'a> Trials<'a> {
     pub fn of(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         let new: Vec<Setting> =
             settings.iter().filter(|setting| !self.known.contains_key(setting)).copied().collect();
-        let tried = |setting: &Setting| {
-            let simulation = self.arrivals.simulate(self.scenario, *setting)?;
-            Ok(judged(*setting, &simulation, &self.constraint))
-        };
-        let found = new.par_iter().map(tried).collect::<Result<Vec<_>, InputError>>()?;
-        self.known.extend(found.into_iter().map(|candidate| (candidate.setting, candidate)));
+        for (setting, counted) in try_all(self.scenario, self.arrivals, &new)? {
+            self.known.insert(setting, judged(self.scenario, &self.constraint, setting, &counted)?);
+        }
         Ok(settings.iter().map(|setting| self.known[setting]).collect())
     }
 }
 
-/// A simulated configuration as a candidate.
-pub fn judged(setting: Setting, simulation: &Simulation, constraint: &Constraint) -> Candidate {
-    let s = &simulation.simulated;
-    let cost = s.cost_usd_per_million / 1e6;
-    let asked = (simulation.requests + s.rejected) as f64;
+/// Replays the arrivals with each configuration; those of one (B, T) share the work, and passes run in parallel.
+///
+/// Errors: the profile does not cover one; the arrivals cannot be read.
+pub fn try_all(
+    scenario: &Scenario,
+    arrivals: &Replayed<'_>,
+    settings: &[Setting],
+) -> Result<Vec<(Setting, Counted)>, InputError> {
+    let mut groups: BTreeMap<(Span, u32), Vec<Setting>> = BTreeMap::new();
+    for setting in settings {
+        groups.entry((setting.timeout, setting.batch)).or_default().push(*setting);
+    }
+    let mut services: BTreeMap<MemoryMb, ServiceTimes> = BTreeMap::new();
+    let mut largest = settings.to_vec();
+    largest.sort_by_key(|setting| std::cmp::Reverse(setting.batch));
+    for setting in largest {
+        if !services.contains_key(&setting.memory) {
+            services.insert(setting.memory, scenario.service(setting)?);
+        }
+    }
+    let groups: Vec<((Span, u32), Vec<Setting>)> = groups.into_iter().collect();
+    let pass = |group: &[((Span, u32), Vec<Setting>)]| {
+        let wanted = |s: &Setting| Wanted { times: &services[&s.memory], provisioned: s.provisioned };
+        let pair = |((timeout, batch), settings): &((Span, u32), Vec<Setting>)| Pair {
+            buffer: Batch { batch: *batch, timeout: *timeout },
+            wanted: settings.iter().map(wanted).collect(),
+        };
+        let pairs: Vec<Pair<'_>> = group.iter().map(pair).collect();
+        let streams = Streams::new(scenario.seed).part(0);
+        let counted = grid::evaluate_without_peaks(scenario, streams, &mut *arrivals.open()?, &pairs)?;
+        let settings = group.iter().flat_map(|(_, settings)| settings.iter().copied());
+        Ok(settings.zip(counted.into_iter().flatten()).collect::<Vec<_>>())
+    };
+    let passes = passes(scenario, &groups);
+    let found = passes.into_par_iter().with_max_len(1).map(pass).collect::<Result<Vec<_>, InputError>>()?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Cuts groups into passes: enough of them for all threads, none with more histograms than caches like.
+fn passes<'g, T>(scenario: &Scenario, groups: &'g [((Span, u32), T)]) -> Vec<&'g [((Span, u32), T)]> {
+    let longest = groups.len().div_ceil(4 * rayon::current_num_threads()).min(PASS_PAIRS);
+    let (mut passes, mut first, mut used) = (Vec::new(), 0, 0);
+    for (i, ((timeout, batch), _)) in groups.iter().enumerate() {
+        let more = grid::bytes(scenario, Batch { batch: *batch, timeout: *timeout });
+        if i > first && (i - first == longest || used + more > PASS_BYTES) {
+            passes.push(&groups[first..i]);
+            (first, used) = (i, 0);
+        }
+        used += more;
+    }
+    passes.extend((first < groups.len()).then(|| &groups[first..]));
+    passes
+}
+
+/// What was counted of a configuration, as a candidate.
+///
+/// Errors: no request was served.
+fn judged(
+    scenario: &Scenario,
+    constraint: &Constraint,
+    setting: Setting,
+    counted: &Counted,
+) -> Result<Candidate, InputError> {
+    let (tally, slo) = (&counted.tally, &scenario.slo);
+    let Some(found) = counted.quantile(slo.percentile) else { return Err(nothing_served(scenario)) };
+    let percentile_s = within_target(found, tally, slo);
+    let usage = counted.usage((setting.memory, setting.provisioned), scenario.warmup);
+    let cost = scenario.platform.tariff.bill(&usage).total().as_f64() / tally.requests as f64;
+    let late = constraint.latency.map_or(0.0, |_| counted.violation_share());
     let affords = constraint.affords(cost);
-    let late = constraint.latency.map_or(0.0, |_| s.slo_violation_share);
     let score = match constraint.objective() {
         Objective::Cost => cost,
-        Objective::Latency if affords => s.latency_s.slo,
+        Objective::Latency if affords => percentile_s,
         Objective::Latency => f64::INFINITY,
     };
+    let asked = (tally.requests + tally.rejected) as f64;
+    let needed = constraint.share * asked / tally.requests as f64;
     let trial = Trial {
-        served: simulation.requests,
-        failed: s.rejected as f64 / asked,
-        cold_starts: s.cold_starts as f64 / simulation.batches as f64,
-        throttled: s.throttled,
-        p50_s: s.latency_s.p50,
-        needed_s: s.latency_s.slo,
+        served: tally.requests,
+        failed: tally.rejected as f64 / asked,
+        cold_starts: tally.cold_starts as f64 / tally.invocations().max(1) as f64,
+        throttled: tally.throttled,
+        p50_s: counted.quantile(0.5).unwrap_or(0.0),
+        needed_s: if needed <= 1.0 { counted.quantile(needed).unwrap_or(0.0) } else { f64::INFINITY },
     };
-    Candidate {
-        setting,
-        cost,
-        late,
-        percentile_s: Some(s.latency_s.slo),
-        score,
-        meets: affords && constraint.is_kept(late),
-        trial: Some(trial),
-    }
+    let (percentile_s, meets) = (Some(percentile_s), affords && constraint.is_kept(late));
+    Ok(Candidate { setting, cost, late, percentile_s, score, meets, trial: Some(trial) })
 }

@@ -16,6 +16,8 @@ use crate::units::{Span, Time};
 pub enum Admission {
     /// It runs now; a new environment first initialises for `init`.
     Started {
+        /// Is the environment new?
+        cold: bool,
         /// Initialisation before the service; zero in a warm environment.
         init: Span,
         /// Whose capacity it uses.

@@ -58,7 +58,7 @@ impl Platform for Warm {
     fn invoke(&mut self, now: Time, service: Span) -> Admission {
         while self.running.next_finished(now).is_some() {}
         self.running.start(now, now + service, 0);
-        Admission::Started { init: Span::ZERO, capacity: Capacity::OnDemand }
+        Admission::Started { cold: false, init: Span::ZERO, capacity: Capacity::OnDemand }
     }
 
     fn renew(&mut self, _model_init: Span) {}

@@ -79,10 +79,10 @@ impl State {
         let service = functions.service.draw(1);
         let memory = functions.service.memory();
         match functions.platform.invoke(now, service) {
-            Admission::Started { init, capacity } => {
+            Admission::Started { cold, init, capacity } => {
                 self.batch.clear();
                 self.batch.push(arrival);
-                self.show(now, Cause::Full, capacity, (init, service), memory, observer);
+                self.show(now, Cause::Full, capacity, (cold, init, service), memory, observer);
             }
             Admission::Throttled => observer.rejected(now, 1, &[arrival]),
         }

@@ -152,7 +152,7 @@ impl State {
             let cause = if full { Cause::Full } else { Cause::Timeout };
             let memory = kind.service.memory();
             self.plan(now + service, Event::WorkerFree, index);
-            self.show(now, cause, Capacity::Instance, (Span::ZERO, service), memory, observer);
+            self.show(now, cause, Capacity::Instance, (false, Span::ZERO, service), memory, observer);
         }
     }
 
@@ -162,7 +162,7 @@ impl State {
         now: Time,
         cause: Cause,
         capacity: Capacity,
-        (init, service): (Span, Span),
+        (cold, init, service): (bool, Span, Span),
         memory: crate::units::MemoryMb,
         observer: &mut O,
     ) {
@@ -171,6 +171,7 @@ impl State {
             left: now,
             cause,
             started: now,
+            cold,
             init,
             capacity,
             service,

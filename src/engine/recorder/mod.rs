@@ -8,11 +8,10 @@ mod books;
 mod tally;
 
 pub use self::books::{Books, Hour, Record, Slice, Stretch, Stretches};
-pub use self::tally::Tally;
+pub use self::tally::{Requests, Tally};
 
-use super::record::{Batch, Cause, Observer};
+use super::record::{Batch, Observer};
 use crate::numeric::histogram::Recording;
-use crate::platform::Capacity;
 use crate::platform::lambda::billing::BillingRule;
 use crate::units::{Span, Time};
 
@@ -87,20 +86,6 @@ impl Recorder {
             last_finish: self.last_finish,
         });
     }
-
-    #[inline]
-    fn bill(&mut self, batch: &Batch) {
-        if batch.capacity == Capacity::Instance {
-            self.tally.on_instances += 1;
-            return;
-        }
-        let billed = self.rules.billing.bill(batch.memory, batch.init, batch.service);
-        self.tally.mb_ms += u128::from(billed.total);
-        self.tally.init_mb_ms += u128::from(billed.init);
-        if batch.capacity == Capacity::Provisioned {
-            self.tally.provisioned_mb_ms += u128::from(billed.total);
-        }
-    }
 }
 
 impl Observer for Recorder {
@@ -112,38 +97,16 @@ impl Observer for Recorder {
         if batch.started >= self.current_end || self.tally.requests >= MOST_REQUESTS {
             self.open(batch.started);
         }
-        let finish = batch.finish();
-        let (mut sum, mut violations) = (0, 0);
         let mut counts = self.current.counts();
-        for arrival in arrivals {
-            let latency = finish.0 - arrival.0;
-            counts.count(latency);
-            sum += latency;
-            violations += u64::from(latency > self.rules.slo.0);
-        }
-        let most = finish.0 - arrivals[0].0;
-        self.current.touch(finish.0 - arrivals[arrivals.len() - 1].0, most);
+        let requests = Requests::of(batch, arrivals, self.rules.slo, |latency| counts.count(latency));
+        let finish = batch.finish();
+        self.current.touch(finish.0 - arrivals[arrivals.len() - 1].0, requests.longest);
         if self.sizes.len() < arrivals.len() {
             self.sizes.resize(arrivals.len(), 0);
         }
         self.sizes[arrivals.len() - 1] += 1;
         self.last_finish = self.last_finish.max(finish);
-        self.bill(batch);
-        let tally = &mut self.tally;
-        tally.requests += arrivals.len() as u64;
-        tally.batches += 1;
-        tally.latency += u128::from(sum);
-        tally.max_latency = tally.max_latency.max(most);
-        tally.violations += violations;
-        match batch.cause {
-            Cause::Full => tally.full += 1,
-            Cause::Timeout => tally.timeouts += 1,
-        }
-        tally.cold_starts += u64::from(batch.init > Span::ZERO);
-        tally.throttled += u64::from(batch.attempts - 1);
-        tally.busy += u128::from((batch.init + batch.service).0);
-        tally.peak_concurrency = tally.peak_concurrency.max(batch.concurrency);
-        tally.longest_wait = tally.longest_wait.max(batch.left.0 - arrivals[0].0);
+        self.tally.enter(batch, self.rules, requests);
     }
 
     fn rejected(&mut self, now: Time, attempts: u32, arrivals: &[Time]) {
@@ -153,15 +116,15 @@ impl Observer for Recorder {
         if now >= self.current_end {
             self.open(now);
         }
-        self.tally.rejected += arrivals.len() as u64;
-        self.tally.violations += arrivals.len() as u64;
-        self.tally.throttled += u64::from(attempts);
+        self.tally.reject(attempts, arrivals.len() as u64);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::record::Cause;
+    use crate::platform::Capacity;
     use crate::platform::lambda::billing::InitBilling;
     use crate::units::MemoryMb;
 
@@ -170,6 +133,7 @@ mod tests {
             left: Time(started),
             cause: Cause::Timeout,
             started: Time(started),
+            cold: false,
             init: Span::ZERO,
             capacity: Capacity::OnDemand,
             service: Span(1000),

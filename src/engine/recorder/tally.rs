@@ -1,5 +1,11 @@
 //! Sums over batches.
 
+use super::Rules;
+use crate::engine::record::{Batch, Cause};
+use crate::platform::Capacity;
+use crate::price::Usage;
+use crate::units::{MemoryMb, Span, Time};
+
 /// Sums over batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -39,10 +45,96 @@ pub struct Tally {
     pub longest_wait: u64,
 }
 
+/// The requests of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Requests {
+    /// How many.
+    pub count: u64,
+    /// The sum of their latencies \[ns\].
+    pub latency: u64,
+    /// So many are over the SLO.
+    pub violations: u64,
+    /// The latency of the first \[ns\].
+    pub longest: u64,
+    /// Its wait in the buffer \[ns\].
+    pub wait: u64,
+}
+
+impl Requests {
+    /// Of a batch with these arrivals; `count` is shown each latency.
+    #[inline(always)]
+    pub fn of(batch: &Batch, arrivals: &[Time], slo: Span, mut count: impl FnMut(u64)) -> Requests {
+        let finish = batch.finish();
+        let (mut latency, mut violations) = (0, 0);
+        for arrival in arrivals {
+            let each = finish.0 - arrival.0;
+            count(each);
+            latency += each;
+            violations += u64::from(each > slo.0);
+        }
+        let (longest, wait) = (finish.0 - arrivals[0].0, batch.left.0 - arrivals[0].0);
+        Requests { count: arrivals.len() as u64, latency, violations, longest, wait }
+    }
+}
+
 impl Tally {
     /// Invocations of functions.
     pub fn invocations(&self) -> u64 {
         self.batches - self.on_instances
+    }
+
+    /// What it used, for its bill, over `duration`, at a memory size with so many provisioned environments.
+    pub fn usage(&self, (memory, provisioned): (MemoryMb, u32), duration: Span) -> Usage {
+        Usage {
+            invocations: self.invocations(),
+            mb_ms: self.mb_ms,
+            init_mb_ms: self.init_mb_ms,
+            provisioned_mb_ms: self.provisioned_mb_ms,
+            memory,
+            provisioned,
+            duration,
+        }
+    }
+
+    /// Counts a batch that starts.
+    #[inline]
+    pub fn enter(&mut self, batch: &Batch, rules: Rules, requests: Requests) {
+        self.requests += requests.count;
+        self.batches += 1;
+        self.latency += u128::from(requests.latency);
+        self.max_latency = self.max_latency.max(requests.longest);
+        self.violations += requests.violations;
+        match batch.cause {
+            Cause::Full => self.full += 1,
+            Cause::Timeout => self.timeouts += 1,
+        }
+        self.cold_starts += u64::from(batch.cold);
+        self.throttled += u64::from(batch.attempts - 1);
+        self.busy += u128::from((batch.init + batch.service).0);
+        self.peak_concurrency = self.peak_concurrency.max(batch.concurrency);
+        self.longest_wait = self.longest_wait.max(requests.wait);
+        self.bill(batch, rules);
+    }
+
+    #[inline]
+    fn bill(&mut self, batch: &Batch, rules: Rules) {
+        if batch.capacity == Capacity::Instance {
+            self.on_instances += 1;
+            return;
+        }
+        let billed = rules.billing.bill(batch.memory, batch.init, batch.service);
+        self.mb_ms += u128::from(billed.total);
+        self.init_mb_ms += u128::from(billed.init);
+        if batch.capacity == Capacity::Provisioned {
+            self.provisioned_mb_ms += u128::from(billed.total);
+        }
+    }
+
+    /// Counts requests whose last try was refused.
+    pub fn reject(&mut self, attempts: u32, requests: u64) {
+        self.rejected += requests;
+        self.violations += requests;
+        self.throttled += u64::from(attempts);
     }
 
     /// Adds another tally.

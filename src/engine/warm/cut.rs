@@ -31,6 +31,11 @@ impl<'a> Batches<'a> {
         )
     }
 
+    /// Those that leave at `warmup` or later.
+    pub fn from(self, warmup: Time) -> Batches<'a> {
+        self.split_at(self.left.partition_point(|left| *left < warmup)).1
+    }
+
     /// The requests of each.
     pub fn sizes(self) -> impl Iterator<Item = usize> {
         let starts = std::iter::once(self.first).chain(self.ends.iter().copied());

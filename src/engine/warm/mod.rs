@@ -12,7 +12,6 @@ mod running;
 mod tests;
 
 use self::count::Counter;
-use self::cut::Cuts;
 use super::record::Observer;
 use super::recorder::{Books, Record, Rules};
 use crate::arrivals::{Arrivals, BLOCK};
@@ -21,7 +20,7 @@ use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
 use crate::units::Span;
 
-pub use self::cut::{closed, last};
+pub use self::cut::{Batches, Cuts, closed, last};
 
 /// Batching without shared state.
 #[derive(Debug, Clone, Copy)]

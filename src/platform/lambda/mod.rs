@@ -78,6 +78,21 @@ pub struct LambdaPool {
     keep_alive: KeepAliveDraw,
 }
 
+/// What is there in a pool at some time.
+#[derive(Debug)]
+pub struct PoolState {
+    /// When those that are busy finish, and whose they are.
+    pub running: Vec<(Time, Capacity)>,
+    /// Since when the others are idle, in the order of time.
+    pub idle_since: Vec<Time>,
+    /// Provisioned environments that are free.
+    pub provisioned_free: u32,
+    /// The right to add environments.
+    pub scaling: TokenBucket,
+    /// The right to invoke.
+    pub requests: TokenBucket,
+}
+
 #[derive(Debug)]
 enum KeepAliveDraw {
     Fixed(Span),
@@ -108,6 +123,29 @@ impl LambdaPool {
         }
     }
 
+    /// A pool that goes on from `now` with what is there; the rule of reuse must not ask for the age of environments.
+    pub fn resumed(settings: PoolSettings, streams: Streams, now: Time, state: PoolState) -> Self {
+        let provisioned = settings.provisioned;
+        let mut pool = LambdaPool::new(settings, streams);
+        let KeepAliveDraw::Fixed(stay) = pool.keep_alive else {
+            unreachable!("chance leaves nothing to resume")
+        };
+        for (finish, capacity) in state.running {
+            let environment = match capacity {
+                Capacity::Provisioned => 0,
+                Capacity::OnDemand | Capacity::Instance => pool.next_environment,
+            };
+            pool.next_environment += u32::from(environment >= provisioned);
+            pool.running.start(now, finish, environment);
+        }
+        for since in state.idle_since {
+            pool.idle.put(pool.next_environment, since + stay);
+            pool.next_environment += 1;
+        }
+        let PoolState { provisioned_free, scaling, requests, .. } = state;
+        LambdaPool { provisioned_free, scaling, requests, ..pool }
+    }
+
     fn collect_finished(&mut self, now: Time) {
         while let Some((at, environment)) = self.running.next_finished(now) {
             if environment < self.settings.provisioned {
@@ -131,23 +169,22 @@ impl Platform for LambdaPool {
         if self.running.load().busy >= self.settings.concurrency || !self.requests.take(now) {
             return Admission::Throttled;
         }
-        let (environment, init, capacity) = if self.provisioned_free > 0 {
+        let mut capacity = Capacity::OnDemand;
+        let (environment, cold) = if self.provisioned_free > 0 {
             self.provisioned_free -= 1;
-            (0, Span::ZERO, Capacity::Provisioned)
+            capacity = Capacity::Provisioned;
+            (0, false)
         } else if let Some(environment) = self.idle.take(now) {
-            (environment, Span::ZERO, Capacity::OnDemand)
+            (environment, false)
         } else if self.scaling.take(now) {
             self.next_environment += 1;
-            (
-                self.next_environment - 1,
-                self.settings.runtime_init + self.settings.model_init,
-                Capacity::OnDemand,
-            )
+            (self.next_environment - 1, true)
         } else {
             return Admission::Throttled;
         };
+        let init = if cold { self.settings.runtime_init + self.settings.model_init } else { Span::ZERO };
         self.running.start(now, now + init + service, environment);
-        Admission::Started { init, capacity }
+        Admission::Started { cold, init, capacity }
     }
 
     fn renew(&mut self, model_init: Span) {
@@ -187,9 +224,11 @@ mod tests {
         LambdaPool::new(settings, Streams::new(1))
     }
 
-    const COLD: Admission = Admission::Started { init: Span(50), capacity: Capacity::OnDemand };
-    const WARM: Admission = Admission::Started { init: Span::ZERO, capacity: Capacity::OnDemand };
-    const PROVISIONED: Admission = Admission::Started { init: Span::ZERO, capacity: Capacity::Provisioned };
+    const COLD: Admission = Admission::Started { cold: true, init: Span(50), capacity: Capacity::OnDemand };
+    const WARM: Admission =
+        Admission::Started { cold: false, init: Span::ZERO, capacity: Capacity::OnDemand };
+    const PROVISIONED: Admission =
+        Admission::Started { cold: false, init: Span::ZERO, capacity: Capacity::Provisioned };
 
     #[test]
     fn an_environment_is_warm_through_its_keep_alive_and_cold_after() {
@@ -234,7 +273,7 @@ mod tests {
         let mut pool = pool(settings());
         assert_eq!(pool.invoke(Time(0), Span(10)), COLD);
         pool.renew(Span(7)); // while it runs
-        let cold = Admission::Started { init: Span(37), capacity: Capacity::OnDemand };
+        let cold = Admission::Started { cold: true, init: Span(37), capacity: Capacity::OnDemand };
         assert_eq!(pool.invoke(Time(60), Span(10)), cold);
     }
 }

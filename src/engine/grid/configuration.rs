@@ -1,0 +1,177 @@
+//! One configuration that follows the batches of its (B, T).
+
+use std::sync::Arc;
+
+use super::Wanted;
+use super::counted::Counted;
+use super::drawn::{DrawnBook, cause};
+use super::fixed::{Fixed, FixedBook};
+use super::follow::{Common, Counting, Peaks};
+use super::pool::{Calendar, Pool};
+use super::solo::Solo;
+use super::starts::Starts;
+use super::totals::Totals;
+use super::waits::Waits;
+use crate::engine::invoker::Invoker;
+use crate::engine::service::scaled;
+use crate::platform::lambda::{LambdaPool, PoolSettings, PoolState};
+use crate::platform::token_bucket::TokenBucket;
+use crate::policy::batch::Batch;
+use crate::units::Span;
+
+/// How a configuration follows.
+pub enum Configuration<'a> {
+    /// All environments are warm, and nobody asks how many.
+    Still(Wanted<'a>, Fixed<'a>),
+    /// Fixed service times.
+    Fixed(Wanted<'a>, Pool, Fixed<'a>),
+    /// Random service times.
+    Drawn(Wanted<'a>, Pool, Totals),
+    /// By the engine itself.
+    Solo(Wanted<'a>, Solo),
+}
+
+/// Some batches, and what all configurations are to know of them.
+pub struct Stretch<'a> {
+    /// The batches.
+    pub starts: Starts<'a>,
+    /// With random service times, the factor of each.
+    pub factors: &'a [f64],
+    /// The right to invoke, before the first of them.
+    pub requests: Option<TokenBucket>,
+    /// The first that is refused for its number, or how many there are.
+    pub until: usize,
+}
+
+impl<'a> Configuration<'a> {
+    /// Has seen nothing.
+    pub fn new(
+        common: Common<'a>,
+        wanted: Wanted<'a>,
+        largest: usize,
+        counting: &Counting,
+        peaks: Peaks,
+    ) -> Self {
+        let totals = Totals::new(common.rules);
+        let pool = match common.pool {
+            None => Some(Pool::always_warm()),
+            Some(settings) => Pool::new(settings, init(common, wanted), wanted.provisioned),
+        };
+        let Some(pool) = pool else {
+            let platform = LambdaPool::new(settings(common, wanted), common.streams);
+            return Configuration::Solo(wanted, solo(common, wanted, platform, totals));
+        };
+        let fixed = Fixed::new(common.rules, wanted.times, largest);
+        match (counting, peaks) {
+            (Counting::Each(_), _) => Configuration::Drawn(wanted, pool, totals),
+            (Counting::Shared(_), Peaks::Left) if common.pool.is_none() => {
+                Configuration::Still(wanted, fixed)
+            }
+            (Counting::Shared(_), _) => Configuration::Fixed(wanted, pool, fixed),
+        }
+    }
+
+    /// Sees some batches; as it follows the next ones.
+    pub fn advance(
+        self,
+        (common, buffer): (Common<'a>, Batch),
+        counting: &Counting,
+        stretch: &Stretch<'_>,
+        calendar: &mut Calendar,
+    ) -> Self {
+        let (starts, until) = (&stretch.starts, stretch.until);
+        let (wanted, pool, totals, from) = match (self, counting) {
+            (Configuration::Fixed(wanted, mut pool, mut fixed), Counting::Shared(waits)) => {
+                let mut book = FixedBook { fixed: &mut fixed, waits };
+                let Some(from) = pool.advance(starts, until, calendar, &mut book) else {
+                    return Configuration::Fixed(wanted, pool, fixed);
+                };
+                let counted = fixed.counted(&before(waits, starts, from), init(common, wanted));
+                (wanted, pool, Totals::after(common.rules, counted), from)
+            }
+            (Configuration::Drawn(wanted, mut pool, mut totals), _) => {
+                let (times, factors, largest) = (wanted.times, stretch.factors, buffer.batch);
+                let mut book = DrawnBook { times, largest, factors, totals: &mut totals };
+                let Some(from) = pool.advance(starts, until, calendar, &mut book) else {
+                    return Configuration::Drawn(wanted, pool, totals);
+                };
+                (wanted, pool, totals, from)
+            }
+            (Configuration::Solo(wanted, mut solo), _) => {
+                see(&mut solo, wanted, buffer, stretch, 0);
+                return Configuration::Solo(wanted, solo);
+            }
+            (still, _) => return still,
+        };
+        let platform = resumed(common, wanted, pool, stretch, from);
+        let mut solo = solo(common, wanted, platform, totals);
+        see(&mut solo, wanted, buffer, stretch, from);
+        Configuration::Solo(wanted, solo)
+    }
+
+    /// What it gave; `waits` are there where they were shared.
+    pub fn counted(self, common: Common<'_>, waits: Option<&Arc<Waits>>) -> Counted {
+        match (self, waits) {
+            (Configuration::Still(wanted, fixed) | Configuration::Fixed(wanted, _, fixed), Some(waits)) => {
+                fixed.counted(waits, init(common, wanted))
+            }
+            (Configuration::Drawn(_, _, totals), _) => totals.into_counted(),
+            (Configuration::Solo(_, solo), _) => solo.finish().into_counted(),
+            (Configuration::Still(..) | Configuration::Fixed(..), None) => {
+                unreachable!("fixed service times share their waits")
+            }
+        }
+    }
+}
+
+/// The waits of what left before a batch.
+fn before(waits: &Waits, starts: &Starts<'_>, batch: usize) -> Arc<Waits> {
+    let mut waits = waits.clone();
+    waits.count(starts.batches.split_at(batch).0.from(starts.warmup));
+    waits.close();
+    Arc::new(waits)
+}
+
+/// Lets the engine see the batches from one on.
+fn see(solo: &mut Solo, wanted: Wanted<'_>, buffer: Batch, stretch: &Stretch<'_>, from: usize) {
+    let Stretch { starts, factors, .. } = stretch;
+    for batch in from..starts.sizes.len() {
+        let size = starts.sizes[batch];
+        let mean = wanted.times.of(size);
+        let service = factors.get(batch).map_or(mean, |factor| scaled(mean, *factor));
+        solo.leave(starts.batches.left[batch], cause(size, buffer.batch), service, starts.arrivals(batch));
+    }
+}
+
+fn solo(common: Common<'_>, wanted: Wanted<'_>, platform: LambdaPool, totals: Totals) -> Solo {
+    let invoker = Invoker::new(platform, common.retry, common.streams.stream("back-off"));
+    Solo::new(invoker, wanted.times.memory, totals)
+}
+
+/// The platform's pool with what is in the quick one just before a batch.
+fn resumed(
+    common: Common<'_>,
+    wanted: Wanted<'_>,
+    pool: Pool,
+    stretch: &Stretch<'_>,
+    from: usize,
+) -> LambdaPool {
+    let left = stretch.starts.batches.left;
+    let mut requests = stretch.requests.clone().expect("only a pool refuses");
+    for left in &left[..from] {
+        requests.take(*left);
+    }
+    let (running, idle_since, provisioned_free, scaling) = pool.into_parts();
+    let running = running.into_iter().map(|run| (run.finish, run.capacity)).collect();
+    let state = PoolState { running, idle_since, provisioned_free, scaling, requests };
+    LambdaPool::resumed(settings(common, wanted), common.streams, left[from], state)
+}
+
+fn settings(common: Common<'_>, wanted: Wanted<'_>) -> PoolSettings {
+    let settings = common.pool.expect("only a pool has settings").clone();
+    PoolSettings { model_init: wanted.times.init, provisioned: wanted.provisioned, ..settings }
+}
+
+fn init(common: Common<'_>, wanted: Wanted<'_>) -> Span {
+    common.pool.map_or(Span::ZERO, |pool| pool.runtime_init + wanted.times.init)
+}

@@ -1,0 +1,162 @@
+//! One (B, T): its batches cut once, and every configuration that sees them.
+
+use std::sync::Arc;
+
+use super::Pair;
+use super::configuration::{Configuration, Stretch};
+use super::counted::Counted;
+use super::pool::Calendar;
+use super::starts::{Places, Starts};
+use super::waits::Waits;
+use crate::engine::Retry;
+use crate::engine::recorder::Rules;
+use crate::engine::service::Factors;
+use crate::engine::warm::{Cuts, last};
+use crate::numeric::streams::Streams;
+use crate::platform::lambda::PoolSettings;
+use crate::platform::token_bucket::TokenBucket;
+use crate::policy::batch::Batch;
+use crate::units::{Span, Time};
+
+/// What all configurations have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Common<'a> {
+    /// The functions' settings; `None` where all are always warm.
+    pub pool: Option<&'a PoolSettings>,
+    /// What a throttled client does.
+    pub retry: Retry,
+    /// What is counted.
+    pub rules: Rules,
+    /// Where chance comes from.
+    pub streams: Streams,
+    /// No latency is shorter, as far as quantiles are to be exact.
+    pub shortest: Span,
+}
+
+/// Whether the most environments that are busy at once are followed where all are always warm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peaks {
+    /// They are.
+    Followed,
+    /// They are not, which saves most of the time.
+    Left,
+}
+
+/// Room that every (B, T) uses in turn.
+#[derive(Debug, Default)]
+pub struct Desk {
+    cuts: Cuts,
+    sizes: Vec<u32>,
+    places: Places,
+    calendar: Calendar,
+    factors: Vec<f64>,
+}
+
+/// How requests are counted.
+pub enum Counting {
+    /// Their waits, for all configurations.
+    Shared(Waits),
+    /// Each configuration by itself, with random service times.
+    Each(Factors),
+}
+
+/// A (B, T) that follows the arrivals.
+pub struct Follower<'a> {
+    common: Common<'a>,
+    buffer: Batch,
+    /// Where the open batch begins.
+    pub open: usize,
+    counting: Counting,
+    /// The right to invoke, as long as nothing was refused for its number.
+    requests: Option<TokenBucket>,
+    configurations: Vec<Configuration<'a>>,
+}
+
+impl<'a> Follower<'a> {
+    /// Has seen nothing.
+    pub fn new(common: Common<'a>, pair: &Pair<'a>, peaks: Peaks) -> Follower<'a> {
+        let largest = pair.buffer.batch as usize;
+        // What leaves at once waits for no timeout.
+        let timeout = if largest == 1 { Span::ZERO } else { pair.buffer.timeout };
+        let buffer = Batch { timeout, ..pair.buffer };
+        let cv = pair.wanted.first().map_or(0.0, |wanted| wanted.times.cv);
+        assert!(pair.wanted.iter().all(|wanted| wanted.times.cv == cv), "one variation for all memory sizes");
+        let counting = match cv > 0.0 {
+            true => Counting::Each(Factors::new(cv, common.streams.stream("service"))),
+            false => {
+                let services = pair.wanted.iter().map(|wanted| &wanted.times.mean[..largest]);
+                Counting::Shared(Waits::new(buffer, common.shortest, common.rules.slo, services))
+            }
+        };
+        let configuration = |wanted| Configuration::new(common, wanted, largest, &counting, peaks);
+        let configurations = pair.wanted.iter().copied().map(configuration).collect();
+        let bucket = |pool: &PoolSettings| {
+            TokenBucket::new(pool.requests.burst, pool.requests.tokens, pool.requests.period)
+        };
+        Follower { common, buffer, open: 0, counting, requests: common.pool.map(bucket), configurations }
+    }
+
+    /// Sees every batch whose end is decided by `times`.
+    pub fn advance(&mut self, times: &[Time], desk: &mut Desk) {
+        desk.cuts.clear();
+        let first = self.open;
+        self.open = desk.cuts.extend(times, first, self.buffer);
+        self.see(times, first, desk);
+    }
+
+    /// The batch that is still open after the last arrival leaves at its deadline.
+    pub fn finish(mut self, times: &[Time], desk: &mut Desk) -> Vec<Counted> {
+        desk.cuts.clear();
+        if let Some((end, left)) = last(times, self.open, self.buffer) {
+            desk.cuts.push(end, left);
+            self.see(times, self.open, desk);
+        }
+        let waits = match self.counting {
+            Counting::Shared(mut waits) => {
+                waits.close();
+                Some(Arc::new(waits))
+            }
+            Counting::Each(_) => None,
+        };
+        let counted = |configuration: Configuration<'_>| configuration.counted(self.common, waits.as_ref());
+        self.configurations.into_iter().map(counted).collect()
+    }
+
+    /// Sees the batches that were cut.
+    fn see(&mut self, times: &[Time], first: usize, desk: &mut Desk) {
+        let Desk { cuts, sizes, places, calendar, factors } = desk;
+        let batches = cuts.batches(times, first, 0);
+        let warmup = self.common.rules.warmup;
+        if self.configurations.iter().any(|follows| !matches!(follows, Configuration::Still(..))) {
+            sizes.clear();
+            sizes.extend(batches.sizes().map(|size| size as u32));
+            places.sort(batches.left);
+            let starts = Starts::new(batches, sizes, warmup, places);
+            factors.clear();
+            if let Counting::Each(draws) = &mut self.counting {
+                factors.extend(batches.left.iter().filter_map(|_| draws.draw()));
+            }
+            let requests = self.requests.clone();
+            let refused = self.requests.as_mut().and_then(|requests| refused(requests, batches.left));
+            let until = refused.unwrap_or(batches.left.len());
+            let stretch = Stretch { starts, factors, requests, until };
+            let what = (self.common, self.buffer);
+            let advanced =
+                |follows: Configuration<'a>| follows.advance(what, &self.counting, &stretch, calendar);
+            self.configurations =
+                std::mem::take(&mut self.configurations).into_iter().map(advanced).collect();
+            if refused.is_some() {
+                // Each counts for itself now.
+                self.requests = None;
+            }
+        }
+        if let Counting::Shared(waits) = &mut self.counting {
+            waits.count(batches.from(warmup));
+        }
+    }
+}
+
+/// The first batch that is refused for its number.
+fn refused(requests: &mut TokenBucket, left: &[Time]) -> Option<usize> {
+    left.iter().position(|left| !requests.take(*left))
+}

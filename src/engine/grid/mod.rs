@@ -1,0 +1,163 @@
+//! Many configurations on the same arrivals, in one pass over them.
+//!
+//! What is done once for each (B, T), whatever number of memory sizes asks for it: requests are put together into
+//! batches, with the engine's own rule; their waits are counted; with random service times, each batch's factor is
+//! drawn. A memory size then sees batches, not requests: it follows which environments are busy, idle or new, and what
+//! the shared counts do not say. Only a batch in a new environment changes latencies; everything else is the shared
+//! histogram moved by the service time.
+//!
+//! Where a platform refuses a batch (concurrency, rate of scaling, rate of invocations), the configuration goes on by
+//! itself from that batch on, with the engine's own rules for retries; where chance or the age of environments decides
+//! which of them serves, it does so from the start. So every scenario is covered, and what is counted is bit by bit what
+//! the engine counts; only percentiles are read off a histogram, as the engine's are.
+
+mod configuration;
+mod counted;
+mod drawn;
+mod fixed;
+mod follow;
+mod moved;
+mod pool;
+mod solo;
+mod starts;
+#[cfg(test)]
+mod tests;
+mod totals;
+mod waits;
+
+pub use self::counted::Counted;
+use self::follow::{Common, Desk, Follower, Peaks};
+use super::Retry;
+use super::simulate::rules;
+use crate::arrivals::{Arrivals, BLOCK};
+use crate::error::InputError;
+use crate::numeric::streams::Streams;
+use crate::platform::lambda::KeepAlive;
+use crate::platform::lambda::idle::Reuse;
+use crate::policy::batch::Batch;
+use crate::profile::ServiceTimes;
+use crate::scenario::Scenario;
+use crate::scenario::platform::Environments;
+use crate::units::{Span, Time};
+
+/// Arrivals that every (B, T) sees before the next ones are drawn: few enough to stay in the cache. Fewer in the tests,
+/// so that they see many chunks.
+const CHUNK: usize = if cfg!(test) { 50 } else { 8 * BLOCK };
+
+/// One (B, T) and the functions on which it is wanted.
+#[derive(Debug, Clone)]
+pub struct Pair<'a> {
+    /// When batches leave.
+    pub buffer: Batch,
+    /// The functions.
+    pub wanted: Vec<Wanted<'a>>,
+}
+
+/// A function on which a (B, T) is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Its memory size and service times, for batches up to B at least.
+    pub times: &'a ServiceTimes,
+    /// Environments that are always initialised; none where all are always warm.
+    pub provisioned: u32,
+}
+
+/// Replays arrivals with every configuration, on the scenario's platform, with its SLO and warm-up. What is found is
+/// what the engine finds with the same streams: for each pair, in the order of what is wanted of it.
+///
+/// Errors: the arrivals cannot be read.
+pub fn evaluate<A: Arrivals + ?Sized>(
+    scenario: &Scenario,
+    streams: Streams,
+    arrivals: &mut A,
+    pairs: &[Pair<'_>],
+) -> Result<Vec<Vec<Counted>>, InputError> {
+    pass(scenario, streams, arrivals, pairs, Peaks::Followed)
+}
+
+/// As [`evaluate`], but where environments are always warm and service times fixed, `peak_concurrency` is left at zero:
+/// then memory sizes cost nothing but a look at the counts.
+///
+/// Errors: as [`evaluate`].
+pub fn evaluate_without_peaks<A: Arrivals + ?Sized>(
+    scenario: &Scenario,
+    streams: Streams,
+    arrivals: &mut A,
+    pairs: &[Pair<'_>],
+) -> Result<Vec<Vec<Counted>>, InputError> {
+    pass(scenario, streams, arrivals, pairs, Peaks::Left)
+}
+
+/// Does every memory size share most of the work? Else each configuration follows the platform by itself, from batches
+/// that are shared.
+pub fn is_fast(scenario: &Scenario) -> bool {
+    match &scenario.platform.environments {
+        Environments::AlwaysWarm => true,
+        Environments::Pool(pool) => {
+            matches!(pool.keep_alive, KeepAlive::Fixed(_))
+                && matches!(pool.reuse, Reuse::MostRecent | Reuse::LeastRecent)
+        }
+    }
+}
+
+/// The memory that a (B, T) takes, without what its configurations take.
+pub fn bytes(scenario: &Scenario, buffer: Batch) -> usize {
+    waits::bytes(buffer, shortest(scenario))
+}
+
+/// The profile's shortest service time: by it, and not by what else is evaluated, is decided how finely waits are
+/// counted, so that a configuration's figures are the same in any company.
+fn shortest(scenario: &Scenario) -> Span {
+    let shortest = scenario.profile.service_s.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+    Span::from_secs_f64(shortest).unwrap_or(Span::ZERO)
+}
+
+fn pass<A: Arrivals + ?Sized>(
+    scenario: &Scenario,
+    streams: Streams,
+    arrivals: &mut A,
+    pairs: &[Pair<'_>],
+    peaks: Peaks,
+) -> Result<Vec<Vec<Counted>>, InputError> {
+    let retry = scenario.platform.retry;
+    let common = Common {
+        pool: match &scenario.platform.environments {
+            Environments::AlwaysWarm => None,
+            Environments::Pool(pool) => Some(pool),
+        },
+        retry: Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap },
+        rules: rules(scenario),
+        streams,
+        shortest: shortest(scenario),
+    };
+    let mut followers: Vec<_> = pairs.iter().map(|pair| Follower::new(common, pair, peaks)).collect();
+    let mut desk = Desk::default();
+    // An open batch holds fewer than B requests, so this many must outlive a chunk.
+    let keep = pairs.iter().map(|pair| pair.buffer.batch as usize).max().unwrap_or(0);
+    let mut times: Vec<Time> = Vec::with_capacity(CHUNK + BLOCK + keep);
+    loop {
+        let old = times.len().saturating_sub(keep);
+        times.drain(..old);
+        followers.iter_mut().for_each(|follower| follower.open -= old);
+        let more = fill(arrivals, &mut times)?;
+        for follower in &mut followers {
+            follower.advance(&times, &mut desk);
+        }
+        if !more {
+            return Ok(followers.into_iter().map(|follower| follower.finish(&times, &mut desk)).collect());
+        }
+    }
+}
+
+/// Adds a chunk of arrivals; false at their end.
+fn fill<A: Arrivals + ?Sized>(arrivals: &mut A, times: &mut Vec<Time>) -> Result<bool, InputError> {
+    let full = times.len() + CHUNK;
+    while times.len() < full {
+        let before = times.len();
+        arrivals.fill(times)?;
+        if times.len() == before {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

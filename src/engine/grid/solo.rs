@@ -1,0 +1,45 @@
+//! A configuration whose batches are refused, or whose environments chance chooses: the engine itself behind the
+//! shared buffer.
+
+use super::totals::Totals;
+use crate::engine::invoker::{Invoker, Left};
+use crate::engine::record::Cause;
+use crate::platform::lambda::LambdaPool;
+use crate::units::{MemoryMb, Span, Time};
+
+/// A pool with the batches that wait for another try.
+#[derive(Debug)]
+pub struct Solo {
+    invoker: Invoker<LambdaPool>,
+    memory: MemoryMb,
+    totals: Totals,
+    spare: Vec<Time>,
+}
+
+impl Solo {
+    /// Goes on from `totals` with a pool.
+    pub fn new(invoker: Invoker<LambdaPool>, memory: MemoryMb, totals: Totals) -> Solo {
+        Solo { invoker, memory, totals, spare: Vec::new() }
+    }
+
+    /// A batch leaves. Those whose next try is no later come before it.
+    pub fn leave(&mut self, at: Time, cause: Cause, service: Span, arrivals: &[Time]) {
+        self.try_again(at);
+        let mut list = std::mem::take(&mut self.spare);
+        list.extend_from_slice(arrivals);
+        let left = Left { at, cause, service };
+        self.spare = self.invoker.attempt(at, left, (1, self.memory), list, &mut self.totals);
+    }
+
+    fn try_again(&mut self, until: Time) {
+        while self.invoker.next_try() <= until {
+            self.invoker.try_again(self.memory, &mut self.totals);
+        }
+    }
+
+    /// No more batches leave.
+    pub fn finish(mut self) -> Totals {
+        self.try_again(Time(Time::NEVER.0 - 1));
+        self.totals
+    }
+}

@@ -1,0 +1,259 @@
+//! Whatever the scenario, all configurations at once give what the engine gives for each.
+
+use proptest::prelude::*;
+
+use super::{Counted, Pair, Wanted, evaluate, evaluate_without_peaks};
+use crate::arrivals::memory::InMemory;
+use crate::document::Document;
+use crate::engine::record::{Batch, Observer};
+use crate::engine::recorder::{Record, Recorder, Tally};
+use crate::engine::service::ServiceDraws;
+use crate::engine::simulate::rules;
+use crate::engine::{Replay, Retry, replay};
+use crate::numeric::streams::Streams;
+use crate::platform::lambda::idle::Reuse;
+use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings, RateLimit};
+use crate::platform::warm::Warm;
+use crate::policy;
+use crate::profile::ServiceTimes;
+use crate::scenario::Scenario;
+use crate::scenario::platform::{Environments, RetrySpec};
+use crate::units::{MemoryMb, Span, Time};
+
+const LARGEST: u32 = 6;
+
+fn scenario() -> Scenario {
+    let text = "[workload]\nkind = \"poisson\"\nrate = 1\nrequests = 1\n[profile]\nmemory_mb = [1024]\nbatch = [1]\n\
+                service_s = [[1.0]]\n[platform]\nkind = \"lambda\"\nbook = \"aws-2026\"\nmemory_mb = 1024\n\
+                [policy]\nkind = \"unbatched\"\n";
+    Scenario::from_document(&Document::parse("grid.toml", text).unwrap(), "grid").unwrap()
+}
+
+/// Every latency of what is counted, in ascending order.
+struct All(Vec<u64>, Time);
+
+impl Observer for All {
+    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        if batch.started >= self.1 {
+            self.0.extend(arrivals.iter().map(|time| batch.finish().0 - time.0));
+        }
+    }
+
+    fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {}
+}
+
+/// What the engine gives.
+fn engine(
+    scenario: &Scenario,
+    times: &[Time],
+    policy: policy::batch::Batch,
+    wanted: Wanted<'_>,
+) -> (Record, Vec<u64>) {
+    let streams = Streams::new(7);
+    let rules = rules(scenario);
+    let RetrySpec { attempts, base, cap } = scenario.platform.retry;
+    let retry = Retry { attempts, base, cap };
+    let (service, backoff) =
+        (ServiceDraws::new(wanted.times.clone(), streams.stream("service")), streams.stream("back-off"));
+    let (mut recorder, mut all) = (Recorder::new(rules), All(Vec::new(), rules.warmup));
+    let mut observers = (&mut recorder, &mut all);
+    let mut arrivals = InMemory::new(times);
+    match &scenario.platform.environments {
+        Environments::AlwaysWarm => {
+            let platform = Warm::default();
+            replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
+                .unwrap();
+        }
+        Environments::Pool(pool) => {
+            let (model_init, provisioned) = (wanted.times.init, wanted.provisioned);
+            let platform = LambdaPool::new(PoolSettings { model_init, provisioned, ..pool.clone() }, streams);
+            replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
+                .unwrap();
+        }
+    }
+    all.0.sort_unstable();
+    (recorder.into_record(), all.0)
+}
+
+fn check(
+    found: &Counted,
+    (record, latencies): &(Record, Vec<u64>),
+    accuracy: f64,
+) -> Result<(), TestCaseError> {
+    prop_assert_eq!(found.tally, record.total.tally);
+    prop_assert_eq!(&found.sizes, &record.sizes);
+    prop_assert_eq!(found.last_finish, record.last_finish);
+    prop_assert_eq!(latencies.len() as u64, record.total.tally.requests);
+    let histogram = found.histogram();
+    prop_assert_eq!(histogram.total(), latencies.len() as u64);
+    for q in [0.001, 0.5, 0.95, 0.999, 1.0] {
+        let Some(quantile) = found.quantile(q) else {
+            prop_assert!(latencies.is_empty());
+            continue;
+        };
+        let rank = ((q * latencies.len() as f64).ceil() as usize).max(1);
+        let exact = latencies[rank - 1] as f64;
+        let within = exact * accuracy + 1.0;
+        let rounded = histogram.quantile(q).unwrap();
+        prop_assert!((quantile * 1e9 - exact).abs() <= within, "{} is not {exact}", quantile * 1e9);
+        prop_assert!((rounded - exact).abs() <= 2.0 * within, "{rounded} is not {exact}");
+        prop_assert!(quantile * 1e9 <= found.tally.max_latency as f64 + 1e-6);
+        prop_assert!(record.total.latency.quantile(q).unwrap() <= found.tally.max_latency as f64);
+    }
+    Ok(())
+}
+
+/// Everything in multiples of a unit, so that equal times are common: an environment that is idle for exactly its
+/// keep-alive, one that finishes as a batch leaves, a request at exactly the SLO.
+#[derive(Debug, Clone)]
+struct Case {
+    unit: u64,
+    gaps: Vec<u64>,
+    buffers: Vec<(u32, u64)>,
+    /// Service times by size, and initialisation.
+    services: Vec<(Vec<u64>, u64)>,
+    provisioned: u32,
+    cv: f64,
+    slo: u64,
+    warmup: u64,
+    step: usize,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let gap = prop_oneof![3 => Just(0u64), 6 => 0u64..6, 3 => 0u64..40, 1 => 0u64..400];
+    let gaps = prop::collection::vec(gap, 0..400);
+    let buffers = prop::collection::vec((1..=LARGEST, prop_oneof![Just(0u64), 0u64..30]), 1..3);
+    let service = prop::collection::vec(prop_oneof![0u64..12, 0u64..60], LARGEST as usize);
+    let services = prop::collection::vec((service, prop_oneof![Just(0u64), 0u64..30]), 1..4);
+    let (cv, slo) =
+        (prop_oneof![2 => Just(0.0), 1 => Just(0.7)], prop_oneof![4 => 0u64..70, 1 => Just(1 << 40)]);
+    let what = (prop_oneof![Just(1u64), Just(1_000_000)], gaps, buffers, services);
+    (what, 0u32..3, cv, slo, prop_oneof![Just(0u64), 0u64..200], 1usize..40).prop_map(
+        |((unit, gaps, buffers, services), provisioned, cv, slo, warmup, step)| Case {
+            unit,
+            gaps,
+            buffers,
+            services,
+            provisioned,
+            cv,
+            slo,
+            warmup,
+            step,
+        },
+    )
+}
+
+fn pools() -> impl Strategy<Value = PoolSettings> {
+    let limit = |most: u64| {
+        let few = (1..most, 1u64..60).prop_map(|(tokens, period)| RateLimit {
+            burst: tokens,
+            tokens,
+            period: Span(period),
+        });
+        let none = RateLimit { burst: 1 << 30, tokens: 1 << 30, period: Span(1) };
+        prop_oneof![4 => Just(none), 1 => few]
+    };
+    let keep_alive = prop_oneof![
+        9 => (0u64..60).prop_map(|span| KeepAlive::Fixed(Span(span))),
+        1 => Just(KeepAlive::Random { mean: Span(20), cv: 1.0 }),
+    ];
+    let reuse = prop_oneof![
+        4 => Just(Reuse::MostRecent), 3 => Just(Reuse::LeastRecent), 1 => Just(Reuse::Newest), 1 => Just(Reuse::Random)
+    ];
+    let concurrency = prop_oneof![4 => Just(1000u64), 1 => 1u64..8];
+    (0u64..10, keep_alive, reuse, concurrency, limit(8), limit(20)).prop_map(
+        |(runtime_init, keep_alive, reuse, concurrency, scaling, requests)| PoolSettings {
+            runtime_init: Span(runtime_init),
+            model_init: Span::ZERO,
+            keep_alive,
+            reuse,
+            concurrency,
+            scaling,
+            requests,
+            provisioned: 0,
+        },
+    )
+}
+
+/// The pool with its spans in the unit of a case.
+fn in_units(pool: &PoolSettings, unit: u64) -> PoolSettings {
+    let times = |span: Span| Span(span.0 * unit);
+    let limit = |limit: RateLimit| RateLimit { period: times(limit.period), ..limit };
+    PoolSettings {
+        runtime_init: times(pool.runtime_init),
+        keep_alive: match pool.keep_alive {
+            KeepAlive::Fixed(span) => KeepAlive::Fixed(times(span)),
+            KeepAlive::Random { mean, cv } => KeepAlive::Random { mean: times(mean), cv },
+        },
+        scaling: limit(pool.scaling),
+        requests: limit(pool.requests),
+        ..pool.clone()
+    }
+}
+
+fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), TestCaseError> {
+    let span = |units: u64| Span(units * case.unit);
+    let mut scenario = scenario();
+    let shortest = case.services.iter().flat_map(|(mean, _)| mean).min().copied().unwrap_or(0);
+    scenario.profile.service_s = vec![vec![span(shortest).as_secs_f64()]];
+    scenario.platform.retry = RetrySpec { attempts, base: span(10), cap: span(25) };
+    scenario.slo.latency = Some(span(case.slo));
+    scenario.warmup = span(case.warmup);
+    let is_warm = matches!(environments, Environments::AlwaysWarm);
+    scenario.platform.environments = environments;
+    let mut now = 0;
+    let add = |gap: &u64| {
+        now += gap * case.unit;
+        Time(now)
+    };
+    let times: Vec<Time> = case.gaps.iter().map(add).collect();
+    let service = |(memory, (mean, init)): (u32, &(Vec<u64>, u64))| ServiceTimes {
+        memory: MemoryMb(memory),
+        mean: mean.iter().map(|units| span(*units)).collect(),
+        cv: case.cv,
+        init: span(*init),
+    };
+    let services: Vec<ServiceTimes> = (1..).zip(&case.services).map(service).collect();
+    let provisioned = |i: usize| if is_warm { 0 } else { case.provisioned * (i as u32 % 2) };
+    let wanted: Vec<Wanted<'_>> =
+        services.iter().enumerate().map(|(i, times)| Wanted { times, provisioned: provisioned(i) }).collect();
+    let pair = |(batch, timeout): &(u32, u64)| {
+        let buffer = policy::batch::Batch { batch: *batch, timeout: span(*timeout) };
+        Pair { buffer, wanted: wanted.clone() }
+    };
+    let pairs: Vec<Pair<'_>> = case.buffers.iter().map(pair).collect();
+    let streams = Streams::new(7);
+    let mut arrivals = InMemory::in_blocks(&times, case.step);
+    let found = evaluate(&scenario, streams, &mut arrivals, &pairs).unwrap();
+    let quick = evaluate_without_peaks(&scenario, streams, &mut InMemory::new(&times), &pairs).unwrap();
+    for ((pair, found), quick) in pairs.iter().zip(&found).zip(&quick) {
+        for ((wanted, found), quick) in pair.wanted.iter().zip(found).zip(quick) {
+            let mut expected = engine(&scenario, &times, pair.buffer, *wanted);
+            // A wait's bucket and a latency's may both be off.
+            check(found, &expected, 2.0 / 2048.0)?;
+            if is_warm && case.cv == 0.0 {
+                expected.0.total.tally = Tally { peak_concurrency: 0, ..expected.0.total.tally };
+            }
+            check(quick, &expected, 2.0 / 2048.0)?;
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    #[test]
+    fn warm_configurations_are_the_engine_s(case in cases()) {
+        agrees(&case, Environments::AlwaysWarm, 1)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cold_configurations_are_the_engine_s(case in cases(), pool in pools(), attempts in 1u32..4) {
+        agrees(&case, Environments::Pool(in_units(&pool, case.unit)), attempts)?;
+    }
+}
