@@ -269,6 +269,8 @@ pub struct Simulation {
     pub batches: u64,
     /// Independent replications.
     pub replications: u32,
+    /// What was counted took so long, over all replications \[s\].
+    pub duration_s: f64,
     /// The figures.
     pub simulated: Simulated,
     /// The first replication by hour.

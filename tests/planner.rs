@@ -27,6 +27,7 @@ fn paper(batch: Vec<u32>) -> Space {
         memory: (1280..=3008).step_by(64).map(MemoryMb).collect(),
         batch,
         timeout: (1..50).map(|t| Span::from_millis(10 * t)).collect(),
+        provisioned: vec![0],
     };
     let profile = Profile::read(&file("profiles/resnet-v2.toml")).unwrap();
     let price = |times: &batchsim::profile::ServiceTimes, seconds: f64| {
@@ -78,7 +79,7 @@ fn the_search_finds_the_best_of_all_candidates() {
         for parts in [&mixed[..1], &mixed] {
             for scope in [Scope::Mix, Scope::EveryPart] {
                 let constraint = Constraint::new(&slo, Model::Exact, scope).unwrap();
-                let all = evaluate(parts, &space, &constraint).unwrap();
+                let all = evaluate(parts, &space, &constraint, 100).unwrap();
                 assert_eq!(all.len(), space.len());
                 let best = all.iter().filter(|c| c.meets).min_by(|a, b| order(a, b)).unwrap();
                 let Decision::Meets(choice) = search(parts, &space, &constraint).unwrap() else {

@@ -179,7 +179,7 @@ fn measurements(save: Save<'_>) {
     save("logs", "tuning", &[3], TUNING.as_bytes());
     save("logs", "raw", &[4], RAW.as_bytes());
     let row = |batch, latency_s| Row {
-        setting: Setting { memory: MemoryMb(1024), batch, timeout: Span::from_millis(50) },
+        setting: Setting::new(MemoryMb(1024), batch, Span::from_millis(50)),
         predicted: Some(Figures { latency_s, usd_per_million: 1.5 }),
         simulated: Some(Figures { latency_s: 1.01 * latency_s, usd_per_million: 1.6 }),
         interval_s: Some([0.9 * latency_s, 1.1 * latency_s]),

@@ -104,6 +104,7 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         requests: tally.requests,
         batches: tally.batches,
         replications: records.len() as u32,
+        duration_s: seconds,
         simulated,
         hours: records[0].hours.iter().map(|hour| hour_row(hour, &records[0], context)).collect(),
         slices: slice_rows(&records[0], context),

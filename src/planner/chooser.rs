@@ -19,6 +19,7 @@ use super::verify::{Evidence, Verdict};
 use crate::error::InputError;
 use crate::outcome::{Model, Simulation};
 use crate::scenario::platform::Environments;
+use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::sweep::grid::Grid;
 use crate::units::Span;
@@ -371,10 +372,9 @@ impl<'a> Chooser<'a> {
 
 /// How much a simulation of a scenario must show.
 pub fn evidence(scenario: &Scenario) -> Evidence {
-    let is_process = super::predict::parts(&scenario.workload).is_some();
-    match is_process && !is_covered(scenario) {
-        true => Evidence::UpperEnds,
-        false => Evidence::Counts,
+    match scenario.workload.source {
+        Source::Trace(_) => Evidence::Counts,
+        Source::Process(_) | Source::Schedule(_) => Evidence::UpperEnds,
     }
 }
 

@@ -5,16 +5,15 @@
 //! edges of every range that keeps the SLO are bisected. With a pool, whose limits no analytic model covers, the
 //! simulation is asked: by doubling or halving from the scenario's own rate, then by bisection.
 
-use super::chooser::evidence;
+use super::chooser::{evidence, is_covered};
 use super::constraint::Constraint;
 use super::plan::own_candidate;
 use super::predict::parts;
-use super::verify::Verdict;
+use super::verify::{Evidence, Verdict};
 use crate::engine::simulate::simulate_at;
 use crate::error::InputError;
 use crate::outcome::Simulation;
 use crate::scenario::Scenario;
-use crate::scenario::platform::Environments;
 use crate::scenario::workload::{Source, Workload};
 use crate::units::Span;
 
@@ -26,6 +25,8 @@ const STEPS: i32 = 4;
 const PREDICTED_HALVINGS: u32 = 20;
 /// Bisections by simulation.
 const SIMULATED_HALVINGS: u32 = 6;
+/// Steps into a predicted range whose edge the simulation does not confirm.
+const INWARD: u32 = 8;
 /// A simulation of more requests than this is not begun.
 const MOST_REQUESTS: u64 = 100_000_000;
 
@@ -54,54 +55,132 @@ pub enum End {
 }
 
 /// Finds the largest scale of the arrival rate: of the range that holds the scenario's own rate, else of the
-/// last range below it, else of the first above.
+/// last range below it, else of the first above. The own rate is never denied where its own run keeps what is asked.
 ///
 /// Errors: as those of a plan and of a simulation.
 pub fn max_rate(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate, InputError> {
-    let warm = matches!(scenario.platform.environments, Environments::AlwaysWarm);
-    match warm && parts(&scenario.workload).is_some() {
-        true => by_prediction(scenario, constraint),
-        false => by_simulation(scenario, constraint),
+    let mut search = Search { scenario, constraint, simulated: 0 };
+    match is_covered(scenario) {
+        true => search.by_prediction(),
+        false => search.by_simulation(),
     }
 }
+
+/// The simulations of a search.
+struct Search<'a> {
+    scenario: &'a Scenario,
+    constraint: &'a Constraint,
+    simulated: usize,
+}
+
+/// A scale with its simulation.
+type Tried = (f64, (Simulation, Verdict));
 
 fn scaled(scenario: &Scenario, scale: f64) -> Scenario {
     Scenario { workload: scenario.workload.scaled(scale), ..scenario.clone() }
 }
 
-fn simulated(
-    scenario: &Scenario,
-    constraint: &Constraint,
-    scale: f64,
-) -> Result<(Simulation, Verdict), InputError> {
-    let simulation = simulate_at(&scaled(scenario, scale), scenario.setting())?;
-    let verdict = Verdict::of(constraint, &simulation, evidence(scenario));
-    Ok((simulation, verdict))
-}
+impl Search<'_> {
+    fn at(&mut self, scale: f64) -> Result<Tried, InputError> {
+        self.simulated += 1;
+        let simulation = simulate_at(&scaled(self.scenario, scale), self.scenario.setting())?;
+        let verdict = Verdict::of(self.constraint, &simulation, evidence(self.scenario));
+        Ok((scale, (simulation, verdict)))
+    }
 
-fn by_prediction(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate, InputError> {
-    let mut asked = *constraint;
-    let mut count = 0;
-    loop {
-        let ranges = predicted_ranges(scenario, &asked)?;
-        let Some((_, scale)) = ranges.iter().copied().min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
-        else {
-            let end = End::Slo;
-            return Ok(MaxRate { scale: None, end, ranges, simulation: None, simulated: count });
-        };
-        let reach = affordable(&scenario.workload).min(2_f64.powi(REACH));
-        let end = if scale >= reach { End::Search } else { End::Slo };
-        let scale = scale.min(reach);
-        let (simulation, verdict) = simulated(scenario, constraint, scale)?;
-        count += 1;
-        if verdict.meets() || count > 5 {
-            let confirmed = verdict.meets().then_some(scale);
-            let simulation = Some((simulation, verdict));
-            return Ok(MaxRate { scale: confirmed, end, ranges, simulation, simulated: count });
+    fn by_prediction(&mut self) -> Result<MaxRate, InputError> {
+        let ranges = predicted_ranges(self.scenario, self.constraint)?;
+        let nearest = ranges.iter().copied().min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
+        let reach = affordable(&self.scenario.workload).min(2_f64.powi(REACH));
+        let (mut end, mut found, mut out) = (End::Slo, None, None);
+        if let Some((low, high)) = nearest {
+            end = if high >= reach { End::Search } else { End::Slo };
+            let high = high.min(reach);
+            // At the edge chance decides, so that some way into the range may be needed.
+            for step in 0..=INWARD {
+                let share = f64::from(step) / f64::from(INWARD);
+                let tried = self.at(high * (low.max(high / 16.0) / high).powf(share))?;
+                if tried.1.1.meets() {
+                    found = Some(tried);
+                    break;
+                }
+                (out, end) = (Some(tried.0), End::Slo);
+            }
         }
-        // As in a plan: what the simulation missed is asked of the prediction on top.
-        asked.share = (asked.share + verdict.excess()).min(1.0);
-        asked.budget *= (verdict.budget / verdict.cost).min(1.0);
+        let found = match (found, out) {
+            (Some(found), Some(out)) => Some(self.bisected(found, out)?),
+            (found, _) => found,
+        };
+        self.answer(found, end, ranges)
+    }
+
+    fn by_simulation(&mut self) -> Result<MaxRate, InputError> {
+        let own = self.at(1.0)?;
+        let requests = own.1.0.requests.max(1) as f64;
+        // A lower rate fills batches more slowly, so that both directions may do where the own rate does not.
+        let directions: &[f64] = if own.1.1.meets() { &[2.0] } else { &[0.5, 2.0] };
+        let (mut found, mut out) = if own.1.1.meets() { (Some(own), None) } else { (None, Some(1.0)) };
+        'search: for step in 1..=REACH {
+            for factor in directions {
+                let scale = factor.powi(step);
+                if scale * requests > MOST_REQUESTS as f64 {
+                    continue;
+                }
+                let tried = self.at(scale)?;
+                match (tried.1.1.meets(), found.is_some()) {
+                    (true, true) => found = Some(tried),
+                    (true, false) => {
+                        // What is above the range misses: nearer to the own rate, if it lies below.
+                        out = (*factor < 1.0).then_some(2.0 * scale);
+                        found = Some(tried);
+                        break 'search;
+                    }
+                    (false, true) => {
+                        out = Some(scale);
+                        break 'search;
+                    }
+                    (false, false) => {}
+                }
+            }
+        }
+        let end = if out.is_none() && found.is_some() { End::Search } else { End::Slo };
+        let found = match (found, out) {
+            (Some(found), Some(out)) => Some(self.bisected(found, out)?),
+            (found, _) => found,
+        };
+        self.answer(found, end, Vec::new())
+    }
+
+    /// The largest scale between one that keeps what is asked and one that does not.
+    fn bisected(&mut self, mut found: Tried, mut out: f64) -> Result<Tried, InputError> {
+        for _ in 0..SIMULATED_HALVINGS {
+            let tried = self.at((found.0 * out).sqrt())?;
+            if tried.1.1.meets() { found = tried } else { out = tried.0 }
+        }
+        Ok(found)
+    }
+
+    fn answer(
+        &mut self,
+        found: Option<Tried>,
+        end: End,
+        ranges: Vec<(f64, f64)>,
+    ) -> Result<MaxRate, InputError> {
+        let found = match found {
+            Some(found) if found.0 >= 1.0 => Ok(found),
+            other => {
+                let (scale, (simulation, _)) = self.at(1.0)?;
+                let counted = Verdict::of(self.constraint, &simulation, Evidence::Counts);
+                let own = (scale, (simulation, counted));
+                if counted.meets() { Ok(own) } else { other.ok_or(own) }
+            }
+        };
+        let simulated = self.simulated;
+        let (scale, simulation) = match found {
+            Ok((scale, simulation)) => (Some(scale), simulation),
+            Err((_, own)) => (None, own),
+        };
+        Ok(MaxRate { scale, end, ranges, simulation: Some(simulation), simulated })
     }
 }
 
@@ -163,40 +242,4 @@ fn edge(
         if meets(middle)? { kept = middle } else { out = middle }
     }
     Ok(kept)
-}
-
-fn by_simulation(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate, InputError> {
-    let mut count = 1;
-    let own = simulated(scenario, constraint, 1.0)?;
-    let mut best = own.1.meets().then_some((1.0, own.clone()));
-    let factor = if best.is_some() { 2.0 } else { 0.5 };
-    let (mut scale, mut requests) = (1.0, own.0.requests);
-    let mut out = best.is_none().then_some(1.0);
-    // To the first scale on the other side of the SLO.
-    while best.is_none() || out.is_none() {
-        scale *= factor;
-        requests = if factor > 1.0 { requests.saturating_mul(2) } else { requests };
-        if !(2_f64.powi(-REACH)..=2_f64.powi(REACH)).contains(&scale) || requests > MOST_REQUESTS {
-            break;
-        }
-        let tried = simulated(scenario, constraint, scale)?;
-        count += 1;
-        match tried.1.meets() {
-            true => best = Some((scale, tried)),
-            false => out = Some(scale),
-        }
-    }
-    let (Some((mut low, mut found)), Some(mut high)) = (best.clone(), out) else {
-        let end = if best.is_some() { End::Search } else { End::Slo };
-        let (scale, simulation) = best.map_or((None, Some(own)), |(scale, s)| (Some(scale), Some(s)));
-        return Ok(MaxRate { scale, end, ranges: Vec::new(), simulation, simulated: count });
-    };
-    for _ in 0..SIMULATED_HALVINGS {
-        let middle = (low * high).sqrt();
-        let tried = simulated(scenario, constraint, middle)?;
-        count += 1;
-        if tried.1.meets() { (low, found) = (middle, tried) } else { high = middle }
-    }
-    let (ranges, simulation) = (Vec::new(), Some(found));
-    Ok(MaxRate { scale: Some(low), end: End::Slo, ranges, simulation, simulated: count })
 }

@@ -1,8 +1,8 @@
 //! Whether a simulation confirms a configuration.
 //!
 //! The counts of the run decide: the share of requests over the latency target, failed requests included, and the
-//! cost. Where the truth beyond the run is known to no law, a plan asks more: the upper ends of their 95 % intervals
-//! must keep what is asked as well. Where every hour counts, so does each simulated hour's share.
+//! cost. Where the run is one of many that a process might have made, a plan asks more: the upper ends of their 95 %
+//! intervals must keep what is asked as well. Where every hour counts, so does each simulated hour's share.
 
 use super::constraint::{Constraint, Scope};
 use crate::outcome::Simulation;
@@ -10,7 +10,7 @@ use crate::outcome::Simulation;
 /// How much a simulation must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// What this run counted: a trace is what it is, and where the exact law covers the scenario it knows the rest.
+    /// What this run counted: a trace is what it is.
     Counts,
     /// The upper ends of the intervals as well, where there are some: the run is one of many that might have been.
     UpperEnds,

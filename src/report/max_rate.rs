@@ -50,8 +50,7 @@ impl MaxRateReport<'_> {
     fn rate(&self) -> Option<f64> {
         self.found.scale?;
         let (simulation, _) = self.found.simulation.as_ref()?;
-        let busy: Vec<f64> = simulation.slices.iter().map(|slice| slice.rate_per_s).collect();
-        Some(busy.iter().sum::<f64>() / busy.len() as f64)
+        Some(simulation.requests as f64 / simulation.duration_s)
     }
 
     /// The text for a terminal.

@@ -129,9 +129,15 @@ fn too_long(value: &Value<'_>) -> InputError {
 mod tests {
     use super::*;
     use crate::document::Document;
+    use crate::profile::Profile;
 
     fn grid(text: &str) -> Result<Grid, InputError> {
-        Grid::from_section(&Document::parse("s.toml", text).unwrap().root())
+        let profile = "memory_mb = [1024]\nbatch = [1]\nservice_s = [[1.0]]";
+        let profile = Profile::from_document(&Document::parse("p.toml", profile).unwrap()).unwrap();
+        let platform = "kind = \"lambda\"\nbook = \"aws-2026\"\nmemory_mb = 1024";
+        let platform = Document::parse("l.toml", platform).unwrap();
+        let platform = LambdaSpec::from_section(&platform.root(), &profile).unwrap();
+        Grid::from_section(&Document::parse("s.toml", text).unwrap().root(), &platform)
     }
 
     #[test]
@@ -141,13 +147,14 @@ mod tests {
         let grid = grid(text).unwrap();
         assert_eq!((grid.memory.len(), grid.timeout.len(), grid.len()), (28, 49, 1372));
         assert_eq!(grid.timeout[48], Span::from_millis(490));
-        let last = grid.settings().last().unwrap();
-        assert_eq!((last.memory, last.batch), (MemoryMb(3008), 20));
+        assert_eq!(grid.functions().last(), Some(&(MemoryMb(3008), 0)));
+        assert_eq!(grid.batch, [20]);
     }
 
     #[test]
     fn what_is_no_range_is_refused() {
         for bad in [
+            "memory_mb = [1]\nbatch = [1]\ntimeout = [\"1ms\"]\nprovisioned = [0, 2]",
             "memory_mb = []\nbatch = [1]\ntimeout = [\"1ms\"]",
             "memory_mb = [1]\nbatch = [0]\ntimeout = [\"1ms\"]",
             "memory_mb = [1]\nbatch = [1]\ntimeout = { from = \"2ms\", to = \"1ms\", step = \"1ms\" }",
