@@ -89,7 +89,6 @@ impl<'a> Section<'a> {
 
     /// Refuses those of `names` that stand here, as fields that cannot act for this reason.
     pub fn refuse(&self, names: &[&'static str], reason: &str, mend: &str) -> Result<(), InputError> {
-        self.asked.borrow_mut().extend(names);
         let Some((name, node)) = self.fields.iter().find(|(name, _)| names.contains(&name.as_str())) else {
             return Ok(());
         };

@@ -62,8 +62,18 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
 
 /// The processes behind a scenario's workload. To a trace a process is fitted for each of its hours.
 ///
-/// Errors: a trace that cannot be read.
+/// Errors: a trace that cannot be read, or to which no process can be fitted.
 pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
+    let parts = fitted_parts(scenario)?;
+    if parts.is_empty() {
+        let help = "look at the workload's from, until and duration";
+        return Err(InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help));
+    }
+    Ok(parts)
+}
+
+/// As [`scenario_parts`], but empty where no process can be fitted.
+fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
     if let Some(parts) = parts(&scenario.workload) {
         return Ok(parts);
     }
@@ -80,12 +90,7 @@ pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
         }
         Err(_) => None,
     };
-    let parts: Vec<Part> = piecewise(&observed, HOUR).iter().filter_map(part).collect();
-    if parts.is_empty() {
-        let help = "look at the workload's from, until and duration";
-        return Err(InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help));
-    }
-    Ok(parts)
+    Ok(piecewise(&observed, HOUR).iter().filter_map(part).collect())
 }
 
 const HOUR: Span = Span::from_secs(3600);
@@ -299,7 +304,7 @@ pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(
 }
 
 /// Predicts a scenario at a setting, a trace by the fits of its hours; `None` for an adaptive policy, which has no
-/// one setting.
+/// one setting, and for a trace to which no process can be fitted: it has one arrival, or all at one instant.
 ///
 /// Errors: the profile does not cover the setting, or the model the process.
 pub fn predict(
@@ -310,7 +315,10 @@ pub fn predict(
     if scenario.policy.adaptive.is_some() {
         return Ok(None);
     }
-    let parts = scenario_parts(scenario)?;
+    let parts = fitted_parts(scenario)?;
+    if parts.is_empty() {
+        return Ok(None);
+    }
     let times = scenario.service(setting)?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let laws = BatchLaws::of(&parts, model, &[setting.batch], setting.timeout)?;

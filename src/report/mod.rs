@@ -12,6 +12,7 @@ pub mod fit;
 pub mod format;
 pub mod html;
 pub mod index;
+pub mod notes;
 pub mod max_rate;
 pub mod plan;
 pub mod profile;
