@@ -272,7 +272,9 @@ mod tests {
             assert_eq!(span, Span(nanos), "{text}");
             assert_eq!(span.to_string(), shown, "{text}");
         }
-        for bad in ["", "200", "ms", "-1s", "1.2.3s", "0.1ns", "1e3s", "9999999999h", "5 s x", "1 30min", "5 m s"] {
+        for bad in
+            ["", "200", "ms", "-1s", "1.2.3s", "0.1ns", "1e3s", "9999999999h", "5 s x", "1 30min", "5 m s"]
+        {
             assert!(Span::parse(bad).is_err(), "{bad}");
         }
     }

@@ -197,7 +197,8 @@ impl Scenario {
 fn before_the_end(root: &Section<'_>, workload: &Workload, warmup: Span) -> Result<(), InputError> {
     match (root.optional("warmup"), workload.length()) {
         (Some(value), Some(length)) if warmup >= length => {
-            let message = format!("{warmup} is not shorter than the run of {length}: nothing would be counted");
+            let message =
+                format!("{warmup} is not shorter than the run of {length}: nothing would be counted");
             Err(value.error(message).help("shorten the warm-up, or lengthen the workload"))
         }
         _ => Ok(()),

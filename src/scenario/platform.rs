@@ -74,7 +74,8 @@ impl LambdaSpec {
         let (environments, retry) = match cold {
             true => (Environments::Pool(pool(section, &book, count)?), retry_or_standard(section)?),
             false => {
-                let reason = "environments are always warm, and always enough (cold_starts = false, the default)";
+                let reason =
+                    "environments are always warm, and always enough (cold_starts = false, the default)";
                 let mend = "add cold_starts = true to [platform], or remove the field";
                 section.refuse(&OF_COLD_STARTS, reason, mend)?;
                 (Environments::AlwaysWarm, STANDARD_RETRY)
@@ -103,7 +104,9 @@ fn tariff(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Tariff
     };
     let free = match asked("free_tier")? {
         Some(value) if book.free_tier == NOTHING_FREE => {
-            return Err(value.error(format!("cannot act: {} has no free usage", book.name)).help("remove it"));
+            return Err(value
+                .error(format!("cannot act: {} has no free usage", book.name))
+                .help("remove it"));
         }
         Some(_) => book.free_tier,
         None => NOTHING_FREE,

@@ -145,7 +145,8 @@ pub(super) fn hybrid(
     let rented = rented(section, &platform.book)?;
     let inline = section.required("profile")?;
     if inline.is_section() && rented.profile.largest_batch() > 1 {
-        let message = "has batches that cannot act: nothing waits at a hybrid's instances, the rest goes to functions";
+        let message =
+            "has batches that cannot act: nothing waits at a hybrid's instances, the rest goes to functions";
         let help = "give the time of one request alone: batch = [1]; in a profile's file the others may stay";
         return Err(inline.error(message).help(help));
     }
