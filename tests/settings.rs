@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use batchsim::document::Document;
 use batchsim::error::InputError;
 use batchsim::planner::compare::{Compared, compare};
+use batchsim::profile::ServiceTimes;
 use batchsim::scenario::{Scenario, Setting};
 use batchsim::units::{MemoryMb, Span};
 use serde_json::Value;
@@ -72,10 +73,36 @@ fn the_books_longest_run_is_kept_to_the_nanosecond() {
         "model at 1024 MB takes 900.000000001s for a batch of 8, but aws-2026 ends a call after 15min"
     );
     // What is beyond the limit at one setting is not at the others.
+    let all = scenario_times("1200.0");
+    assert_eq!(all.0.largest_within_limit(&all.1), 6);
     assert_eq!(at("1200.0", 1024, 1), Ok(()));
     assert_eq!(at("1200.0", 3072, 8), Ok(()));
     // From 0.2 s to 1200 s in seven equal steps, the batch of 7 is the first beyond: 0.2 + 6 / 7 x 1199.8 = 1028.6.
     assert!(at("1200.0", 1024, 6).is_ok() && at("1200.0", 1024, 7).is_err());
+}
+
+/// A scenario in which a batch of 8 takes so many seconds at 1024 MB, and its times there.
+fn scenario_times(seconds: &str) -> (Scenario, ServiceTimes) {
+    let scenario = read(&changed("[0.2, 0.9]", &format!("[0.2, {seconds}]"))).unwrap();
+    let times = scenario.covered(scenario.setting()).unwrap();
+    (scenario, times)
+}
+
+#[test]
+fn systems_that_choose_leave_out_what_would_not_end() {
+    // A lone request takes 1,000 s at 1024 MB and 400 s at 3072 MB, 1,000 and 1,200 GB s; a batch of 8 there 950 s. If
+    // calls of over 900 s ended, the smaller size and the larger batch would be the cheaper ones.
+    let text =
+        changed("[[0.2, 0.9], [0.1, 0.35]]", "[[1000, 1100], [400, 950]]").replacen("\"1s\"", "\"2000s\"", 1);
+    let systems = "[[system]]\nname = \"cheapest\"\nkind = \"lambda\"\nmemory_mb = \"cheapest-within-slo\"\n\
+         policy = { kind = \"unbatched\" }\n[[system]]\nname = \"planned\"\nkind = \"lambda\"\n\
+         policy = { kind = \"planned\" }\n";
+    let found = compare(&read(&(text.clone() + systems)).unwrap()).unwrap();
+    assert_eq!(found[0].setting, "3072 MB, unbatched");
+    assert_eq!(found[1].setting, "planned: 3072 MB, up to 1 within 10ms");
+    let none = text.replacen("[400, 950]", "[901, 950]", 1) + systems;
+    let error = compare(&read(&none).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("would run longer than") || error.contains("ends a call after"), "{error}");
 }
 
 #[test]

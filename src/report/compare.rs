@@ -236,6 +236,9 @@ impl CompareReport<'_> {
         if let Environments::AlwaysWarm = self.scenario.platform.environments {
             notes.push(always_warm(&self.scenario.profile));
         }
+        if self.scenario.replications > 1 {
+            notes.push("Each system was simulated once: `replications` is for `sim run`.".to_owned());
+        }
         notes
     }
 

@@ -143,6 +143,19 @@ impl Scenario {
         }
     }
 
+    /// Does the platform offer every memory size of `[sweep]`?
+    ///
+    /// Errors: one that it does not, with those that it does.
+    pub fn check_grid(&self) -> Result<(), InputError> {
+        let offered = |memory: &MemoryMb| {
+            platform::check_memory(*memory, &self.platform.book).map_err(|message| {
+                InputError::new(&self.name, format!("[sweep] memory_mb: {message}"))
+                    .help("choose sizes on offer, or another book")
+            })
+        };
+        self.sweep.iter().flat_map(|grid| &grid.memory).try_for_each(offered)
+    }
+
     /// The service times at a setting.
     ///
     /// Errors: the profile does not cover it; a batch would run longer than the platform lets it.
@@ -171,22 +184,32 @@ impl Scenario {
         times.and_then(|times| self.over_the_limit(&times)).map_or(Ok(()), Err)
     }
 
-    /// Why a batch would not end within the longest run: its mean service time is beyond it, or with what of a long
-    /// initialisation runs within the call.
-    fn over_the_limit(&self, times: &ServiceTimes) -> Option<String> {
-        let limits = &self.platform.book.limits;
-        let init = match &self.platform.environments {
+    /// The largest batch that, with all smaller ones, ends within the longest run: its mean service time, and what of
+    /// a long initialisation runs within the call. 0 if not even a lone request does.
+    pub fn largest_within_limit(&self, times: &ServiceTimes) -> u32 {
+        let left = self.platform.book.limits.longest_run.0.saturating_sub(self.init_within_call(times).0);
+        times.mean.iter().take_while(|service| service.0 <= left).count() as u32
+    }
+
+    fn init_within_call(&self, times: &ServiceTimes) -> Span {
+        match &self.platform.environments {
             Environments::AlwaysWarm => Span::ZERO,
-            Environments::Pool(pool) => limits.init_within_call(pool.runtime_init + times.init),
-        };
-        let beyond = |service: &Span| *service + init > limits.longest_run;
-        let n = times.mean.iter().position(beyond)? + 1;
-        let (model, memory, service) = (&self.profile.model, times.memory, times.of(n as u32));
-        let after = match init {
+            Environments::Pool(pool) => {
+                self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+            }
+        }
+    }
+
+    /// Why a batch would not end within the longest run.
+    fn over_the_limit(&self, times: &ServiceTimes) -> Option<String> {
+        let n = self.largest_within_limit(times) + 1;
+        let service = times.mean.get(n as usize - 1)?;
+        let (model, memory) = (&self.profile.model, times.memory);
+        let after = match self.init_within_call(times) {
             Span::ZERO => String::new(),
             init => format!(" after an initialisation of {init}"),
         };
-        let (book, limit) = (&self.platform.book.name, limits.longest_run);
+        let (book, limit) = (&self.platform.book.name, self.platform.book.limits.longest_run);
         Some(format!(
             "{model} at {memory} takes {service} for a batch of {n}{after}, but {book} ends a call after {limit}"
         ))
@@ -266,9 +289,16 @@ fn replications(value: &Value<'_>) -> Result<u32, InputError> {
     }
 }
 
+/// The fields of a profile that stands in the scenario.
+const OF_INLINE: [&str; 6] = ["memory_mb", "batch", "service_s", "service_cv", "init_s", "image_mb"];
+
 fn profile(section: &Section<'_>) -> Result<Profile, InputError> {
     match section.optional("file") {
-        Some(file) => Profile::read(&file.file()?),
+        Some(file) => {
+            let reason = "`file` gives the whole profile";
+            section.refuse(&OF_INLINE, reason, "change it there, or give all of the profile here")?;
+            Profile::read(&file.file()?)
+        }
         None if section.names().next().is_none() => {
             Err(section.error("[profile] is empty").help("give `file`, or memory_mb, batch and service_s"))
         }

@@ -139,6 +139,11 @@ fn pool(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<PoolSett
     let reuse = section.optional("reuse").map_or(Ok(Reuse::MostRecent), |v| v.choice(&Reuse::NAMES))?;
     let count = |name, default| section.optional(name).map_or(Ok(default), |v| positive(&v));
     let concurrency = count("concurrency", limits.concurrency)?;
+    if let Some(value) = section.optional("provisioned").filter(|_| u64::from(provisioned) > concurrency) {
+        let message =
+            format!("{provisioned} environments are kept ready, but only {concurrency} may be busy at once");
+        return Err(value.error(message).help("provision at most `concurrency`"));
+    }
     let scaling = match section.optional("scaling_per_10s") {
         Some(value) => {
             let tokens = positive(&value)?;
