@@ -157,7 +157,8 @@ fn threads(criterion: &mut Criterion) {
 /// The engine on what the fast path can do too, and with cold starts, keep-alive and limits.
 fn engine(criterion: &mut Criterion) {
     let mut group = group(criterion, "engine");
-    for (name, platform) in [("always warm", "cold_starts = false"), ("cold starts", "concurrency = 50")] {
+    let cold = "cold_starts = true\nconcurrency = 50";
+    for (name, platform) in [("always warm", "cold_starts = false"), ("cold starts", cold)] {
         let scenario = scenario(platform);
         for (batch, timeout) in SETTINGS {
             let setting = Setting::new(MemoryMb(1024), batch, timeout);

@@ -63,7 +63,7 @@ impl Span {
         self.0 as f64 / NANOS
     }
 
-    /// Parses `"200ms"`, `"1.5h"`, `"1h 30min"`: exact decimals with a unit each.
+    /// Parses `"200ms"`, `"300 ms"`, `"1.5h"`, `"1h 30min"`: exact decimals with a unit each.
     ///
     /// Units: ns, us (µs), ms, s, min, h, d. Errors with what is wrong.
     pub fn parse(text: &str) -> Result<Span, String> {
@@ -75,6 +75,7 @@ impl Span {
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
             let (number, tail) = rest.split_at(digits);
+            let tail = tail.trim_start();
             let letters = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
             let (unit, tail) = tail.split_at(letters);
             let scale = unit_nanos(unit).ok_or_else(|| format!("`{text}` is no duration"))?;
@@ -264,12 +265,16 @@ mod tests {
             ("0s", 0, "0s"),
             ("1.25s", 1_250_000_000, "1.25s"),
             (".5us", 500, "500ns"),
+            ("300 ms", 300_000_000, "300ms"),
+            (" 1 h  30 min ", 5_400_000_000_000, "90min"),
         ] {
             let span = Span::parse(text).unwrap();
             assert_eq!(span, Span(nanos), "{text}");
             assert_eq!(span.to_string(), shown, "{text}");
         }
-        for bad in ["", "200", "ms", "-1s", "1.2.3s", "0.1ns", "1e3s", "9999999999h", "5 s x"] {
+        for bad in
+            ["", "200", "ms", "-1s", "1.2.3s", "0.1ns", "1e3s", "9999999999h", "5 s x", "1 30min", "5 m s"]
+        {
             assert!(Span::parse(bad).is_err(), "{bad}");
         }
     }

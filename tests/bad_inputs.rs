@@ -32,6 +32,8 @@ timeout = ["10ms", "20ms"]
 
 const PROFILE: &str = "memory_mb = [1024, 3072]\nbatch = [1, 8]\nservice_s = [[0.2, 0.9], [0.1, 0.35]]\n";
 
+const FUNCTIONS: &str = "[[system]]\nname = \"a\"\nkind = \"lambda\"\npolicy = { kind = \"unbatched\" }\n";
+
 const REPORT: &str = "REPORT RequestId: 3f8e2a10-0000-4000-8000-00000000000a\tDuration: 812.50 ms\t\
     Billed Duration: 813 ms\tMemory Size: 1792 MB\tMax Memory Used: 401 MB\n";
 
@@ -138,7 +140,8 @@ fn scenarios() -> Vec<Case> {
         case("no end", "s.toml", scenario("requests = 500", ""), run, 1, &["[workload] has no end", "give `requests = 400000` or `duration = \"24h\"`"]),
         case("a duration beyond the clock", "s.toml", scenario("requests = 500", "duration = \"150000d\""), run, 1, &["s.toml:5: `workload.duration`: 3600000h is beyond the 292 years that can be simulated"]),
         case("a batch of 4e9", "s.toml", scenario("batch = 8", "batch = 4000000000"), run, 1, &["`policy.batch`: must be 1 to 1024, is 4000000000"]),
-        case("a batch that the profile lacks", "s.toml", scenario("batch = 8", "batch = 9"), run, 1, &["`policy.batch`: batch size 9 is outside the profile", "which covers 1 to 8"]),
+        case("a batch that the profile lacks", "s.toml", scenario("batch = 8", "batch = 9"), run, 1, &["`policy.batch`: batch size 9 is outside the profile", "which covers 1 to 8", "take a batch size from 1 to 8, or measure 9 too"]),
+        case("a memory size that the profile lacks", "s.toml", scenario("memory_mb = 1024", "memory_mb = 4096"), run, 1, &["s.toml:11: `platform.memory_mb`: memory 4096 is outside the profile", "which covers 1024 to 3072", "take a memory from 1024 to 3072, or measure 4096 too"]),
         case("a memory size that the platform lacks", "s.toml", scenario("memory_mb = 1024", "memory_mb = 64"), run, 1, &["s.toml:11: `platform.memory_mb`: aws-2026 offers 128 to 10240 MB"]),
         case("1e18 repeats", "s.toml", scenario("kind = \"poisson\"\nrate = 50", "kind = \"trace\"\nfile = \"t.csv\"\nrepeat = 1000000000000000000"), run, 1, &["`workload.repeat`: 1000000000000000000 is out of range"]),
         case("1e9 replications", "s.toml", scenario("seed = 3", "replications = 1000000000"), run, 1, &["s.toml:1: `replications`: must be 1 to 1000, is 1000000000"]),
@@ -147,8 +150,67 @@ fn scenarios() -> Vec<Case> {
         case("a batch of 4e9 in a grid", "s.toml", scenario("batch = [1, 8]", "batch = [1, 4000000000]"), sweep, 1, &["`sweep.batch`: a batch is 1 to 1024"]),
         case("a trace that is not there", "s.toml", scenario("kind = \"poisson\"\nrate = 50", "kind = \"trace\"\nfile = \"none.csv\""), run, 1, &["none.csv: No such file"]),
         case("no grid", "s.toml", SCENARIO.split("[sweep]").next().unwrap(), sweep, 1, &["the scenario has no [sweep]", "add [sweep]"]),
+        case("a text without quotes", "s.toml", scenario("\"poisson\"", "poisson"), run, 1, &["s.toml:3:", "write kind = \"poisson\": a text is in quotes"]),
+        case("a duration without quotes", "s.toml", scenario("\"100ms\"", "100ms"), run, 1, &["s.toml:15:", "write timeout = \"100ms\": a text is in quotes"]),
+        case("a Windows path", "s.toml", scenario("\"profile.toml\"", r#""C:\data\m.toml""#), run, 1, &["s.toml:7:", r#"`\` begins an escape in double quotes: write file = "C:/data/m.toml" or file = 'C:\data\m.toml'"#]),
+        case("a Windows path of valid escapes", "s.toml", scenario("\"profile.toml\"", r#""C:\temp\new.toml""#), run, 1, &["s.toml:7: `profile.file`: is a path with a control character", "write `/`, or use 'single quotes'"]),
+        case("an ONNX model as a profile", "s.toml", scenario("profile.toml", "m.onnx"), run, 1, &["m.onnx: is an ONNX model", "run `sim profile m.onnx` on it first, and give the profile that it writes"]),
+        case("a duration as a number", "s.toml", scenario("[sweep]", "[slo]\nlatency = 0.5\n[sweep]"), run, 1, &["s.toml:17: `slo.latency`: expected a string in quotes, found a number", "did you mean \"0.5s\"?"]),
+        case("a percentile as a share", "s.toml", scenario("[sweep]", "[slo]\nlatency = \"1s\"\npercentile = 0.99\n[sweep]"), run, 1, &["s.toml:18: `slo.percentile`: is in percent", "did you mean 99?"]),
+        case("a share in percent", "s.toml", scenario("[sweep]", "[slo]\nlatency = \"1s\"\nmax_violations = 5\n[sweep]"), run, 1, &["s.toml:18: `slo.max_violations`: is a share of requests below 1, not 5", "did you mean 0.05?"]),
+        case("two systems of one name", "s.toml", format!("{SCENARIO}{FUNCTIONS}{FUNCTIONS}"), "sim compare s.toml", 1, &["s.toml:25: `system[1].name`: two systems are called `a`", "give each a name of its own"]),
+        case("a value to remove that is not there", "s.toml", SCENARIO, "sim run s.toml --set policy.window=", 1, &["--set: there is no `policy.window` to remove"]),
+        case("a blank in a duration", "s.toml", scenario("\"100ms\"", "\"100 ms\""), run, 0, &["within 100ms"]),
+        case("arrivals at one instant", "t.csv", "timestamp\n5\n5\n5\n", "sim run s.toml --set workload.kind=trace --set workload.rate= --set workload.file=t.csv --set workload.format=timestamps", 0, &["Not predicted: no process can be fitted to a trace whose arrivals are too few, or all at one instant"]),
+        case("a column of one time", "t.csv", "id,at\n7,1\n7,2\n7,3\n", "sim trace info t.csv --column id", 0, &["All arrivals are at one instant", "is this the column of their times?"]),
         case("CRLF line ends", "s.toml", SCENARIO.replace('\n', "\r\n"), run, 0, &["500 requests"]),
         case("a byte-order mark", "s.toml", format!("\u{feff}{SCENARIO}"), run, 0, &["500 requests"]),
+    ]
+}
+
+/// Fields of the platform.
+fn platform(fields: &str) -> String {
+    scenario("memory_mb = 1024\n", &format!("memory_mb = 1024\n{fields}\n"))
+}
+
+// A case a line.
+#[rustfmt::skip]
+fn settings() -> Vec<Case> {
+    let run = "sim run s.toml";
+    let compare = "sim compare s.toml";
+    let inline = "memory_mb = [1024]\nbatch = [1, 8]\nservice_s = [[0.2, 0.9]]\ninit_s = 2.0";
+    let instance = "profile = { batch = [1, 8], service_s = [0.1, 0.4] }";
+    let hybrid = |rest: &str| format!("{SCENARIO}[[system]]\nname = \"h\"\nkind = \"hybrid\"\ninstance = \"sagemaker-ml.c5.xlarge\"\n{rest}\n");
+    const WARM: &str = "cannot act: environments are always warm, and always enough (cold_starts = false, the default)";
+    const MEND: &str = "add cold_starts = true to [platform], or remove the field";
+    let slow = PROFILE.replacen("0.9", "1200", 1);
+    vec![
+        case("`keep_alive` without cold starts", "s.toml", platform("keep_alive = \"5min\""), run, 1, &["s.toml:12: `platform.keep_alive`:", WARM, MEND]),
+        case("`reuse` without cold starts", "s.toml", platform("reuse = \"random\""), run, 1, &["s.toml:12: `platform.reuse`:", WARM, MEND]),
+        case("`concurrency` without cold starts", "s.toml", platform("concurrency = 100"), run, 1, &["s.toml:12: `platform.concurrency`:", WARM, MEND]),
+        case("`scaling_per_10s` without cold starts", "s.toml", platform("scaling_per_10s = 10"), run, 1, &["s.toml:12: `platform.scaling_per_10s`:", WARM, MEND]),
+        case("`runtime_init` without cold starts", "s.toml", platform("runtime_init = \"1s\""), run, 1, &["s.toml:12: `platform.runtime_init`:", WARM, MEND]),
+        case("`retry` without cold starts", "s.toml", platform("retry = { attempts = 1 }"), run, 1, &["s.toml:12: `platform.retry`:", WARM, MEND]),
+        case("`provisioned` without cold starts", "s.toml", platform("provisioned = 2"), run, 1, &["s.toml:12: `platform.provisioned`: needs cold_starts = true"]),
+        case("`init_s` in the scenario without cold starts", "s.toml", scenario("file = \"profile.toml\"", inline), run, 1, &["s.toml:10: `profile.init_s`: cannot act: environments are always warm", "add cold_starts = true to [platform], or remove it"]),
+        case("a field beside the profile's file", "s.toml", scenario("[platform]", "init_s = 2.0\n[platform]"), run, 1, &["s.toml:8: `profile.init_s`: cannot act: `file` gives the whole profile", "change it there"]),
+        case("`batch` without batching", "s.toml", scenario("\"batch\"", "\"unbatched\""), run, 1, &["s.toml:14: `policy.batch`: cannot act: kind = \"unbatched\" takes no batch and no timeout", "remove it, or choose kind = \"batch\""]),
+        case("`window` of a policy that does not adapt", "s.toml", scenario("[sweep]", "window = \"1h\"\n[sweep]"), run, 1, &["s.toml:16: `policy.window`: cannot act: only kind = \"adaptive\" plans anew"]),
+        case("a field of another kind of arrivals", "s.toml", scenario("\"poisson\"", "\"mmpp\""), run, 1, &["s.toml:4: `workload.rate`: cannot act: it belongs to kind = \"poisson\", not to \"mmpp\""]),
+        case("a file for a process", "s.toml", scenario("rate = 50", "rate = 50\nfile = \"t.csv\""), run, 1, &["s.toml:5: `workload.file`: cannot act: kind = \"poisson\" reads no file"]),
+        case("more provisioned than may be busy", "s.toml", platform("cold_starts = true\nconcurrency = 4\nprovisioned = 5"), run, 1, &["s.toml:14: `platform.provisioned`: 5 environments are kept ready, but only 4 may be busy at once"]),
+        case("a grid that the platform does not offer", "s.toml", scenario("memory_mb = [1024]", "memory_mb = [1024, 1100]"), "sim sweep s.toml --set platform.book=aws-2020", 1, &["[sweep] memory_mb: aws-2020 offers 128 to 3008 MB in steps of 64, not 1100", "choose sizes on offer"]),
+        case("tiers of a book with one price", "s.toml", platform("tiered_prices = true"), "sim run s.toml --set platform.book=aws-2020", 1, &["s.toml:12: `platform.tiered_prices`: cannot act: aws-2020 has one price for all usage"]),
+        case("a warm-up as long as the run", "s.toml", scenario("seed = 3", "warmup = \"10s\""), "sim run s.toml --set workload.duration=10s", 1, &["s.toml:1: `warmup`: 10s is not shorter than the run of 10s"]),
+        case("a memory size for a planned system", "s.toml", format!("{SCENARIO}{FUNCTIONS}memory_mb = 1024\n").replace("\"unbatched\"", "\"planned\""), compare, 1, &["s.toml:24: `system[0].memory_mb`: cannot act: a planned system chooses its memory size from [sweep]"]),
+        case("batches at a hybrid's instances", "s.toml", hybrid(instance), compare, 1, &["s.toml:24: `system[0].profile`: has batches that cannot act", "batch = [1]"]),
+        case("a launch that never comes", "s.toml", hybrid("launch = \"4min\"\nprofile = { batch = [1], service_s = [0.1] }"), compare, 1, &["s.toml:24: `system[0].launch`: cannot act", "remove it, or add `spot`"]),
+        case("a call beyond the book's longest run", "profile.toml", slow, run, 1, &["model at 1024 MB takes 1028.6s for a batch of 7, but aws-2026 ends a call after 15min", "take more memory or a smaller batch"]),
+        case("`init_s` in a profile's file without cold starts", "profile.toml", format!("{PROFILE}init_s = 2.0\n"), run, 0, &["always warm (cold_starts = false): the profile's init_s is not used"]),
+        case("a timeout for batches of 1", "s.toml", scenario("batch = 8", "batch = 1"), run, 0, &["A batch of 1 leaves at once: the timeout of 100ms never runs out"]),
+        case("segments shorter than the timeout", "c.toml", "[[segment]]\nduration = \"50ms\"\nkind = \"poisson\"\nrate = 50\n", "sim run s.toml --set workload.kind=schedule --set workload.rate= --set workload.file=c.toml", 0, &["Caution: 1 of the schedule's 1 segments are shorter than the timeout of 100ms"]),
+        case("another policy by `--set`", "s.toml", SCENARIO, "sim run s.toml --set policy.kind=unbatched", 0, &["at 1024 MB, unbatched"]),
+        case("no cold starts by `--set`", "s.toml", platform("cold_starts = true\nconcurrency = 1\nprovisioned = 1"), "sim run s.toml --set platform.cold_starts=false", 0, &["Environments are always warm"]),
     ]
 }
 
@@ -210,10 +272,11 @@ fn logs() -> Vec<Case> {
 }
 
 /// The sections of the document with their cases.
-fn sections() -> [(&'static str, Vec<Case>); 4] {
+fn sections() -> [(&'static str, Vec<Case>); 5] {
     [
         ("Traces", traces()),
         ("Scenarios", scenarios()),
+        ("Settings that cannot act", settings()),
         ("Profiles and price books", profiles()),
         ("Logs, measurements, parts of a sweep", logs()),
     ]

@@ -77,7 +77,8 @@ const OUTPUT: &str = "output";
 struct Common {
     /// The scenario file.
     scenario: PathBuf,
-    /// Override a field: key.path=value. May be repeated.
+    /// Override a field: key.path=value; key.path= removes one. May be repeated. Another policy.kind, or
+    /// platform.cold_starts=false, leaves out what the file gives for the old choice alone.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// The seed of all random streams, instead of the scenario's.

@@ -5,6 +5,7 @@
 //! before anything is read and are named in errors like a file of their own.
 
 pub mod asked;
+mod mend;
 pub mod schema;
 mod section;
 
@@ -73,7 +74,12 @@ pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, InputError
 
 impl Document {
     /// Reads and parses a file.
+    ///
+    /// Errors: it cannot be read, is no TOML, or is plainly a file of another kind.
     pub fn read(path: &Path) -> Result<Document, InputError> {
+        if let Some(error) = mend::of_another_kind(path) {
+            return Err(error);
+        }
         let bytes = read_bounded(path, LARGEST_DOCUMENT)?;
         let name = path.display().to_string();
         let text = String::from_utf8(bytes).map_err(|e| {
@@ -94,12 +100,21 @@ impl Document {
         Ok(document)
     }
 
-    /// Merges an override `key.path=value` into the document. A value that is no TOML is taken as a string.
+    /// Merges an override `key.path=value` into the document. A value that is no TOML is taken as a string; an empty
+    /// one removes the field.
     pub fn set(&mut self, assignment: &str) -> Result<(), InputError> {
         let Some((key, value)) = assignment.split_once('=') else {
             return Err(InputError::new("--set", format!("`{assignment}` has no `=`"))
                 .help("write --set key.path=value, for example --set policy.batch=4"));
         };
+        if value.trim().is_empty() {
+            let path: Vec<&str> = key.split('.').map(str::trim).collect();
+            return match remove(&mut self.root, &path) {
+                Some(_) => Ok(()),
+                None => Err(InputError::new("--set", format!("there is no `{}` to remove", key.trim()))
+                    .help("`--set key.path=` removes a field of the file; give a value to set one")),
+            };
+        }
         let quoted = || format!("{key} = {}", toml::Value::String(value.trim().to_owned()));
         let name = format!("--set {assignment}");
         let plain = format!("{key} = {value}");
@@ -109,12 +124,25 @@ impl Document {
         Ok(())
     }
 
+    /// Removes fields of the table `name` that the text itself gives; overrides stay.
+    pub fn forget(&mut self, name: &str, fields: &[&str]) {
+        let Content::Table(tables) = &mut self.root.content else { return };
+        let Some((_, table)) = tables.iter_mut().find(|(known, _)| known == name) else { return };
+        if let Content::Table(known) = &mut table.content {
+            known.retain(|(field, node)| node.source > 0 || !fields.contains(&field.as_str()));
+        }
+    }
+
     fn add_source(&mut self, name: &str, text: &str) -> Result<Node, InputError> {
         let source = self.sources.len();
         self.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         let table = DeTable::parse(text).map_err(|e| {
             let place = e.span().unwrap_or(0..0);
-            self.error_at(source, place, e.message().replace('\n', ", "))
+            let error = self.error_at(source, place, e.message().replace('\n', ", "));
+            match error.excerpt.as_ref().and_then(|excerpt| mend::of_syntax(&excerpt.text)) {
+                Some(help) => error.help(help),
+                None => error,
+            }
         })?;
         let place = table.span();
         Ok(Node { content: convert_table(table.into_inner(), source), source, place })
@@ -238,6 +266,16 @@ fn merge(into: &mut Node, from: Node) {
     }
 }
 
+/// Takes the value at a path out of a table, if it is there.
+fn remove(from: &mut Node, path: &[&str]) -> Option<Node> {
+    let Content::Table(fields) = &mut from.content else { return None };
+    let at = fields.iter().position(|(name, _)| Some(name.as_str()) == path.first().copied())?;
+    match path {
+        [_] => Some(fields.remove(at).1),
+        _ => remove(&mut fields[at].1, &path[1..]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +307,29 @@ mod tests {
                 .to_string()
                 .starts_with("--set policy.batch=oops:1: `policy.batch`: expected a whole number")
         );
+    }
+
+    #[test]
+    fn an_empty_override_removes_a_field_and_a_text_forgets_its_own() {
+        let mut document = Document::parse("s.toml", TEXT).unwrap();
+        document.set("policy.timout=").unwrap();
+        document.set("policy.batch=4").unwrap();
+        assert!(document.set("policy.timout=").unwrap_err().to_string().contains("no `policy.timout`"));
+        document.forget("policy", &["kind", "batch"]);
+        let policy = document.root().required("policy").unwrap().section().unwrap();
+        assert_eq!(policy.names().collect::<Vec<_>>(), ["batch"]);
+        assert_eq!(policy.required("batch").unwrap().integer::<u32>().unwrap(), 4);
+    }
+
+    #[test]
+    fn a_field_that_cannot_act_is_refused_with_its_reason() {
+        let document = Document::parse("s.toml", TEXT).unwrap();
+        let policy = document.root().required("policy").unwrap().section().unwrap();
+        assert!(policy.refuse(&["window"], "needs another kind", "remove it").is_ok());
+        let error = policy.refuse(&["window", "batch"], "needs another kind", "remove it").unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("s.toml:4: `policy.batch`: cannot act: needs another kind"), "{text}");
+        assert!(text.ends_with("= remove it"), "{text}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use super::asked::{Asked, Questions, Shape};
 
 /// The durations that [`Span::parse`](crate::units::Span::parse) takes.
-const DURATION: &str = r"^\s*(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|min|m|h|d)\s*)+$";
+const DURATION: &str = r"^\s*(([0-9]+\.?[0-9]*|\.[0-9]+)\s*(ns|us|µs|μs|ms|s|min|m|h|d)\s*)+$";
 
 /// What readers asked in several documents of one kind.
 #[derive(Debug, Clone, Default)]

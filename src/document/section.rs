@@ -87,6 +87,16 @@ impl<'a> Section<'a> {
         Err(self.document.error_at(node.source, place, message).help(expected(name, &asked)))
     }
 
+    /// Refuses those of `names` that stand here, as fields that cannot act for this reason.
+    pub fn refuse(&self, names: &[&'static str], reason: &str, mend: &str) -> Result<(), InputError> {
+        let Some((name, node)) = self.fields.iter().find(|(name, _)| names.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
+        let value = Value { document: self.document, node, path };
+        Err(value.error(format!("cannot act: {reason}")).help(mend))
+    }
+
     /// An error that points at the section's head.
     pub fn error(&self, message: impl Into<String>) -> InputError {
         self.document.error_at(self.node.source, self.node.place.clone(), message.into())
@@ -211,14 +221,23 @@ impl<'a> Value<'a> {
     /// A duration such as `"200ms"`.
     pub fn span(&self) -> Result<Span, InputError> {
         let mend = "write a number with a unit in quotes, such as \"200ms\", \"1.5s\", \"10min\", \"24h\"";
-        let text = self.text().map_err(|e| e.help(mend))?;
+        let text = self.text().map_err(|e| match &self.node.content {
+            Content::Number(number) => e.help(format!("did you mean \"{number}s\"? {mend}")),
+            _ => e.help(mend),
+        })?;
         let span = Span::parse(text).map_err(|e| self.error(e).help(mend))?;
         Ok(self.took(Shape::Duration, span))
     }
 
     /// A path, relative to the folder of the document.
     pub fn file(&self) -> Result<PathBuf, InputError> {
-        Ok(self.document.folder.join(self.str()?))
+        let text = self.str()?;
+        if text.chars().any(char::is_control) {
+            return Err(self.error("is a path with a control character").help(
+                "`\\` begins an escape in double quotes (`\\t` is a tab): write `/`, or use 'single quotes'",
+            ));
+        }
+        Ok(self.document.folder.join(text))
     }
 
     /// The items of a list.

@@ -39,6 +39,7 @@ pub fn simulate<O: Observer + Send>(
     };
     let space = Space::new(grid, &scenario.profile, &scenario.platform.tariff)
         .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
+    scenario.check_grid()?;
     let setting = scenario.setting();
     let largest = scenario.largest_batch(setting);
     let times = scenario

@@ -5,6 +5,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost, parts};
 use crate::error::InputError;
 use crate::outcome::Model;
+use crate::profile::ServiceTimes;
 use crate::scenario::platform::check_memory;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
@@ -36,7 +37,10 @@ pub fn cheapest_memory(scenario: &Scenario) -> Result<MemoryMb, InputError> {
     };
     let mut best: Option<(f64, MemoryMb)> = None;
     for memory in offered(scenario) {
-        let times = scenario.service(Setting::new(memory, 1, Span::ZERO))?;
+        let times = scenario.covered(Setting::new(memory, 1, Span::ZERO))?;
+        if scenario.largest_within_limit(&times) < 1 {
+            continue;
+        }
         let service = times.of(1).as_secs_f64();
         let cost = batch_cost(&scenario.platform.tariff, &times)(1, service);
         // Without batching the latency is the service time: lognormal of mean 1 about the profile's.
@@ -68,6 +72,7 @@ pub fn planned(
     let Some(grid) = &scenario.sweep else {
         return Err(fail("a planned policy needs [sweep]", "add the grid to choose from"));
     };
+    scenario.check_grid()?;
     let grid = &Grid { batch: batch.map_or_else(|| grid.batch.clone(), <[u32]>::to_vec), ..grid.clone() };
     let segments: Vec<(Time, Part)> = match (&scenario.workload.source, parts(&scenario.workload)) {
         (_, None) => {
@@ -91,7 +96,7 @@ pub fn planned(
 
 fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<Setting, InputError> {
     let largest = grid.batch.iter().copied().max().unwrap_or(1);
-    let services = grid.memory.iter().map(|memory| scenario.service(Setting::new(*memory, largest, Span::ZERO)));
+    let services = grid.memory.iter().map(|memory| scenario.covered(Setting::new(*memory, largest, Span::ZERO)));
     let services = services.collect::<Result<Vec<_>, _>>()?;
     let seconds: Vec<Vec<f64>> =
         services.iter().map(|times| times.mean.iter().map(|span| span.as_secs_f64()).collect()).collect();
@@ -99,7 +104,8 @@ fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<S
     for timeout in &grid.timeout {
         let laws = BatchLaws::of(std::slice::from_ref(part), model, &grid.batch, *timeout)?;
         for (law, batch) in laws.iter().zip(&grid.batch) {
-            for (times, service) in services.iter().zip(&seconds) {
+            let runs = |times: &ServiceTimes| *batch <= scenario.largest_within_limit(times);
+            for (times, service) in services.iter().zip(&seconds).filter(|(times, _)| runs(times)) {
                 let law = law.latency(&service[..*batch as usize], times.cv);
                 let cost =
                     law.per_request(scenario.slo.percentile, batch_cost(&scenario.platform.tariff, times));
@@ -110,7 +116,10 @@ fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<S
             }
         }
     }
-    Ok(best.expect("a grid has points").1)
+    best.map(|(_, setting)| setting).ok_or_else(|| {
+        let message = "every configuration of [sweep] would run longer than the platform lets it";
+        InputError::new(&scenario.name, message).help("add more memory or smaller batches")
+    })
 }
 
 /// What to minimise, in order: 0 where the constraint holds, else 1; then the objective.

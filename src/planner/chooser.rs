@@ -22,7 +22,7 @@ use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::sweep::grid::Grid;
-use crate::units::Span;
+use crate::units::{MemoryMb, Span};
 
 /// So many lines have their timeouts refined.
 const REFINED: usize = 6;
@@ -102,6 +102,12 @@ impl<'a> Chooser<'a> {
     /// Errors: the arrivals cannot be read; no request came.
     pub fn plan(mut self) -> Result<Plan, InputError> {
         let mut lines = Lines::new(&self.whole_grid()?);
+        if lines.is_empty() {
+            let longest = self.scenario.platform.book.limits.longest_run;
+            let message = format!("every configuration of the grid may run for longer than {longest}");
+            let help = "the platform ends such a call: take more memory, or smaller batches";
+            return Err(InputError::new(&self.scenario.name, message).help(help));
+        }
         let (best, margin) = self.best(&mut lines)?;
         let (answer, alternatives, edges) = match best {
             Some(best) => {
@@ -133,15 +139,22 @@ impl<'a> Chooser<'a> {
         self.trials.len() + only_confirmed
     }
 
-    /// Evaluates every configuration of the grid.
+    /// Evaluates every configuration of the grid that the platform lets run to its end.
     fn whole_grid(&mut self) -> Result<Vec<Candidate>, InputError> {
         let constraint = self.request.constraint;
+        let scenario = self.scenario;
+        let limits: BTreeMap<MemoryMb, u32> = self.space.functions.iter().map(|f| (f.memory, f.largest(scenario))).collect();
+        let ends = |setting: &Setting| setting.batch <= limits[&setting.memory];
+        self.too_long = self.space.settings(&[0]).iter().filter(|setting| !ends(setting)).count();
         match self.ranking {
             Ranking::Predicted => {
-                search::evaluate(&self.laws, &self.space, &constraint, SHOWN)
+                let mut all = search::evaluate(&self.laws, &self.space, &constraint, SHOWN)?;
+                all.retain(|candidate| ends(&candidate.setting));
+                Ok(all)
             }
             Ranking::Simulated | Ranking::SimulatedWithinLaw => {
-                let settings = self.space.settings(&self.grid.provisioned);
+                let mut settings = self.space.settings(&self.grid.provisioned);
+                settings.retain(ends);
                 self.evaluate(&settings)
             }
         }
@@ -292,7 +305,7 @@ impl<'a> Chooser<'a> {
 
     /// The longest run that the platform allows, and how many configurations were left out for it.
     pub fn too_long(&self) -> Option<(Span, usize)> {
-        None
+        (self.too_long > 0).then(|| (self.scenario.platform.book.limits.longest_run, self.too_long))
     }
 
     /// How much a simulation must show.
@@ -341,7 +354,7 @@ impl<'a> Chooser<'a> {
             named.push((Reason::WithoutBatching, setting));
         }
         let own = self.scenario.setting();
-        if own != best.setting {
+        if own != best.setting && self.scenario.runs_within_limit(own).is_ok() {
             named.push((Reason::AsTheScenarioIs, own));
         }
         let settings: Vec<Setting> = named.iter().map(|(_, setting)| *setting).collect();
@@ -361,6 +374,7 @@ impl<'a> Chooser<'a> {
         let alone = |setting: &Setting| Setting { batch: 1, timeout: self.grid.timeout[0], ..*setting };
         let mut settings: Vec<Setting> =
             self.space.settings(&self.grid.provisioned).iter().map(alone).collect();
+        settings.retain(|setting| self.scenario.runs_within_limit(*setting).is_ok());
         settings.sort();
         settings.dedup();
         let found = self.evaluate(&settings)?;

@@ -127,10 +127,11 @@ fn endpoint(
     spec: &EndpointSpec,
     streams: Streams,
 ) -> Result<(String, Fleet), InputError> {
-    let kind = kind(scenario, &spec.rented, Batch::UNBATCHED, streams)?;
+    let batch = Batch { batch: spec.batch, timeout: Span::ZERO };
+    let kind = kind(scenario, &spec.rented, batch, streams)?;
     let sustainable = match spec.sustainable_per_s {
         Some(rate) => rate,
-        None => load_test(scenario, &spec.rented, Batch::UNBATCHED, streams)?,
+        None => load_test(scenario, &spec.rented, batch, streams)?,
     };
     if sustainable <= 0.0 {
         let message = format!("an instance {} sustains no load within the SLO", spec.rented.price.name);
@@ -147,8 +148,12 @@ fn endpoint(
         least: spec.bounds.0,
         most: spec.bounds.1,
     };
+    let waiting = match spec.batch {
+        1 => String::new(),
+        n => format!(", up to {n} of those that wait at once"),
+    };
     let words = format!(
-        "{}, sustains {:.2}/s, target {:.0} a period and instance",
+        "{}{waiting}, sustains {:.2}/s, target {:.0} a period and instance",
         spec.rented.name(),
         sustainable,
         rules.target

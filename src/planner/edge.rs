@@ -136,5 +136,6 @@ fn beyond(chooser: &Chooser<'_>, best: Setting, axis: Axis, end: End) -> Option<
             Setting { provisioned, ..best }
         }
     };
-    scenario.profile.at(setting.memory, setting.batch).is_ok().then_some(setting)
+    let is_covered = scenario.profile.at(setting.memory, setting.batch).is_ok();
+    (is_covered && scenario.runs_within_limit(setting).is_ok()).then_some(setting)
 }

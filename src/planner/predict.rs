@@ -63,18 +63,34 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
 
 /// The processes behind a scenario's workload. To a trace a process is fitted for each of its hours.
 ///
-/// Errors: a trace that cannot be read.
+/// Errors: a trace that cannot be read, or to which no process can be fitted.
 pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
+    some(scenario, fitted_parts(scenario)?)
+}
+
+/// At least one process.
+///
+/// Errors: there is none.
+pub fn some(scenario: &Scenario, parts: Vec<Part>) -> Result<Vec<Part>, InputError> {
+    if parts.is_empty() {
+        let help = "look at the workload's from, until and duration";
+        return Err(InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help));
+    }
+    Ok(parts)
+}
+
+/// As [`scenario_parts`], but empty where no process can be fitted.
+fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
     if let Some(parts) = parts(&scenario.workload) {
         return Ok(parts);
     }
-    parts_of(scenario, &mut *scenario.workload.open(Streams::new(scenario.seed).part(0))?)
+    parts_of(&mut *scenario.workload.open(Streams::new(scenario.seed).part(0))?)
 }
 
-/// Fits a process to each hour of arrivals.
+/// Fits a process to each hour of arrivals; empty where none can be fitted.
 ///
-/// Errors: they cannot be read; there are too few.
-pub fn parts_of(scenario: &Scenario, arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
+/// Errors: they cannot be read.
+pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
     let (_, observed) = Observed::read(arrivals)?;
     let part = |piece: &Piece| match &piece.fit {
         Ok(fit) => {
@@ -87,12 +103,7 @@ pub fn parts_of(scenario: &Scenario, arrivals: &mut dyn Arrivals) -> Result<Vec<
         }
         Err(_) => None,
     };
-    let parts: Vec<Part> = piecewise(&observed, HOUR).iter().filter_map(part).collect();
-    if parts.is_empty() {
-        let help = "look at the workload's from, until and duration";
-        return Err(InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help));
-    }
-    Ok(parts)
+    Ok(piecewise(&observed, HOUR).iter().filter_map(part).collect())
 }
 
 const HOUR: Span = Span::from_secs(3600);
@@ -302,7 +313,7 @@ pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(
 }
 
 /// Predicts a scenario at a setting, a trace by the fits of its hours; `None` for an adaptive policy, which has no
-/// one setting.
+/// one setting, and for a trace to which no process can be fitted: it has one arrival, or all at one instant.
 ///
 /// Errors: the profile does not cover the setting, or the model the process.
 pub fn predict(
@@ -313,7 +324,11 @@ pub fn predict(
     if scenario.policy.adaptive.is_some() {
         return Ok(None);
     }
-    predict_parts(scenario, &scenario_parts(scenario)?, setting, model).map(Some)
+    let parts = fitted_parts(scenario)?;
+    match parts.is_empty() {
+        true => Ok(None),
+        false => predict_parts(scenario, &parts, setting, model).map(Some),
+    }
 }
 
 /// Predicts given processes at a setting.

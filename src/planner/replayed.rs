@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::predict::{Part, parts, parts_of};
+use super::predict::{Part, parts, parts_of, some};
 use crate::arrivals::Arrivals;
 use crate::arrivals::memory::InMemory;
 use crate::engine::simulate::simulate_on;
@@ -59,7 +59,7 @@ impl<'a> Replayed<'a> {
     ///
     /// Errors: the trace cannot be read, or says too little to fit.
     pub fn parts(&self) -> Result<&[Part], InputError> {
-        let fitted = || parts_of(self.scenario, &mut *self.open()?);
+        let fitted = || some(self.scenario, parts_of(&mut *self.open()?)?);
         let found = self.parts.get_or_init(|| parts(&self.scenario.workload).map_or_else(fitted, Ok));
         found.as_deref().map_err(InputError::clone)
     }

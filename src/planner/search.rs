@@ -12,7 +12,7 @@ use super::trial::Trial;
 use crate::error::InputError;
 use crate::price::Tariff;
 use crate::profile::{OutOfRange, Profile, ServiceTimes};
-use crate::scenario::Setting;
+use crate::scenario::{Scenario, Setting};
 use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
@@ -157,6 +157,13 @@ impl Space {
 }
 
 impl Function {
+    /// The largest batch that the platform lets run to its end.
+    pub fn largest(&self, scenario: &Scenario) -> u32 {
+        let largest = self.service.len() as u32;
+        let times = scenario.covered(Setting::new(self.memory, largest, Span::ZERO));
+        times.map_or(largest, |times| scenario.largest_within_limit(&times))
+    }
+
     /// The law at this memory size.
     pub fn law<'a>(&'a self, batches: &'a BatchLaws) -> LatencyLaw<'a> {
         batches.latency(&self.service, self.cv)

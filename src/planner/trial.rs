@@ -103,7 +103,7 @@ pub fn try_all(
     largest.sort_by_key(|setting| std::cmp::Reverse(setting.batch));
     for setting in largest {
         if !services.contains_key(&setting.memory) {
-            services.insert(setting.memory, scenario.service(setting)?);
+            services.insert(setting.memory, scenario.covered(setting)?);
         }
     }
     let groups: Vec<((Span, u32), Vec<Setting>)> = groups.into_iter().collect();

@@ -102,6 +102,15 @@ pub struct Limits {
     pub requests_per_concurrency: u64,
     /// The longest invocation.
     pub longest_run: Span,
+    /// The longest initialisation before the first call; a longer one runs again within it. Where absent, none does.
+    pub longest_init: Option<Span>,
+}
+
+impl Limits {
+    /// How much of the first call's time an initialisation takes.
+    pub fn init_within_call(&self, init: Span) -> Span {
+        if self.longest_init.is_some_and(|limit| init > limit) { init } else { Span::ZERO }
+    }
 }
 
 /// A rented instance.
@@ -266,6 +275,7 @@ fn limits(lambda: &Section<'_>) -> Result<Limits, InputError> {
         scaling: rate,
         requests_per_concurrency: lambda.required("requests_per_concurrency")?.integer()?,
         longest_run: lambda.required("longest_run")?.span()?,
+        longest_init: lambda.optional("longest_init").map(|value| value.span()).transpose()?,
     })
 }
 

@@ -65,6 +65,17 @@ pub struct OutOfRange {
     most: u32,
 }
 
+impl OutOfRange {
+    /// How to mend it.
+    pub fn mend(&self) -> String {
+        let Self { what, least, most, .. } = self;
+        match least == most {
+            true => format!("take {what} {least}, or measure {} too", self.asked),
+            false => format!("take a {what} from {least} to {most}, or measure {} too", self.asked),
+        }
+    }
+}
+
 impl Profile {
     /// Reads a profile file.
     pub fn read(path: &Path) -> Result<Profile, InputError> {
@@ -215,7 +226,8 @@ mod tests {
             at(3001, 1).unwrap_err().to_string(),
             "memory 3001 is outside the profile of m, which covers 1000 to 3000"
         );
-        assert!(at(1000, 6).is_err());
+        let mend = at(1000, 6).unwrap_err().mend();
+        assert_eq!(mend, "take a batch size from 1 to 5, or measure 6 too");
         let service = profile.at(MemoryMb(2000), 5).unwrap();
         assert_eq!((service.init, service.of(1)), (Span::from_secs(3), Span::from_millis(1500)));
     }

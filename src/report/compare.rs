@@ -10,12 +10,14 @@ use serde_json::{Map, json};
 use super::files::write_atomically;
 use super::format;
 use super::html::Page;
+use super::notes::always_warm;
 use super::table::text_table;
 use crate::error::InputError;
 use crate::numeric::histogram::Histogram;
 use crate::outcome::{Difference, SliceRow};
 use crate::planner::compare::Compared;
 use crate::scenario::Scenario;
+use crate::scenario::platform::Environments;
 use crate::scenario::published::{Metric, Published};
 
 /// Title, headers, rows.
@@ -225,12 +227,19 @@ impl CompareReport<'_> {
         format!("{model}{slo}, prices of {}", self.scenario.platform.book.name)
     }
 
-    fn note(&self) -> String {
-        format!(
+    fn notes(&self) -> Vec<String> {
+        let mut notes = vec![format!(
             "All systems saw the same arrivals (seed {}). The share over the SLO of a system with instances depends \
              on the stated assumptions of its instance profile.",
             self.scenario.seed
-        )
+        )];
+        if let Environments::AlwaysWarm = self.scenario.platform.environments {
+            notes.push(always_warm(&self.scenario.profile));
+        }
+        if self.scenario.replications > 1 {
+            notes.push("Each system was simulated once: `replications` is for `sim run`.".to_owned());
+        }
+        notes
     }
 
     /// The bill where instances are rented, and published figures where there are any.
@@ -263,7 +272,7 @@ impl CompareReport<'_> {
         for (title, headers, rows) in self.more_tables() {
             text.push_str(&format!("\n{title}\n{}", text_table(headers, &rows)));
         }
-        text.push_str(&format!("\n{}\n", self.note()));
+        text.push_str(&format!("\n{}\n", self.notes().join("\n")));
         text
     }
 
@@ -286,7 +295,9 @@ impl CompareReport<'_> {
         for (title, headers, rows) in self.more_tables() {
             page = page.table(title, headers, &rows);
         }
-        page = page.note(&self.note());
+        for note in self.notes() {
+            page = page.note(&note);
+        }
         for (_, chart, caption) in &charts {
             page = page.chart(chart.as_ref(), caption);
         }

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::format;
+use super::notes::always_warm;
 use super::plan::named;
 use crate::outcome::Simulated;
 use crate::planner::max_rate::{End, MaxRate};
 use crate::scenario::Scenario;
+use crate::scenario::platform::Environments;
 
 /// The largest arrival rate with what was asked.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +88,9 @@ impl MaxRateReport<'_> {
                 "By prediction the SLO is kept at these scales: {}. A lower rate fills batches more slowly.\n",
                 ranges.join(", ")
             ));
+        }
+        if let Environments::AlwaysWarm = self.scenario.platform.environments {
+            text.push_str(&format!("{}\n", always_warm(&self.scenario.profile)));
         }
         text
     }

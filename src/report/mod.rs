@@ -13,6 +13,7 @@ pub mod format;
 pub mod html;
 pub mod index;
 pub mod max_rate;
+pub mod notes;
 pub mod omitted;
 pub mod plan;
 pub mod profile;

@@ -3,6 +3,7 @@
 use super::format;
 use super::table::text_table;
 use crate::fitting::{Basis, TraceStats};
+use crate::units::Span;
 
 /// A measured trace.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +29,12 @@ impl TraceReport<'_> {
             vec![scale.scale.to_string(), bins, format::number(scale.idc), format::number(scale.peak_to_mean)]
         });
         let scales: Vec<Vec<String>> = scales.collect();
+        let doubt = match self.stats.arrivals > 1 && self.stats.duration == Span::ZERO {
+            true => "All arrivals are at one instant: is this the column of their times?\n",
+            false => "",
+        };
         format!(
-            "{}\n\n{}\n{}",
+            "{}\n\n{}\n{}{doubt}",
             self.name,
             text_table(&["", "measured"], &self.rows()),
             text_table(&["bins of", "bins", "IDC", "peak / mean"], &scales)

@@ -1,5 +1,6 @@
 //! A scenario file as validated data: the only place where its strings become types.
 
+mod overrides;
 pub mod platform;
 pub mod policy;
 pub mod published;
@@ -11,7 +12,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use self::platform::LambdaSpec;
+use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
 use self::slo::Slo;
@@ -89,7 +90,7 @@ impl Scenario {
     /// Reads a scenario file with `--set` overrides.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Scenario, InputError> {
         let mut document = Document::read(path)?;
-        overrides.iter().try_for_each(|assignment| document.set(assignment))?;
+        overrides::merge(&mut document, overrides)?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         Scenario::from_document(&document, stem.as_deref().unwrap_or("scenario"))
     }
@@ -102,8 +103,10 @@ impl Scenario {
         let replications = root.optional("replications").map_or(Ok(1), |v| replications(&v))?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let workload = in_section(&root, "workload", Workload::from_section)?;
+        before_the_end(&root, &workload, warmup)?;
         let profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
+        refuse_idle_init(&root, &platform)?;
         let policy = in_section(&root, "policy", |s| PolicySpec::from_section(s, &profile, platform.memory))?;
         let slo = optional_section(&root, "slo", Slo::from_section)?.unwrap_or_default();
         let sweep = optional_section(&root, "sweep", |s| Grid::from_section(s, &platform))?;
@@ -150,11 +153,103 @@ impl Scenario {
         }
     }
 
+    /// Does the platform offer every memory size of `[sweep]`?
+    ///
+    /// Errors: one that it does not, with those that it does.
+    pub fn check_grid(&self) -> Result<(), InputError> {
+        let offered = |memory: &MemoryMb| {
+            platform::check_memory(*memory, &self.platform.book).map_err(|message| {
+                InputError::new(&self.name, format!("[sweep] memory_mb: {message}"))
+                    .help("choose sizes on offer, or another book")
+            })
+        };
+        self.sweep.iter().flat_map(|grid| &grid.memory).try_for_each(offered)
+    }
+
     /// The service times at a setting.
     ///
-    /// Errors: the profile does not cover it.
+    /// Errors: the profile does not cover it; a batch would run longer than the platform lets it.
     pub fn service(&self, setting: Setting) -> Result<ServiceTimes, InputError> {
-        self.profile.at(setting.memory, setting.batch).map_err(|e| InputError::new(&self.name, e.to_string()))
+        let times = self.covered(setting)?;
+        match self.over_the_limit(&times) {
+            None => Ok(times),
+            Some(message) => Err(InputError::new(&self.name, message)
+                .help("take more memory or a smaller batch, or a book with another `longest_run`")),
+        }
+    }
+
+    /// The service times at a setting, whatever the platform lets run: for tables from which settings are taken that
+    /// [`Scenario::runs_within_limit`] has passed.
+    ///
+    /// Errors: the profile does not cover it.
+    pub fn covered(&self, setting: Setting) -> Result<ServiceTimes, InputError> {
+        let times = self.profile.at(setting.memory, setting.batch);
+        times.map_err(|e| InputError::new(&self.name, e.to_string()).help(e.mend()))
+    }
+
+    /// Does every batch that a setting allows end within the longest run that the platform lets? Else the reason.
+    /// A setting that the profile does not cover has no reason here.
+    pub fn runs_within_limit(&self, setting: Setting) -> Result<(), String> {
+        let times = self.profile.at(setting.memory, setting.batch).ok();
+        times.and_then(|times| self.over_the_limit(&times)).map_or(Ok(()), Err)
+    }
+
+    /// The largest batch that, with all smaller ones, ends within the longest run: its mean service time, and what of
+    /// a long initialisation runs within the call. 0 if not even a lone request does.
+    pub fn largest_within_limit(&self, times: &ServiceTimes) -> u32 {
+        let left = self.platform.book.limits.longest_run.0.saturating_sub(self.init_within_call(times).0);
+        times.mean.iter().take_while(|service| service.0 <= left).count() as u32
+    }
+
+    fn init_within_call(&self, times: &ServiceTimes) -> Span {
+        match &self.platform.environments {
+            Environments::AlwaysWarm => Span::ZERO,
+            Environments::Pool(pool) => {
+                self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+            }
+        }
+    }
+
+    /// Why a batch would not end within the longest run.
+    fn over_the_limit(&self, times: &ServiceTimes) -> Option<String> {
+        let n = self.largest_within_limit(times) + 1;
+        let service = times.mean.get(n as usize - 1)?;
+        let (model, memory) = (&self.profile.model, times.memory);
+        let after = match self.init_within_call(times) {
+            Span::ZERO => String::new(),
+            init => format!(" after an initialisation of {init}"),
+        };
+        let (book, limit) = (&self.platform.book.name, self.platform.book.limits.longest_run);
+        Some(format!(
+            "{model} at {memory} takes {service} for a batch of {n}{after}, but {book} ends a call after {limit}"
+        ))
+    }
+}
+
+/// A warm-up that is known to last as long as the run would leave nothing to count.
+fn before_the_end(root: &Section<'_>, workload: &Workload, warmup: Span) -> Result<(), InputError> {
+    match (root.optional("warmup"), workload.length()) {
+        (Some(value), Some(length)) if warmup >= length => {
+            let message =
+                format!("{warmup} is not shorter than the run of {length}: nothing would be counted");
+            Err(value.error(message).help("shorten the warm-up, or lengthen the workload"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An initialisation that is written in the scenario itself must act. One of a profile's file need not: the file
+/// serves other scenarios too, and the output says that it is not used.
+fn refuse_idle_init(root: &Section<'_>, platform: &LambdaSpec) -> Result<(), InputError> {
+    let Environments::AlwaysWarm = platform.environments else { return Ok(()) };
+    let profile = root.required("profile")?.section()?;
+    match profile.optional("file") {
+        Some(_) => Ok(()),
+        None => profile.refuse(
+            &["init_s"],
+            "environments are always warm (cold_starts = false, the default)",
+            "add cold_starts = true to [platform], or remove it; in a profile's file it may stay",
+        ),
     }
 }
 
@@ -204,9 +299,16 @@ fn replications(value: &Value<'_>) -> Result<u32, InputError> {
     }
 }
 
+/// The fields of a profile that stands in the scenario.
+const OF_INLINE: [&str; 6] = ["memory_mb", "batch", "service_s", "service_cv", "init_s", "image_mb"];
+
 fn profile(section: &Section<'_>) -> Result<Profile, InputError> {
     match section.optional("file") {
-        Some(file) => Profile::read(&file.file()?),
+        Some(file) => {
+            let reason = "`file` gives the whole profile";
+            section.refuse(&OF_INLINE, reason, "change it there, or give all of the profile here")?;
+            Profile::read(&file.file()?)
+        }
         None if section.names().next().is_none() => {
             Err(section.error("[profile] is empty").help("give `file`, or memory_mb, batch and service_s"))
         }

@@ -53,6 +53,11 @@ pub struct RetrySpec {
     pub cap: Span,
 }
 
+/// The fields of `[platform]` that say how environments come and go: without cold starts there is nothing for them to
+/// act on.
+pub const OF_COLD_STARTS: [&str; 6] =
+    ["runtime_init", "keep_alive", "reuse", "concurrency", "scaling_per_10s", "retry"];
+
 /// The AWS SDKs' "standard" retry mode: three tries, full jitter over 1 s x 2^k, at most 20 s.
 const STANDARD_RETRY: RetrySpec =
     RetrySpec { attempts: 3, base: Span::from_secs(1), cap: Span::from_secs(20) };
@@ -65,20 +70,26 @@ impl LambdaSpec {
         let memory_value = section.required("memory_mb")?;
         let memory = MemoryMb(memory_value.integer()?);
         check_memory(memory, &book).map_err(|message| memory_value.error(message))?;
-        profile.at(memory, profile.batch[0]).map_err(|e| memory_value.error(e.to_string()))?;
+        profile.at(memory, profile.batch[0]).map_err(|e| memory_value.error(e.to_string()).help(e.mend()))?;
         let provisioned = section.optional("provisioned");
         let count = provisioned.as_ref().map_or(Ok(0), Value::integer::<u32>)?;
         if let (Some(value), 1_000_001..) = (&provisioned, count) {
             return Err(value.error("is beyond 1e6"));
         }
-        let environments = environments(section, &book, count)?;
-        if let (Environments::AlwaysWarm, Some(value), 1..) = (&environments, &provisioned, count) {
+        let cold = section.optional("cold_starts").map_or(Ok(false), |v| v.bool())?;
+        if let (false, Some(value), 1..) = (cold, &provisioned, count) {
             return Err(value.error("needs cold_starts = true: always-warm environments need none"));
         }
         let tariff = tariff(section, &book, count)?;
-        let retry = match section.optional("retry") {
-            Some(value) => retry(&value.section()?)?,
-            None => STANDARD_RETRY,
+        let (environments, retry) = match cold {
+            true => (Environments::Pool(pool(section, &book, count)?), retry_or_standard(section)?),
+            false => {
+                let reason =
+                    "environments are always warm, and always enough (cold_starts = false, the default)";
+                let mend = "add cold_starts = true to [platform], or remove the field";
+                section.refuse(&OF_COLD_STARTS, reason, mend)?;
+                (Environments::AlwaysWarm, STANDARD_RETRY)
+            }
         };
         Ok(LambdaSpec { memory, book, tariff, environments, retry })
     }
@@ -97,12 +108,28 @@ pub fn check_memory(memory: MemoryMb, book: &Book) -> Result<(), String> {
 fn tariff(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Tariff, InputError> {
     let architecture = section.optional("architecture");
     let on = architecture.as_ref().map_or(Ok(Architecture::X86), |v| v.choice(&Architecture::NAMES))?;
-    let flag = |name| section.optional(name).map_or(Ok(false), |v| v.bool());
-    let free = match flag("free_tier")? {
-        true => book.free_tier,
-        false => FreeTier { requests: 0, gb_s: 0 },
+    let asked = |name| -> Result<Option<Value<'_>>, InputError> {
+        let Some(value) = section.optional(name) else { return Ok(None) };
+        Ok(if value.bool()? { Some(value) } else { None })
     };
-    let tiers = if flag("tiered_prices")? { Tiers::Monthly } else { Tiers::First };
+    let free = match asked("free_tier")? {
+        Some(value) if book.free_tier == NOTHING_FREE => {
+            return Err(value
+                .error(format!("cannot act: {} has no free usage", book.name))
+                .help("remove it"));
+        }
+        Some(_) => book.free_tier,
+        None => NOTHING_FREE,
+    };
+    let prices = book.architectures.iter().find(|(known, _)| *known == on).map(|(_, prices)| prices);
+    let tiers = match asked("tiered_prices")? {
+        Some(value) if prices.is_some_and(|prices| prices.tiers.len() == 1) => {
+            let message = format!("cannot act: {} has one price for all usage", book.name);
+            return Err(value.error(message).help("remove it"));
+        }
+        Some(_) => Tiers::Monthly,
+        None => Tiers::First,
+    };
     let missing = |what: &str| {
         let message = format!("{} has no price for {what}", book.name);
         architecture.as_ref().map_or_else(|| section.error(&message), |v| v.error(&message))
@@ -114,11 +141,11 @@ fn tariff(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Tariff
     }
 }
 
-fn environments(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Environments, InputError> {
+const NOTHING_FREE: FreeTier = FreeTier { requests: 0, gb_s: 0 };
+
+fn pool(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<PoolSettings, InputError> {
     let limits = &book.limits;
-    let cold = section.optional("cold_starts").map_or(Ok(false), |v| v.bool())?;
-    let span = |name, default| section.optional(name).map_or(Ok(default), |v| v.span());
-    let init = span("runtime_init", limits.runtime_init)?;
+    let runtime_init = section.optional("runtime_init").map_or(Ok(limits.runtime_init), |v| v.span())?;
     let keep_alive = match section.optional("keep_alive") {
         Some(value) if value.is_section() => random_keep_alive(&value.section()?)?,
         Some(value) => KeepAlive::Fixed(value.span()?),
@@ -127,6 +154,11 @@ fn environments(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<
     let reuse = section.optional("reuse").map_or(Ok(Reuse::MostRecent), |v| v.choice(&Reuse::NAMES))?;
     let count = |name, default| section.optional(name).map_or(Ok(default), |v| positive(&v));
     let concurrency = count("concurrency", limits.concurrency)?;
+    if let Some(value) = section.optional("provisioned").filter(|_| u64::from(provisioned) > concurrency) {
+        let message =
+            format!("{provisioned} environments are kept ready, but only {concurrency} may be busy at once");
+        return Err(value.error(message).help("provision at most `concurrency`"));
+    }
     let scaling = match section.optional("scaling_per_10s") {
         Some(value) => {
             let tokens = positive(&value)?;
@@ -136,18 +168,16 @@ fn environments(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<
     };
     let invocations = concurrency.saturating_mul(limits.requests_per_concurrency);
     let requests = RateLimit { burst: invocations, tokens: invocations, period: Span::from_secs(1) };
-    Ok(match cold {
-        false => Environments::AlwaysWarm,
-        true => Environments::Pool(PoolSettings {
-            runtime_init: init,
-            model_init: Span::ZERO,
-            keep_alive,
-            reuse,
-            concurrency,
-            scaling,
-            requests,
-            provisioned,
-        }),
+    let model_init = Span::ZERO;
+    Ok(PoolSettings {
+        runtime_init,
+        model_init,
+        keep_alive,
+        reuse,
+        concurrency,
+        scaling,
+        requests,
+        provisioned,
     })
 }
 
@@ -166,6 +196,10 @@ fn random_keep_alive(section: &Section<'_>) -> Result<KeepAlive, InputError> {
     };
     section.finish()?;
     Ok(keep_alive)
+}
+
+fn retry_or_standard(section: &Section<'_>) -> Result<RetrySpec, InputError> {
+    section.optional("retry").map_or(Ok(STANDARD_RETRY), |value| retry(&value.section()?))
 }
 
 fn retry(section: &Section<'_>) -> Result<RetrySpec, InputError> {

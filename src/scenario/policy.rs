@@ -28,6 +28,11 @@ enum Kind {
     Adaptive,
 }
 
+/// The fields of the buffer.
+pub(super) const OF_BUFFER: [&str; 2] = ["batch", "timeout"];
+/// The fields of an adaptive policy alone.
+pub(super) const OF_ADAPTIVE: [&str; 6] = ["window", "period", "forecast", "margin", "hysteresis", "early"];
+
 impl PolicySpec {
     /// Reads `[policy]`; the profile must cover the largest batch.
     pub fn from_section(
@@ -38,17 +43,30 @@ impl PolicySpec {
         let kinds = [("unbatched", Kind::Unbatched), ("batch", Kind::Batch), ("adaptive", Kind::Adaptive)];
         let kind = section.required("kind")?;
         let (buffer, adaptive) = match kind.choice(&kinds)? {
-            Kind::Unbatched => (Batch::UNBATCHED, None),
-            Kind::Batch => (buffer(section, profile, memory)?, None),
+            Kind::Unbatched => {
+                let reason = "kind = \"unbatched\" takes no batch and no timeout";
+                section.refuse(&OF_BUFFER, reason, "remove it, or choose kind = \"batch\"")?;
+                refuse_adaptive(section)?;
+                (Batch::UNBATCHED, None)
+            }
+            Kind::Batch => {
+                refuse_adaptive(section)?;
+                (buffer(section, profile, memory)?, None)
+            }
             Kind::Adaptive => {
                 let given = section.names().any(|name| name == "batch" || name == "timeout");
                 let start = if given { buffer(section, profile, memory)? } else { Batch::UNBATCHED };
                 (start, Some(adaptive(section)?))
             }
         };
-        profile.at(memory, buffer.batch).map_err(|e| kind.error(e.to_string()))?;
+        profile.at(memory, buffer.batch).map_err(|e| kind.error(e.to_string()).help(e.mend()))?;
         Ok(PolicySpec { buffer, adaptive })
     }
+}
+
+fn refuse_adaptive(section: &Section<'_>) -> Result<(), InputError> {
+    let reason = "only kind = \"adaptive\" plans anew";
+    section.refuse(&OF_ADAPTIVE, reason, "remove it, or choose kind = \"adaptive\"")
 }
 
 fn buffer(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<Batch, InputError> {
@@ -57,7 +75,7 @@ fn buffer(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<
     if !(1..=LARGEST_BATCH).contains(&batch) {
         return Err(value.error(format!("must be 1 to {LARGEST_BATCH}, is {batch}")));
     }
-    profile.at(memory, batch).map_err(|e| value.error(e.to_string()))?;
+    profile.at(memory, batch).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
     let timeout = section.required("timeout")?;
     Ok(Batch { batch, timeout: within_a_year(&timeout)? })
 }

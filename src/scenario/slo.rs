@@ -32,6 +32,12 @@ impl Slo {
         let mut slo = Slo::default();
         if let Some(value) = section.optional("percentile") {
             let percent = value.f64()?;
+            if percent > 0.0 && percent < 1.0 {
+                let meant = (percent * 1e8).round() / 1e6;
+                return Err(value
+                    .error(format!("is in percent, and {percent} % of requests is next to none"))
+                    .help(format!("did you mean {meant}?")));
+            }
             if !(percent > 0.0 && percent < 100.0) {
                 return Err(value.error("must be between 0 and 100, such as 95"));
             }
@@ -42,6 +48,14 @@ impl Slo {
             section.optional("budget_usd_per_million").map(|v| v.positive()).transpose()?;
         if let Some(value) = section.optional("max_violations") {
             let share = value.nonnegative()?;
+            if (1.0..=100.0).contains(&share) {
+                let meant = (share * 1e8).round() / 1e10;
+                let error = value.error(format!("is a share of requests below 1, not {share}"));
+                return Err(match share {
+                    1.0 | 100.0 => error.help("give a share such as 0.05"),
+                    _ => error.help(format!("did you mean {meant}?")),
+                });
+            }
             if share >= 1.0 || slo.latency.is_none() {
                 return Err(value.error("is a share below 1 of requests over `latency`, which must be given"));
             }

@@ -61,8 +61,13 @@ impl SystemSpec {
             let section = entry.section()?;
             let name_value = section.required("name")?;
             let name = name_value.str()?.to_owned();
-            if name.is_empty() || systems.iter().any(|system| system.name == name) {
-                return Err(name_value.error("must be there, and another for each system"));
+            if name.is_empty() {
+                return Err(name_value.error("is empty").help("it names the system in tables and files"));
+            }
+            if systems.iter().any(|system| system.name == name) {
+                return Err(name_value
+                    .error(format!("two systems are called `{name}`"))
+                    .help("give each a name of its own: results go by it"));
             }
             let kind = match section.required("kind")?.choice(&KINDS)? {
                 Kind::Lambda => SystemKind::Lambda(functions(&section, profile, platform)?),

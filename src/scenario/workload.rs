@@ -91,6 +91,7 @@ impl Workload {
             let usable = usable.and_then(|map| plausible(&map).map(|()| map));
             usable.map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
         };
+        refuse_others(section, kind)?;
         let source = match kind {
             Kind::Process => Source::Process(changed(&process_from_section(section)?)?),
             Kind::Schedule => {
@@ -112,6 +113,16 @@ impl Workload {
         match self.source {
             Source::Process(_) => Drift::Stationary,
             Source::Schedule(_) | Source::Trace(_) => Drift::Changing,
+        }
+    }
+
+    /// The time after which no request can come, where the file says it.
+    pub fn length(&self) -> Option<Span> {
+        match &self.source {
+            Source::Schedule(schedule) if self.requests.is_none() => {
+                Some(self.duration.unwrap_or(schedule.total()))
+            }
+            _ => self.duration,
         }
     }
 
@@ -158,6 +169,27 @@ impl Workload {
             Some(requests) => transform::limit(source, requests),
             None => source,
         })
+    }
+}
+
+/// The fields that only some kinds have.
+const PROCESSES: [(&str, &[&str]); 3] =
+    [("poisson", &["rate"]), ("mmpp", &["rates", "sojourns"]), ("map", &["d0", "d1"])];
+
+/// Refuses the fields of other kinds of process, which are more often a forgotten change of `kind` than a slip.
+fn refuse_others(section: &Section<'_>, kind: Kind) -> Result<(), InputError> {
+    let chosen = section.required("kind")?.str()?;
+    for (other, fields) in PROCESSES.iter().filter(|(other, _)| *other != chosen) {
+        let reason = format!("it belongs to kind = \"{other}\", not to \"{chosen}\"");
+        section.refuse(fields, &reason, "remove it, or change `kind`")?;
+    }
+    match kind {
+        Kind::Process => section.refuse(
+            &["file"],
+            &format!("kind = \"{chosen}\" reads no file"),
+            "choose kind = \"trace\" or \"schedule\", or remove it",
+        ),
+        Kind::Schedule | Kind::Trace => Ok(()),
     }
 }
 

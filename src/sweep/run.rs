@@ -109,12 +109,13 @@ pub trait Listener: Sync {
 impl<'a> Sweep<'a> {
     /// Prepares a sweep.
     ///
-    /// Errors: the scenario has no grid; the profile does not cover it; a trace cannot be read, or is empty.
+    /// Errors: the scenario has no grid; the platform does not offer it, or the profile does not cover it; a trace cannot be read, or is empty.
     pub fn new(scenario: &'a Scenario, model: Model, mode: Mode) -> Result<Sweep<'a>, InputError> {
         let Some(grid) = &scenario.sweep else {
             let help = "add [sweep] with memory_mb, batch and timeout: lists, or { from, to, step }";
             return Err(InputError::new(&scenario.name, "the scenario has no [sweep]").help(help));
         };
+        scenario.check_grid()?;
         let parts = scenario_parts(scenario)?;
         let largest = grid.batch[grid.batch.len() - 1];
         let service = |(memory, provisioned)| {

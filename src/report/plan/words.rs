@@ -8,6 +8,7 @@ use crate::planner::infeasible::{Cause, Remedy};
 use crate::planner::plan::{Answer, Check};
 use crate::planner::verify::{Evidence, Verdict};
 use crate::report::format;
+use crate::report::notes::always_warm;
 use crate::report::omitted::omitted;
 use crate::scenario::platform::Environments;
 
@@ -177,8 +178,15 @@ impl PlanReport<'_> {
             None => notes.extend(unknown(self.scenario.platform.environments.clone())),
         }
         notes.extend(plan.misfit.clone());
+        if plan.too_long > 0 {
+            notes.push(format!(
+                "{} configurations were left out: a call may run for {} at most.",
+                format::count(plan.too_long as u64),
+                self.scenario.platform.book.limits.longest_run
+            ));
+        }
         if let Environments::AlwaysWarm = self.scenario.platform.environments {
-            notes.push("Environments are always warm (cold_starts = false).".to_owned());
+            notes.push(always_warm(&self.scenario.profile));
         }
         if evaluated.simulation.is_some() {
             notes.push("A month is 730 hours at the mean rate of the run.".to_owned());

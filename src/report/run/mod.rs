@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
+use super::notes::{always_warm, cautions};
 use super::table::text_table;
 use crate::error::InputError;
 use crate::outcome::{HourRow, Predicted, RelativeError, Simulated, Simulation};
@@ -165,11 +166,14 @@ impl RunReport<'_> {
                     .to_owned(),
             ),
             Environments::Pool(_) => {}
-            Environments::AlwaysWarm => {
-                notes.push("Environments are always warm (cold_starts = false).".to_owned());
-            }
+            Environments::AlwaysWarm => notes.push(always_warm(&self.scenario.profile)),
         }
+        notes.extend(cautions(self.scenario));
         match (&self.scenario.workload.source, self.prediction) {
+            (_, None) if self.scenario.policy.adaptive.is_none() => notes.push(
+                "Not predicted: no process can be fitted to a trace whose arrivals are too few, or all at one instant."
+                    .to_owned(),
+            ),
             (_, None) => notes.push(
                 "An adaptive policy has no one configuration to predict; its plans are in decisions.csv."
                     .to_owned(),

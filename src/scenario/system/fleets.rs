@@ -1,7 +1,7 @@
 //! Systems with rented instances: endpoint, MArk, hybrid.
 
 use super::functions::{MemoryChoice, memory};
-use super::rented::{RentedSpec, rented};
+use super::rented::{Market, RentedSpec, rented};
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::platform::fleet::Routing;
@@ -17,6 +17,8 @@ pub struct EndpointSpec {
     pub rented: RentedSpec,
     /// Which instance takes a request.
     pub routing: Routing,
+    /// The most requests that a free worker takes at once of those that wait for it; 1: one after the other.
+    pub batch: u32,
     /// Requests per second that an instance sustains; from a load test where absent.
     pub sustainable_per_s: Option<f64>,
     /// The share of the sustainable rate that is the target.
@@ -112,8 +114,17 @@ pub(super) fn endpoint(section: &Section<'_>, platform: &LambdaSpec) -> Result<E
     if bounds.0 > bounds.1 || rented.initial < bounds.0 || rented.initial > bounds.1 {
         return Err(section.error("needs min <= initial <= max"));
     }
+    let batch = match section.optional("batch") {
+        None => rented.profile.largest_batch(),
+        Some(value) => {
+            let batch = value.integer()?;
+            rented.profile.at(batch).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
+            batch
+        }
+    };
     Ok(EndpointSpec {
         routing,
+        batch,
         sustainable_per_s: section.optional("sustainable_per_s").map(|v| v.positive()).transpose()?,
         safety: share("safety", 0.5)?,
         period: span("period", Span::from_secs(60))?,
@@ -131,7 +142,19 @@ pub(super) fn hybrid(
     profile: &Profile,
     platform: &LambdaSpec,
 ) -> Result<HybridSpec, InputError> {
-    Ok(HybridSpec { rented: rented(section, &platform.book)?, memory: memory(section, profile, platform)? })
+    let rented = rented(section, &platform.book)?;
+    let inline = section.required("profile")?;
+    if inline.is_section() && rented.profile.largest_batch() > 1 {
+        let message =
+            "has batches that cannot act: nothing waits at a hybrid's instances, the rest goes to functions";
+        let help = "give the time of one request alone: batch = [1]; in a profile's file the others may stay";
+        return Err(inline.error(message).help(help));
+    }
+    if let Market::OnDemand = rented.market {
+        let reason = "the base of a hybrid is ready from the start, and only spot instances are replaced";
+        section.refuse(&["launch"], reason, "remove it, or add `spot`")?;
+    }
+    Ok(HybridSpec { rented, memory: memory(section, profile, platform)? })
 }
 
 pub(super) fn mark(

@@ -61,15 +61,22 @@ pub(super) fn functions(
         ("listed", PolicyKind::Listed),
     ];
     let policy = section.required("policy")?.section()?;
+    let refuse_memory = |reason| section.refuse(&["memory_mb"], reason, "remove it");
     let spec = match policy.required("kind")?.choice(&kinds)? {
-        PolicyKind::Planned => FunctionSpec::Planned {
-            model: match policy.optional("model") {
-                Some(value) => value.choice(&Model::NAMES)?,
-                None => Model::default(),
-            },
-            batch: policy.optional("batch").map(|value| batches(&value, profile)).transpose()?,
-        },
-        PolicyKind::Listed => listed(&policy, profile, platform)?,
+        PolicyKind::Planned => {
+            refuse_memory("a planned system chooses its memory size from [sweep]")?;
+            FunctionSpec::Planned {
+                model: match policy.optional("model") {
+                    Some(value) => value.choice(&Model::NAMES)?,
+                    None => Model::default(),
+                },
+                batch: policy.optional("batch").map(|value| batches(&value, profile)).transpose()?,
+            }
+        }
+        PolicyKind::Listed => {
+            refuse_memory("a listed system has its memory sizes in `policy`")?;
+            listed(&policy, profile, platform)?
+        }
         PolicyKind::Fixed => {
             let memory = memory(section, profile, platform)?;
             // Any size of the profile has the same batch sizes.
@@ -112,7 +119,7 @@ fn listed(
     let mut settings = Vec::new();
     for (memory, timeout) in memories.iter().zip(&timeouts) {
         let size = covered(memory, profile, platform)?;
-        profile.at(size, batch).map_err(|e| memory.error(e.to_string()))?;
+        profile.at(size, batch).map_err(|e| memory.error(e.to_string()).help(e.mend()))?;
         settings.push((size, Batch { batch, timeout: within_a_year(timeout)? }));
     }
     Ok(FunctionSpec::Listed { every, settings })
@@ -121,7 +128,7 @@ fn listed(
 fn covered(value: &Value<'_>, profile: &Profile, platform: &LambdaSpec) -> Result<MemoryMb, InputError> {
     let memory = MemoryMb(value.integer()?);
     check_memory(memory, &platform.book).map_err(|message| value.error(message))?;
-    profile.at(memory, 1).map_err(|e| value.error(e.to_string()))?;
+    profile.at(memory, 1).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
     Ok(memory)
 }
 

@@ -1,0 +1,59 @@
+//! Sentences that more than one report says.
+
+use statrs::distribution::{ContinuousCDF, LogNormal};
+
+use super::format;
+use crate::profile::Profile;
+use crate::scenario::Scenario;
+use crate::scenario::workload::Source;
+
+/// What is assumed where cold starts are not simulated.
+pub fn always_warm(profile: &Profile) -> String {
+    let idle = match profile.init_s.iter().any(|init| *init > 0.0) {
+        true => ": the profile's init_s is not used",
+        false => "",
+    };
+    format!("Environments are always warm (cold_starts = false){idle}.")
+}
+
+/// What a scenario's own setting leaves without effect, or makes doubtful.
+pub fn cautions(scenario: &Scenario) -> Vec<String> {
+    let mut cautions = Vec::new();
+    let timeout = scenario.setting().timeout;
+    if scenario.setting().batch == 1 && timeout.0 > 0 {
+        cautions.push(format!("A batch of 1 leaves at once: the timeout of {timeout} never runs out."));
+    }
+    if let Source::Schedule(schedule) = &scenario.workload.source {
+        let short = schedule.segments.iter().filter(|segment| segment.duration < timeout).count();
+        if short > 0 && scenario.setting().batch > 1 {
+            let all = schedule.segments.len();
+            cautions.push(format!(
+                "Caution: {short} of the schedule's {all} segments are shorter than the timeout of {timeout}. The \
+                 prediction takes each as if it lasted, so batches that cross into the next are predicted wrongly."
+            ));
+        }
+    }
+    if let Some(share) = beyond_the_limit(scenario) {
+        cautions.push(format!(
+            "Caution: {} of the largest batches run longer than the {} after which {} ends a call; they are \
+             simulated as if it did not.",
+            format::percent(share),
+            scenario.platform.book.limits.longest_run,
+            scenario.platform.book.name
+        ));
+    }
+    cautions
+}
+
+/// The share of random service times of the largest batch that is beyond the longest run, where it matters.
+fn beyond_the_limit(scenario: &Scenario) -> Option<f64> {
+    let limit = scenario.platform.book.limits.longest_run.as_secs_f64();
+    let times = scenario.covered(scenario.setting()).ok()?;
+    let square = times.cv.powi(2).ln_1p();
+    let mean = times.mean.last()?.as_secs_f64();
+    let law = LogNormal::new(mean.ln() - square / 2.0, square.sqrt()).ok().filter(|_| times.cv > 0.0)?;
+    Some(1.0 - law.cdf(limit)).filter(|share| *share > NOTICEABLE)
+}
+
+/// A share of requests that a percentile such as 99.9 would feel.
+const NOTICEABLE: f64 = 1e-4;

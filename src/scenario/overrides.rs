@@ -1,0 +1,42 @@
+//! `--set`, and what of the file makes room for it.
+//!
+//! Some fields decide which others can act. Where `--set` chooses another value for one of them, the file's fields
+//! for the old choice are left out, as if they had been removed: `--set policy.kind=unbatched` works on a file with a
+//! batch and a timeout. What `--set` itself gives is never left out.
+
+use super::platform::OF_COLD_STARTS;
+use super::policy::{OF_ADAPTIVE, OF_BUFFER};
+use crate::document::Document;
+use crate::error::InputError;
+
+/// Merges the overrides into the document.
+///
+/// Errors: an override that cannot be read.
+pub(super) fn merge(document: &mut Document, overrides: &[String]) -> Result<(), InputError> {
+    let (policy, cold) = (kind(document), is_cold(document));
+    overrides.iter().try_for_each(|assignment| document.set(assignment))?;
+    let chosen = kind(document);
+    if chosen != policy {
+        match chosen.as_deref() {
+            Some("unbatched") => document.forget("policy", &[&OF_BUFFER[..], &OF_ADAPTIVE[..]].concat()),
+            Some("batch") => document.forget("policy", &OF_ADAPTIVE),
+            _ => {}
+        }
+    }
+    if cold && !is_cold(document) {
+        document.forget("platform", &OF_COLD_STARTS);
+        document.forget("platform", &["provisioned"]);
+        document.forget("profile", &["init_s"]);
+    }
+    Ok(())
+}
+
+fn kind(document: &Document) -> Option<String> {
+    let policy = document.root().optional("policy")?.section().ok()?;
+    policy.optional("kind")?.str().ok().map(str::to_owned)
+}
+
+fn is_cold(document: &Document) -> bool {
+    let platform = document.root().optional("platform").and_then(|value| value.section().ok());
+    platform.and_then(|section| section.optional("cold_starts")?.bool().ok()).unwrap_or(false)
+}
