@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bound;
 use super::edge;
 use super::infeasible;
 use super::plan::{Alternative, Answer, Check, Evaluated, Plan, Reason, Request, Timeouts, grid};
@@ -26,6 +27,10 @@ use crate::units::{MemoryMb, Span};
 
 /// So many lines have their timeouts refined.
 const REFINED: usize = 6;
+/// Where trials see more requests than this, fewer lines are refined.
+const MANY: f64 = 1e6;
+/// See [`MANY`].
+const REFINED_OF_MANY: usize = 2;
 /// So many next-best configurations are listed.
 const NEXT_BEST: usize = 5;
 /// So many points a chart shows about.
@@ -67,6 +72,8 @@ pub struct Chooser<'a> {
     laws: Vec<Part>,
     confirmed: BTreeMap<Setting, (Simulation, Verdict)>,
     too_long: usize,
+    /// Configurations of the grid that were tried, predicted, or bounded by others.
+    considered: usize,
 }
 
 impl<'a> Chooser<'a> {
@@ -93,8 +100,19 @@ impl<'a> Chooser<'a> {
             Ranking::Simulated => Vec::new(),
             Ranking::Predicted | Ranking::SimulatedWithinLaw => replayed.parts()?.to_vec(),
         };
-        let (confirmed, too_long) = (BTreeMap::new(), 0);
-        Ok(Chooser { scenario, request, space, grid, ranking, replayed, trials, laws, confirmed, too_long })
+        Ok(Chooser {
+            scenario,
+            request,
+            space,
+            grid,
+            ranking,
+            replayed,
+            trials,
+            laws,
+            confirmed: BTreeMap::new(),
+            too_long: 0,
+            considered: 0,
+        })
     }
 
     /// Finds the plan.
@@ -102,6 +120,7 @@ impl<'a> Chooser<'a> {
     /// Errors: the arrivals cannot be read; no request came.
     pub fn plan(mut self) -> Result<Plan, InputError> {
         let mut lines = Lines::new(&self.whole_grid()?);
+        let on_grid = lines.len();
         if lines.is_empty() {
             let longest = self.scenario.platform.book.limits.longest_run;
             let message = format!("every configuration of the grid may run for longer than {longest}");
@@ -126,7 +145,7 @@ impl<'a> Chooser<'a> {
             answer,
             alternatives,
             edges,
-            evaluated: lines.len(),
+            evaluated: self.considered + lines.len() - on_grid,
             simulated: self.simulated(),
             too_long: self.too_long,
             points: points(&lines),
@@ -150,12 +169,17 @@ impl<'a> Chooser<'a> {
             Ranking::Predicted => {
                 let mut all = search::evaluate(&self.laws, &self.space, &constraint, SHOWN)?;
                 all.retain(|candidate| ends(&candidate.setting));
+                self.considered = all.len();
                 Ok(all)
             }
             Ranking::Simulated | Ranking::SimulatedWithinLaw => {
                 let mut settings = self.space.settings(&self.grid.provisioned);
                 settings.retain(ends);
-                self.evaluate(&settings)
+                self.considered = settings.len();
+                match self.ranking == Ranking::Simulated && bound::helps(scenario) {
+                    true => bound::trials(scenario, &constraint, &mut self.trials, &settings),
+                    false => self.evaluate(&settings),
+                }
             }
         }
     }
@@ -251,7 +275,15 @@ impl<'a> Chooser<'a> {
     fn refine(&mut self, lines: &mut Lines, margin: &Margin) -> Result<(), InputError> {
         match self.request.timeouts {
             Timeouts::Grid => Ok(()),
-            Timeouts::Refined => lines.refine(margin, REFINED, |settings| self.evaluate(settings)),
+            Timeouts::Refined => {
+                let count = match self.ranking {
+                    Ranking::Simulated if self.replayed.requests() > MANY => REFINED_OF_MANY,
+                    _ => REFINED,
+                };
+                let beside = lines.beside(margin, count, &self.grid.timeout);
+                lines.add(&self.evaluate(&beside)?);
+                lines.refine(margin, count, |settings| self.evaluate(settings))
+            }
         }
     }
 

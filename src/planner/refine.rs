@@ -94,6 +94,28 @@ impl Lines {
         best
     }
 
+    /// The points of the grid beside the best ones of the `count` best lines, where they were not evaluated.
+    pub fn beside(&self, margin: &Margin, count: usize, timeouts: &[Span]) -> Vec<Setting> {
+        let mut wanted = Vec::new();
+        for best in self.ranked(margin).iter().take(count).filter(|best| best.setting.batch > 1) {
+            let line = &self.lines[&key(best)];
+            let at = timeouts.partition_point(|timeout| *timeout < best.setting.timeout);
+            let ends = [at.checked_sub(1).map(|i| timeouts[i]), timeouts.get(at + 1).copied()];
+            let new = ends.into_iter().flatten().filter(|timeout| line.iter().all(|c| c.setting.timeout != *timeout));
+            wanted.extend(new.map(|timeout| Setting { timeout, ..best.setting }));
+        }
+        wanted
+    }
+
+    /// More candidates.
+    pub fn add(&mut self, candidates: &[Candidate]) {
+        for candidate in candidates {
+            let line = self.lines.entry(key(candidate)).or_default();
+            line.push(*candidate);
+            line.sort_by_key(|c| c.setting.timeout);
+        }
+    }
+
     /// Refines the timeouts of the `count` best lines, which `evaluate` evaluates.
     ///
     /// Errors: those of `evaluate`.
@@ -111,12 +133,7 @@ impl Lines {
                 wanted.extend_from_slice(&found);
                 !found.is_empty()
             });
-            for candidate in evaluate(&wanted)? {
-                self.lines.entry(key(&candidate)).or_default().push(candidate);
-            }
-            open.iter().for_each(|key| {
-                self.lines.entry(*key).or_default().sort_by_key(|c| c.setting.timeout);
-            });
+            self.add(&evaluate(&wanted)?);
         }
         Ok(())
     }

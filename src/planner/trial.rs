@@ -58,6 +58,11 @@ impl<'a> Trials<'a> {
         Trials { scenario, constraint, arrivals, known: BTreeMap::new() }
     }
 
+    /// What is replayed.
+    pub fn arrivals(&self) -> &'a Replayed<'a> {
+        self.arrivals
+    }
+
     /// The number of trials so far.
     pub fn len(&self) -> usize {
         self.known.len()

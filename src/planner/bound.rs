@@ -1,0 +1,110 @@
+//! Which configurations of a grid need a trial where environments start cold.
+//!
+//! On environments that are always warm the same batches wait and serve as long, but nobody waits for an
+//! initialisation and none is billed. So a trial there bounds the cost, the latency and the share of late requests of
+//! the real one from below, request by request; and with fixed service times it is nearly free, as all memory sizes
+//! share it. Trials then go from the least bound up, and end where the bound of the next is above what was found: the
+//! rest cannot be better. Where the platform refused a batch the bound on the cost does not hold (what fails is not
+//! billed), and everything is tried.
+
+use std::collections::BTreeMap;
+
+use super::constraint::{Constraint, Objective};
+use super::search::Candidate;
+use super::trial::{Trials, try_all};
+use crate::engine::summary::within_target;
+use crate::error::InputError;
+use crate::scenario::platform::Environments;
+use crate::scenario::{Scenario, Setting};
+
+/// So many trials at a time.
+const AT_A_TIME: usize = 16;
+/// The best of so many lines (memory size, batch, provisioned environments) are found, not only the best of all.
+const LINES: usize = 6;
+
+/// May bounds spare trials? Prices must not depend on the volume, and service times must be fixed, so that bounds are
+/// cheap.
+pub fn helps(scenario: &Scenario) -> bool {
+    matches!(scenario.platform.environments, Environments::Pool(_))
+        && scenario.platform.tariff.is_flat()
+        && scenario.profile.service_cv == 0.0
+}
+
+/// Tries those of `settings` that may be among the best; all of them if none meets what is asked.
+///
+/// Errors: as those of trials.
+pub fn trials(
+    scenario: &Scenario,
+    constraint: &Constraint,
+    trials: &mut Trials<'_>,
+    settings: &[Setting],
+) -> Result<Vec<Candidate>, InputError> {
+    let mut open: Vec<(f64, Setting)> = bounds(scenario, constraint, trials, settings)?;
+    open.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut tried: Vec<Candidate> = Vec::new();
+    for group in open.chunks(AT_A_TIME) {
+        if group[0].0 > enough(&tried) {
+            break;
+        }
+        let wanted: Vec<Setting> = group.iter().map(|(_, setting)| *setting).collect();
+        tried.extend(trials.of(&wanted)?);
+        if tried.iter().any(|c| c.trial.is_some_and(|trial| trial.throttled > 0)) {
+            return trials.of(settings);
+        }
+    }
+    if tried.iter().any(|c| c.meets) { Ok(tried) } else { trials.of(settings) }
+}
+
+/// The score of the best of the last line that is wanted; infinite as long as there are fewer.
+fn enough(tried: &[Candidate]) -> f64 {
+    let mut best: BTreeMap<_, f64> = BTreeMap::new();
+    for candidate in tried.iter().filter(|c| c.meets) {
+        let Setting { memory, batch, provisioned, .. } = candidate.setting;
+        let least = best.entry((memory, batch, provisioned)).or_insert(f64::INFINITY);
+        *least = least.min(candidate.score);
+    }
+    let mut scores: Vec<f64> = best.into_values().collect();
+    scores.sort_by(f64::total_cmp);
+    scores.get(LINES - 1).copied().unwrap_or(f64::INFINITY)
+}
+
+/// The least score that each configuration may have; those that cannot meet what is asked are left out.
+fn bounds(
+    scenario: &Scenario,
+    constraint: &Constraint,
+    trials: &Trials<'_>,
+    settings: &[Setting],
+) -> Result<Vec<(f64, Setting)>, InputError> {
+    let mut warm = scenario.clone();
+    warm.platform.environments = Environments::AlwaysWarm;
+    let alone: Vec<Setting> = {
+        let mut alone: Vec<Setting> = settings.iter().map(|s| Setting { provisioned: 0, ..*s }).collect();
+        alone.sort();
+        alone.dedup();
+        alone
+    };
+    let counted: BTreeMap<Setting, _> = try_all(&warm, trials.arrivals(), &alone)?.into_iter().collect();
+    let bound = |setting: &Setting| {
+        let counted = &counted[&Setting { provisioned: 0, ..*setting }];
+        let mut usage = counted.usage((setting.memory, setting.provisioned), scenario.warmup);
+        if setting.provisioned > 0 {
+            // At best, all of it is served by what is provisioned.
+            usage.provisioned_mb_ms = usage.mb_ms;
+        }
+        let usd = scenario.platform.tariff.bill(&usage).total().as_f64();
+        let cost = usd / counted.tally.requests.max(1) as f64;
+        let late = if constraint.latency.is_some() { counted.violation_share() } else { 0.0 };
+        if !constraint.affords(cost) || !constraint.is_kept(late) {
+            return None;
+        }
+        let score = match constraint.objective() {
+            Objective::Cost => cost,
+            Objective::Latency => {
+                let found = counted.quantile(scenario.slo.percentile).unwrap_or(0.0);
+                within_target(found, &counted.tally, &scenario.slo)
+            }
+        };
+        Some((score * (1.0 - 1e-9), *setting))
+    };
+    Ok(settings.iter().filter_map(bound).collect())
+}
