@@ -4,20 +4,21 @@
 
 use std::hint::black_box;
 
+use batchsim::arrivals::Arrivals;
 use batchsim::arrivals::map::Map;
 use batchsim::arrivals::map_arrivals::MapArrivals;
+use batchsim::arrivals::memory::InMemory;
 use batchsim::arrivals::transform::limit;
-use batchsim::arrivals::{Arrivals, BLOCK};
 use batchsim::document::Document;
+use batchsim::engine::grid::{Keep, Pair, Wanted, evaluate, evaluate_without_peaks};
 use batchsim::engine::recorder::{Recorder, Rules};
 use batchsim::engine::simulate::{Unwatched, run};
 use batchsim::engine::warm::{Buffering, closed, replay, replay_in_turn};
-use batchsim::error::InputError;
 use batchsim::numeric::histogram::Recording;
 use batchsim::numeric::streams::Streams;
 use batchsim::policy;
+use batchsim::profile::ServiceTimes;
 use batchsim::scenario::{Scenario, Setting};
-use batchsim::sweep::shared_pass::pass;
 use batchsim::units::{MemoryMb, Span, Time};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -30,16 +31,6 @@ fn mmpp() -> Map {
 
 fn generated() -> MapArrivals {
     MapArrivals::new(&mmpp(), Time::ZERO, Time::NEVER, Streams::new(1).stream("arrivals"))
-}
-
-/// A trace in memory.
-struct Memory<'a>(std::slice::Chunks<'a, Time>);
-
-impl Arrivals for Memory<'_> {
-    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
-        block.extend_from_slice(self.0.next().unwrap_or_default());
-        Ok(())
-    }
 }
 
 fn drawn() -> Vec<Time> {
@@ -67,6 +58,9 @@ fn rules(scenario: &Scenario) -> Rules {
 
 const SETTINGS: [(u32, Span); 3] =
     [(1, Span::ZERO), (8, Span::from_millis(50)), (32, Span::from_millis(200))];
+
+/// Functions that start cold.
+const COLD: &str = "cold_starts = true\nconcurrency = 50";
 
 fn parts(criterion: &mut Criterion) {
     let times = drawn();
@@ -125,7 +119,7 @@ fn fast_path(criterion: &mut Criterion) {
             b.iter(|| replay_in_turn(&mut limit(Box::new(generated()), REQUESTS), buffering, &mut Unwatched))
         });
         group.bench_function(format!("trace in memory, B {batch}"), |b| {
-            b.iter(|| replay_in_turn(&mut Memory(times.chunks(BLOCK)), buffering, &mut Unwatched))
+            b.iter(|| replay_in_turn(&mut InMemory::new(&times), buffering, &mut Unwatched))
         });
     }
     group.finish();
@@ -148,7 +142,7 @@ fn threads(criterion: &mut Criterion) {
             })
         });
         group.bench_function(format!("trace in memory, {threads}"), |b| {
-            b.iter(|| pool.install(|| replay(&mut Memory(times.chunks(BLOCK)), buffering, &mut Unwatched)))
+            b.iter(|| pool.install(|| replay(&mut InMemory::new(&times), buffering, &mut Unwatched)))
         });
     }
     group.finish();
@@ -157,8 +151,7 @@ fn threads(criterion: &mut Criterion) {
 /// The engine on what the fast path can do too, and with cold starts, keep-alive and limits.
 fn engine(criterion: &mut Criterion) {
     let mut group = group(criterion, "engine");
-    let cold = "cold_starts = true\nconcurrency = 50";
-    for (name, platform) in [("always warm", "cold_starts = false"), ("cold starts", cold)] {
+    for (name, platform) in [("always warm", "cold_starts = false"), ("cold starts", COLD)] {
         let scenario = scenario(platform);
         for (batch, timeout) in SETTINGS {
             let setting = Setting::new(MemoryMb(1024), batch, timeout);
@@ -177,13 +170,63 @@ fn engine(criterion: &mut Criterion) {
 
 /// 20 (B, T) in one pass, for any number of memory sizes.
 fn sweep(criterion: &mut Criterion) {
-    let settings: Vec<(u32, Span)> = (1..=20).map(|batch| (batch, Span::from_millis(100))).collect();
+    let scenario = scenario("cold_starts = false");
+    let service = scenario.profile.at(MemoryMb(1024), 20).expect("covered");
+    let buffers = (1..=20).map(|batch| policy::batch::Batch { batch, timeout: Span::from_millis(100) });
+    let pairs = pairs(buffers, std::slice::from_ref(&service));
     let mut group = criterion.benchmark_group("sweep");
-    group.throughput(Throughput::Elements(REQUESTS * settings.len() as u64)).sample_size(10);
+    group.throughput(Throughput::Elements(REQUESTS * pairs.len() as u64)).sample_size(10);
     group.bench_function("pass, 20 (B, T)", |b| {
         b.iter(|| {
-            pass(&mut limit(Box::new(generated()), REQUESTS), &settings, Span::from_millis(26), Time::ZERO)
-                .map(|w| w.len())
+            let mut source = limit(Box::new(generated()), REQUESTS);
+            evaluate_without_peaks(&scenario, Streams::new(1), &mut source, &pairs).map(|found| found.len())
+        })
+    });
+    group.finish();
+}
+
+/// Memory sizes whose service times differ by a little.
+fn sizes(scenario: &Scenario) -> Vec<ServiceTimes> {
+    let times = scenario.profile.at(MemoryMb(1024), 32).expect("covered");
+    let slower = |by: u32| {
+        let mean = times.mean.iter().map(|span| Span(span.0 + span.0 * u64::from(by) / 28)).collect();
+        ServiceTimes { memory: MemoryMb(1024 - by), mean, ..times.clone() }
+    };
+    (0..28).map(slower).collect()
+}
+
+fn pairs(buffers: impl Iterator<Item = policy::batch::Batch>, services: &[ServiceTimes]) -> Vec<Pair<'_>> {
+    let wanted = |times| Wanted { times, provisioned: 0, keep: Keep::Totals };
+    buffers.map(|buffer| Pair { buffer, wanted: services.iter().map(wanted).collect() }).collect()
+}
+
+/// Three (B, T) at 28 memory sizes with cold starts, in one pass and each by itself: the time of an element is that of
+/// a request of a configuration.
+fn cold_grid(criterion: &mut Criterion) {
+    const FEWER: u64 = REQUESTS / 32;
+    let scenario = scenario(COLD);
+    let services = sizes(&scenario);
+    let buffers =
+        || SETTINGS.iter().map(|(batch, timeout)| policy::batch::Batch { batch: *batch, timeout: *timeout });
+    let mut group = group(criterion, "cold grid");
+    let pairs = pairs(buffers(), &services);
+    group.throughput(Throughput::Elements(FEWER * (pairs.len() * services.len()) as u64));
+    group.bench_function("one pass", |b| {
+        b.iter(|| {
+            let mut source = limit(Box::new(generated()), FEWER);
+            evaluate(&scenario, Streams::new(1), &mut source, &pairs).map(|found| found.len())
+        })
+    });
+    group.throughput(Throughput::Elements(FEWER * SETTINGS.len() as u64));
+    group.bench_function("each by itself", |b| {
+        b.iter(|| {
+            for (batch, timeout) in SETTINGS {
+                let setting = Setting { memory: MemoryMb(1024), batch, timeout };
+                let mut recorder = Recorder::new(rules(&scenario));
+                let mut source = limit(Box::new(generated()), FEWER);
+                run(&scenario, setting, Streams::new(1), &mut source, &mut recorder).expect("a process");
+                black_box(recorder.into_record());
+            }
         })
     });
     group.finish();
@@ -201,5 +244,5 @@ fn group<'a>(
     group
 }
 
-criterion_group!(benches, parts, fast_path, threads, engine, sweep);
+criterion_group!(benches, parts, fast_path, threads, engine, sweep, cold_grid);
 criterion_main!(benches);

@@ -54,6 +54,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let mode = if args.predict_only { Mode::Predict } else { Mode::Simulate };
     let bytes = trace_bytes(&scenario)?;
     let sweep = Sweep::new(&scenario, args.model, mode)?;
+    // Only a chart shows the intervals.
+    let sweep = if common.output.no_charts { sweep.without_intervals() } else { sweep };
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let settings = sweep.settings(shard);
     let part = Part {

@@ -88,7 +88,10 @@ struct Function {
     provisioned: u32,
 }
 
-fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<Simulation, InputError> {
+/// The figures of a scenario's replications at a setting.
+///
+/// Errors: no request was served.
+pub fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<Simulation, InputError> {
     let context = Context {
         tariff: &scenario.platform.tariff,
         memory: setting.memory,

@@ -10,5 +10,4 @@ pub mod journal;
 pub mod row;
 pub mod run;
 pub mod shard;
-pub mod shared_pass;
 pub mod table;

@@ -9,19 +9,19 @@ use rayon::prelude::*;
 use super::grid::Grid;
 use super::row::{Figures, Row};
 use super::shard::Shard;
-use super::shared_pass::{Waits, bytes, pass};
-use crate::engine::simulate::simulate_at;
+use crate::engine::grid::{self, Counted, Keep, bytes, evaluate_without_peaks};
+use crate::engine::simulate::{nothing_served, summary};
+use crate::engine::summary::within_target;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::predict::{BatchLaws, Part, batch_cost, scenario_parts};
-use crate::price::Usage;
+use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
-use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
-use crate::units::{Span, Time};
+use crate::units::Span;
 
 /// Which figures are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub struct Sweep<'a> {
     grid: &'a Grid,
     model: Model,
     mode: Mode,
+    intervals: Intervals,
     parts: Vec<Part>,
     /// One a memory size and number of provisioned environments, for batches up to the largest.
     services: Vec<Service>,
@@ -84,7 +85,14 @@ struct Judged {
     meets_slo: Option<bool>,
 }
 
-/// About so many rows of shared passes get an interval.
+/// Which rows get an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intervals {
+    Sampled,
+    Left,
+}
+
+/// About so many rows get an interval.
 const INTERVALS: f64 = 60.0;
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 /// Histograms of one pass stay below this.
@@ -126,7 +134,12 @@ impl<'a> Sweep<'a> {
             Ok(Service { provisioned, cost, seconds, times: times.clone() })
         };
         let services = grid.functions().into_iter().map(service).collect::<Result<_, InputError>>()?;
-        Ok(Sweep { scenario, grid, model, mode, parts, services })
+        Ok(Sweep { scenario, grid, model, mode, intervals: Intervals::Sampled, parts, services })
+    }
+
+    /// The same without intervals, where nobody will look at them.
+    pub fn without_intervals(self) -> Sweep<'a> {
+        Sweep { intervals: Intervals::Left, ..self }
     }
 
     /// The configurations of a shard, in no particular order.
@@ -154,16 +167,7 @@ impl<'a> Sweep<'a> {
             return Ok(());
         }
         listener.begin(Stage::Simulating, rows);
-        match self.is_shared() {
-            true => self.simulate_shared(&pairs, listener),
-            false => self.simulate_each(&pairs, listener),
-        }
-    }
-
-    /// Does every memory size have the same batches, whatever they cost?
-    fn is_shared(&self) -> bool {
-        matches!(self.scenario.platform.environments, Environments::AlwaysWarm)
-            && self.scenario.profile.service_cv == 0.0
+        self.simulate(&pairs, listener)
     }
 
     /// The (B, T) of a shard with the memory sizes that are not done; those with none left out.
@@ -232,126 +236,116 @@ impl<'a> Sweep<'a> {
         Judged { figures, interval_s: None, meets_slo }
     }
 
-    /// One pass over the arrivals for some pairs at a time.
-    fn simulate_shared(&self, pairs: &[Pair], listener: &dyn Listener) -> Result<(), InputError> {
-        let spans = self.services.iter().flat_map(|service| &service.times.mean);
-        let shortest = spans.copied().min().unwrap_or_default();
-        let groups = scattered(self.passes(pairs, shortest));
+    /// One pass over the arrivals for some (B, T) at a time.
+    fn simulate(&self, pairs: &[Pair], listener: &dyn Listener) -> Result<(), InputError> {
+        let buffers = self.buffers(pairs);
+        let groups = scattered(self.passes(&buffers));
         groups.into_par_iter().with_max_len(1).try_for_each(|group| {
             // What is in work counts half, so that the time left is not overstated.
-            let rows: usize = group.iter().map(|pair| pair.wanted.len()).sum();
+            let rows: usize = group.iter().flat_map(|same| same).map(|pair| pair.wanted.len()).sum();
             listener.advance(rows / 2);
-            let settings: Vec<(u32, Span)> =
-                group.iter().map(|p| (self.grid.batch[p.batch], self.grid.timeout[p.timeout])).collect();
-            let mut arrivals = self.scenario.workload.open(Streams::new(self.scenario.seed).part(0))?;
-            let warmup = Time::ZERO + self.scenario.warmup;
-            let waits = pass(&mut *arrivals, &settings, shortest, warmup)?;
-            for (pair, waits) in group.iter().zip(&waits) {
-                if waits.requests() == 0 {
-                    return Err(self.nothing_served());
-                }
-                let row = |w: &Wanted| {
-                    let interval_s = match self.is_sampled(pair, w.memory) {
-                        true => self.simulated(self.setting(pair, w.memory))?.interval_s,
-                        false => None,
+            let streams = Streams::new(self.scenario.seed).part(0);
+            let mut arrivals = self.scenario.workload.open(streams)?;
+            let memories: Vec<Vec<usize>> = group.iter().map(|same| memories(same)).collect();
+            let asked = group.iter().zip(&memories).map(|(same, memories)| self.asked(same, memories));
+            let asked: Vec<grid::Pair<'_>> = asked.collect();
+            let counted = evaluate_without_peaks(self.scenario, streams, &mut *arrivals, &asked)?;
+            for ((same, memories), counted) in group.iter().zip(&memories).zip(&counted) {
+                for pair in same {
+                    let row = |wanted: &Wanted| {
+                        let place = memories.partition_point(|memory| *memory < wanted.memory);
+                        let judged = self.judged(pair, wanted.memory, &counted[place])?;
+                        Ok(self.row(pair, wanted, Some(judged)))
                     };
-                    let shifted = Judged { interval_s, ..self.shifted(waits, w.memory) };
-                    Ok(self.row(pair, w, Some(shifted)))
-                };
-                let rows: Vec<Row> = pair.wanted.iter().map(row).collect::<Result<_, InputError>>()?;
-                listener.ready(&rows)?;
+                    listener
+                        .ready(&pair.wanted.iter().map(row).collect::<Result<Vec<Row>, InputError>>()?)?;
+                }
             }
             listener.advance(rows - rows / 2);
             Ok(())
         })
     }
 
-    /// Waits by size of batch know nothing of time, so an interval takes a simulation of its own: some rows get one,
-    /// spread evenly over the grid by the golden ratio.
+    /// The pairs that have the same batches: without batching, no timeout makes a difference.
+    fn buffers<'p>(&self, pairs: &'p [Pair]) -> Vec<Vec<&'p Pair>> {
+        let (single, others): (Vec<_>, Vec<_>) =
+            pairs.iter().partition(|pair| self.grid.batch[pair.batch] == 1);
+        let single = (!single.is_empty()).then_some(single);
+        single.into_iter().chain(others.into_iter().map(|pair| vec![pair])).collect()
+    }
+
+    /// Pairs of the same batches, as the engine evaluates them at some memory sizes.
+    fn asked(&self, same: &[&Pair], memories: &[usize]) -> grid::Pair<'_> {
+        let wanted = |memory: &usize| {
+            let is_sampled = same.iter().any(|pair| self.is_sampled(pair, *memory));
+            let keep = if is_sampled { Keep::Record } else { Keep::Totals };
+            let Service { times, provisioned, .. } = &self.services[*memory];
+            grid::Wanted { times, provisioned: *provisioned, keep }
+        };
+        grid::Pair { buffer: self.buffer(same), wanted: memories.iter().map(wanted).collect() }
+    }
+
+    fn buffer(&self, same: &[&Pair]) -> Batch {
+        Batch { batch: self.grid.batch[same[0].batch], timeout: self.grid.timeout[same[0].timeout] }
+    }
+
+    /// An interval takes a record over time: some rows get one, spread evenly over the grid by the golden ratio.
     fn is_sampled(&self, pair: &Pair, memory: usize) -> bool {
         let place = (pair.timeout * self.grid.batch.len() + pair.batch) * self.services.len() + memory;
         let all = self.grid.timeout.len() * self.grid.batch.len() * self.services.len();
-        (place as f64 * GOLDEN).fract() * (all as f64) < INTERVALS
+        self.intervals == Intervals::Sampled && (place as f64 * GOLDEN).fract() * (all as f64) < INTERVALS
     }
 
-    fn nothing_served(&self) -> InputError {
-        InputError::new(&self.scenario.name, "no request was served")
-            .help("look at the workload's requests, duration, from and until, and at the warm-up")
-    }
-
-    /// Cuts the pairs into passes: enough of them for all threads, none with more histograms than caches like.
-    fn passes<'p>(&self, pairs: &'p [Pair], shortest: Span) -> Vec<&'p [Pair]> {
+    /// Cuts the (B, T) into passes: enough of them for all threads, none with more histograms than caches like.
+    fn passes<'p, 'q>(&self, buffers: &'q [Vec<&'p Pair>]) -> Vec<&'q [Vec<&'p Pair>]> {
         let threads = rayon::current_num_threads();
         let longest = match self.scenario.workload.source {
             // Drawing arrivals is cheap, so many passes spread the work better.
-            Source::Process(_) | Source::Schedule(_) => pairs.len().div_ceil(8 * threads).min(PASS_PAIRS),
+            Source::Process(_) | Source::Schedule(_) => buffers.len().div_ceil(8 * threads).min(PASS_PAIRS),
             // Every pass reads the file again.
-            Source::Trace(_) => pairs.len().div_ceil(4 * threads),
+            Source::Trace(_) => buffers.len().div_ceil(4 * threads),
         };
         let mut passes = Vec::new();
         let (mut first, mut used) = (0, 0);
-        for (i, pair) in pairs.iter().enumerate() {
-            let more = bytes((self.grid.batch[pair.batch], self.grid.timeout[pair.timeout]), shortest);
+        for (i, same) in buffers.iter().enumerate() {
+            let more = bytes(self.scenario, self.buffer(same));
             if i > first && (i - first == longest || used + more > PASS_BYTES) {
-                passes.push(&pairs[first..i]);
+                passes.push(&buffers[first..i]);
                 (first, used) = (i, 0);
             }
             used += more;
         }
-        passes.extend((first < pairs.len()).then(|| &pairs[first..]));
+        passes.extend((first < buffers.len()).then(|| &buffers[first..]));
         passes
     }
 
-    /// The figures of batches made once at the service times of a memory size.
-    fn shifted(&self, waits: &Waits, memory: usize) -> Judged {
-        let (scenario, times) = (self.scenario, &self.services[memory].times);
-        let slo = &scenario.slo;
-        let requests = waits.requests();
-        let figures = Figures {
-            latency_s: waits.quantile(slo.percentile, &times.mean).as_secs_f64(),
-            usd_per_million: self.cost_usd(waits, times) / requests as f64 * 1e6,
+    fn judged(&self, pair: &Pair, memory: usize, counted: &Counted) -> Result<Judged, InputError> {
+        let (scenario, slo, setting) = (self.scenario, &self.scenario.slo, self.setting(pair, memory));
+        let Some(latency_s) = counted.quantile(slo.percentile) else {
+            return Err(nothing_served(scenario));
         };
-        let target = slo.latency.unwrap_or(Span::MAX);
-        let late = 1.0 - waits.up_to(target, &times.mean) / requests as f64;
-        Judged { figures, interval_s: None, meets_slo: slo.verdict(late, figures.usd_per_million) }
-    }
-
-    /// The bill of the replay; as the engine's, from the counts of batches.
-    fn cost_usd(&self, waits: &Waits, times: &ServiceTimes) -> f64 {
-        let tariff = &self.scenario.platform.tariff;
-        let mut usage = Usage { memory: times.memory, ..Usage::default() };
-        let mut last = Time::ZERO;
-        for (size, service) in waits.by_size.iter().zip(&times.mean).filter(|(size, _)| size.batches > 0) {
-            usage.invocations += size.batches;
-            let billed = tariff.billing.bill(times.memory, Span::ZERO, *service).total;
-            usage.mb_ms += u128::from(size.batches) * u128::from(billed);
-            last = last.max(size.last_left + *service);
-        }
-        usage.duration = Span(last.0.saturating_sub(self.scenario.warmup.0));
-        tariff.bill(&usage).total().as_f64()
-    }
-
-    /// Every configuration by itself, on the same arrivals and with the same luck.
-    fn simulate_each(&self, pairs: &[Pair], listener: &dyn Listener) -> Result<(), InputError> {
-        let each = |pair: &'_ Pair| pair.wanted.iter().map(move |w| (pair.clone(), *w)).collect::<Vec<_>>();
-        let all: Vec<(Pair, Wanted)> = pairs.iter().flat_map(each).collect();
-        all.par_iter().with_max_len(1).try_for_each(|(pair, wanted)| {
-            let judged = self.simulated(self.setting(pair, wanted.memory))?;
-            listener.ready(&[self.row(pair, wanted, Some(judged))])?;
-            listener.advance(1);
-            Ok(())
-        })
-    }
-
-    fn simulated(&self, setting: Setting) -> Result<Judged, InputError> {
-        let slo = &self.scenario.slo;
-        let simulated = simulate_at(self.scenario, setting)?.simulated;
-        let usd_per_million = simulated.cost_usd_per_million;
-        let figures = Figures { latency_s: simulated.latency_s.slo, usd_per_million };
-        let meets_slo = slo.verdict(simulated.slo_violation_share, usd_per_million);
-        let interval_s = simulated.latency_ci95_s.and_then(|intervals| intervals.percentile(slo.percentile));
+        let usage = counted.usage((setting.memory, setting.provisioned), scenario.warmup);
+        let tally = &counted.tally;
+        let usd_per_million = scenario.platform.tariff.bill(&usage).total().as_f64() / tally.requests as f64 * 1e6;
+        let figures = Figures { latency_s: within_target(latency_s, tally, slo), usd_per_million };
+        let interval_s = match &counted.record {
+            Some(record) if self.is_sampled(pair, memory) => {
+                let simulation = summary(scenario, setting, std::slice::from_ref(&**record))?;
+                let intervals = simulation.simulated.latency_ci95_s;
+                intervals.and_then(|intervals| intervals.percentile(slo.percentile))
+            }
+            _ => None,
+        };
+        let meets_slo = slo.verdict(counted.violation_share(), usd_per_million);
         Ok(Judged { figures, interval_s, meets_slo })
     }
+}
+
+/// The memory sizes that any of some pairs wants, in order.
+fn memories(same: &[&Pair]) -> Vec<usize> {
+    let all: BTreeSet<usize> =
+        same.iter().flat_map(|pair| &pair.wanted).map(|wanted| wanted.memory).collect();
+    all.into_iter().collect()
 }
 
 /// In an order in which any first part is much like the whole: short timeouts take longer, and the time that is left

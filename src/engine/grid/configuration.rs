@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use super::Wanted;
+use super::calendar::Calendar;
 use super::counted::Counted;
-use super::drawn::{DrawnBook, cause};
+use super::each::{EachBook, cause};
 use super::fixed::{Fixed, FixedBook};
 use super::follow::{Common, Counting, Peaks};
-use super::pool::{Calendar, Pool};
+use super::kept::{Kept, recorder};
+use super::pool::Pool;
 use super::solo::Solo;
 use super::starts::Starts;
-use super::totals::Totals;
 use super::waits::Waits;
+use super::{Keep, Wanted};
 use crate::engine::invoker::Invoker;
+use crate::engine::recorder::Recorder;
 use crate::engine::service::scaled;
 use crate::platform::lambda::{LambdaPool, PoolSettings, PoolState};
 use crate::platform::token_bucket::TokenBucket;
@@ -23,10 +25,10 @@ use crate::units::Span;
 pub enum Configuration<'a> {
     /// All environments are warm, and nobody asks how many.
     Still(Wanted<'a>, Fixed<'a>),
-    /// Fixed service times.
-    Fixed(Wanted<'a>, Pool, Fixed<'a>),
-    /// Random service times.
-    Drawn(Wanted<'a>, Pool, Totals),
+    /// By the shared counts of waits.
+    Fixed(Wanted<'a>, Pool, Fixed<'a>, Option<Box<Recorder>>),
+    /// Each request by itself.
+    Each(Wanted<'a>, Pool, Kept),
     /// By the engine itself.
     Solo(Wanted<'a>, Solo),
 }
@@ -52,22 +54,23 @@ impl<'a> Configuration<'a> {
         counting: &Counting,
         peaks: Peaks,
     ) -> Self {
-        let totals = Totals::new(common.rules);
+        let kept = Kept::new(common.rules, wanted.keep);
         let pool = match common.pool {
             None => Some(Pool::always_warm()),
             Some(settings) => Pool::new(settings, init(common, wanted), wanted.provisioned),
         };
         let Some(pool) = pool else {
             let platform = LambdaPool::new(settings(common, wanted), common.streams);
-            return Configuration::Solo(wanted, solo(common, wanted, platform, totals));
+            return Configuration::Solo(wanted, solo(common, wanted, platform, kept));
         };
         let fixed = Fixed::new(common.rules, wanted.times, largest);
-        match (counting, peaks) {
-            (Counting::Each(_), _) => Configuration::Drawn(wanted, pool, totals),
-            (Counting::Shared(_), Peaks::Left) if common.pool.is_none() => {
-                Configuration::Still(wanted, fixed)
+        let is_still = common.pool.is_none() && peaks == Peaks::Left && wanted.keep == Keep::Totals;
+        match counting {
+            Counting::Each(_) => Configuration::Each(wanted, pool, kept),
+            Counting::Shared(_) if is_still => Configuration::Still(wanted, fixed),
+            Counting::Shared(_) => {
+                Configuration::Fixed(wanted, pool, fixed, recorder(common.rules, wanted.keep))
             }
-            (Counting::Shared(_), _) => Configuration::Fixed(wanted, pool, fixed),
         }
     }
 
@@ -80,22 +83,22 @@ impl<'a> Configuration<'a> {
         calendar: &mut Calendar,
     ) -> Self {
         let (starts, until) = (&stretch.starts, stretch.until);
-        let (wanted, pool, totals, from) = match (self, counting) {
-            (Configuration::Fixed(wanted, mut pool, mut fixed), Counting::Shared(waits)) => {
-                let mut book = FixedBook { fixed: &mut fixed, waits };
+        let (wanted, pool, kept, from) = match (self, counting) {
+            (Configuration::Fixed(wanted, mut pool, mut fixed, mut recorder), Counting::Shared(waits)) => {
+                let mut book = FixedBook { fixed: &mut fixed, waits, recorder: recorder.as_deref_mut() };
                 let Some(from) = pool.advance(starts, until, calendar, &mut book) else {
-                    return Configuration::Fixed(wanted, pool, fixed);
+                    return Configuration::Fixed(wanted, pool, fixed, recorder);
                 };
                 let counted = fixed.counted(&before(waits, starts, from), init(common, wanted));
-                (wanted, pool, Totals::after(common.rules, counted), from)
+                (wanted, pool, Kept::after(common.rules, counted, recorder), from)
             }
-            (Configuration::Drawn(wanted, mut pool, mut totals), _) => {
+            (Configuration::Each(wanted, mut pool, mut kept), _) => {
                 let (times, factors, largest) = (wanted.times, stretch.factors, buffer.batch);
-                let mut book = DrawnBook { times, largest, factors, totals: &mut totals };
+                let mut book = EachBook { times, largest, factors, kept: &mut kept };
                 let Some(from) = pool.advance(starts, until, calendar, &mut book) else {
-                    return Configuration::Drawn(wanted, pool, totals);
+                    return Configuration::Each(wanted, pool, kept);
                 };
-                (wanted, pool, totals, from)
+                (wanted, pool, kept, from)
             }
             (Configuration::Solo(wanted, mut solo), _) => {
                 see(&mut solo, wanted, buffer, stretch, 0);
@@ -104,7 +107,7 @@ impl<'a> Configuration<'a> {
             (still, _) => return still,
         };
         let platform = resumed(common, wanted, pool, stretch, from);
-        let mut solo = solo(common, wanted, platform, totals);
+        let mut solo = solo(common, wanted, platform, kept);
         see(&mut solo, wanted, buffer, stretch, from);
         Configuration::Solo(wanted, solo)
     }
@@ -112,10 +115,11 @@ impl<'a> Configuration<'a> {
     /// What it gave; `waits` are there where they were shared.
     pub fn counted(self, common: Common<'_>, waits: Option<&Arc<Waits>>) -> Counted {
         match (self, waits) {
-            (Configuration::Still(wanted, fixed) | Configuration::Fixed(wanted, _, fixed), Some(waits)) => {
-                fixed.counted(waits, init(common, wanted))
+            (Configuration::Still(wanted, fixed), Some(waits)) => fixed.counted(waits, init(common, wanted)),
+            (Configuration::Fixed(wanted, _, fixed, recorder), Some(waits)) => {
+                fixed.counted(waits, init(common, wanted)).with(recorder)
             }
-            (Configuration::Drawn(_, _, totals), _) => totals.into_counted(),
+            (Configuration::Each(_, _, kept), _) => kept.into_counted(),
             (Configuration::Solo(_, solo), _) => solo.finish().into_counted(),
             (Configuration::Still(..) | Configuration::Fixed(..), None) => {
                 unreachable!("fixed service times share their waits")
@@ -143,9 +147,9 @@ fn see(solo: &mut Solo, wanted: Wanted<'_>, buffer: Batch, stretch: &Stretch<'_>
     }
 }
 
-fn solo(common: Common<'_>, wanted: Wanted<'_>, platform: LambdaPool, totals: Totals) -> Solo {
+fn solo(common: Common<'_>, wanted: Wanted<'_>, platform: LambdaPool, kept: Kept) -> Solo {
     let invoker = Invoker::new(platform, common.retry, common.streams.stream("back-off"));
-    Solo::new(invoker, wanted.times.memory, totals)
+    Solo::new(invoker, wanted.times.memory, kept)
 }
 
 /// The platform's pool with what is in the quick one just before a batch.
@@ -161,9 +165,9 @@ fn resumed(
     for left in &left[..from] {
         requests.take(*left);
     }
-    let (running, idle_since, provisioned_free, scaling) = pool.into_parts();
+    let (running, warm_until, provisioned_free, scaling) = pool.into_parts();
     let running = running.into_iter().map(|run| (run.finish, run.capacity)).collect();
-    let state = PoolState { running, idle_since, provisioned_free, scaling, requests };
+    let state = PoolState { running, warm_until, provisioned_free, scaling, requests };
     LambdaPool::resumed(settings(common, wanted), common.streams, left[from], state)
 }
 

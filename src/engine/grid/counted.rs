@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::moved::Moved;
 use super::waits::{SizeWaits, Waits};
-use crate::engine::recorder::Tally;
+use crate::engine::recorder::{Record, Recorder, Tally};
 use crate::numeric::histogram::Histogram;
 use crate::price::Usage;
 use crate::units::{MemoryMb, Span, Time};
@@ -22,6 +22,8 @@ pub struct Counted {
     /// When the last request was answered.
     pub last_finish: Time,
     pub(super) latencies: Latencies,
+    /// All that the engine records, where that was asked for.
+    pub record: Option<Box<Record>>,
 }
 
 /// Where latencies were counted.
@@ -46,6 +48,11 @@ pub(super) struct Shifted {
 }
 
 impl Counted {
+    /// The same with what the engine's recorder has, if there is one.
+    pub(super) fn with(self, recorder: Option<Box<Recorder>>) -> Counted {
+        Counted { record: recorder.map(|recorder| Box::new(recorder.into_record())), ..self }
+    }
+
     /// The latency \[s\] that the share `q` of the requests does not exceed: within 0.05 % of the exact one, and never
     /// above the longest; `None` if none was served.
     pub fn quantile(&self, q: f64) -> Option<f64> {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::counted::{Counted, Latencies, Shifted};
+use super::each::shown;
 use super::moved::Moved;
 use super::pool::{Book, Start};
 use super::starts::Starts;
 use super::waits::Waits;
-use crate::engine::recorder::{Rules, Tally};
+use crate::engine::record::Observer;
+use crate::engine::recorder::{Recorder, Rules, Tally};
 use crate::platform::Capacity;
 use crate::profile::ServiceTimes;
 use crate::units::{Span, Time};
@@ -58,7 +60,7 @@ impl<'a> Fixed<'a> {
         }
         tally.add(&self.more);
         let shifted = Shifted { waits: waits.clone(), service: service.to_vec(), init, cold: self.cold };
-        Counted { tally, sizes, last_finish, latencies: Latencies::Shifted(shifted) }
+        Counted { tally, sizes, last_finish, latencies: Latencies::Shifted(shifted), record: None }
     }
 }
 
@@ -68,6 +70,8 @@ pub struct FixedBook<'a, 'b> {
     pub fixed: &'a mut Fixed<'b>,
     /// The waits.
     pub waits: &'a Waits,
+    /// Who wants to see every batch.
+    pub recorder: Option<&'a mut Recorder>,
 }
 
 impl Book for FixedBook<'_, '_> {
@@ -80,6 +84,10 @@ impl Book for FixedBook<'_, '_> {
     fn started(&mut self, starts: &Starts<'_>, batch: usize, start: Start) {
         if batch < starts.counted_from {
             return;
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let function = (self.fixed.mb_ms.len() as u32, self.fixed.times.memory);
+            recorder.started(&shown(starts, batch, start, function), starts.arrivals(batch));
         }
         let Fixed { more, mb_ms, .. } = self.fixed;
         more.peak_concurrency = more.peak_concurrency.max(start.busy);

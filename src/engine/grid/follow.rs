@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Pair;
+use super::calendar::Calendar;
 use super::configuration::{Configuration, Stretch};
 use super::counted::Counted;
-use super::pool::Calendar;
 use super::starts::{Places, Starts};
 use super::waits::Waits;
 use crate::engine::Retry;

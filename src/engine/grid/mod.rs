@@ -11,18 +11,20 @@
 //! which of them serves, it does so from the start. So every scenario is covered, and what is counted is bit by bit what
 //! the engine counts; only percentiles are read off a histogram, as the engine's are.
 
+mod calendar;
 mod configuration;
 mod counted;
-mod drawn;
+mod each;
 mod fixed;
 mod follow;
+mod idle;
+mod kept;
 mod moved;
 mod pool;
 mod solo;
 mod starts;
 #[cfg(test)]
 mod tests;
-mod totals;
 mod waits;
 
 pub use self::counted::Counted;
@@ -42,7 +44,7 @@ use crate::units::{Span, Time};
 
 /// Arrivals that every (B, T) sees before the next ones are drawn: few enough to stay in the cache. Fewer in the tests,
 /// so that they see many chunks.
-const CHUNK: usize = if cfg!(test) { 50 } else { 8 * BLOCK };
+const CHUNK: usize = if cfg!(test) { 50 } else { 2 * BLOCK };
 
 /// One (B, T) and the functions on which it is wanted.
 #[derive(Debug, Clone)]
@@ -60,6 +62,17 @@ pub struct Wanted<'a> {
     pub times: &'a ServiceTimes,
     /// Environments that are always initialised; none where all are always warm.
     pub provisioned: u32,
+    /// What is kept of it.
+    pub keep: Keep,
+}
+
+/// What is kept of a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Its totals.
+    Totals,
+    /// Besides, all that the engine records, by hour and by slice: then its requests are counted one by one.
+    Record,
 }
 
 /// Replays arrivals with every configuration, on the scenario's platform, with its SLO and warm-up. What is found is

@@ -1,7 +1,7 @@
 //! A configuration whose batches are refused, or whose environments chance chooses: the engine itself behind the
 //! shared buffer.
 
-use super::totals::Totals;
+use super::kept::Kept;
 use crate::engine::invoker::{Invoker, Left};
 use crate::engine::record::Cause;
 use crate::platform::lambda::LambdaPool;
@@ -12,14 +12,14 @@ use crate::units::{MemoryMb, Span, Time};
 pub struct Solo {
     invoker: Invoker<LambdaPool>,
     memory: MemoryMb,
-    totals: Totals,
+    kept: Kept,
     spare: Vec<Time>,
 }
 
 impl Solo {
-    /// Goes on from `totals` with a pool.
-    pub fn new(invoker: Invoker<LambdaPool>, memory: MemoryMb, totals: Totals) -> Solo {
-        Solo { invoker, memory, totals, spare: Vec::new() }
+    /// Goes on from what was counted with a pool.
+    pub fn new(invoker: Invoker<LambdaPool>, memory: MemoryMb, kept: Kept) -> Solo {
+        Solo { invoker, memory, kept, spare: Vec::new() }
     }
 
     /// A batch leaves. Those whose next try is no later come before it.
@@ -28,18 +28,18 @@ impl Solo {
         let mut list = std::mem::take(&mut self.spare);
         list.extend_from_slice(arrivals);
         let left = Left { at, cause, service };
-        self.spare = self.invoker.attempt(at, left, (1, self.memory), list, &mut self.totals);
+        self.spare = self.invoker.attempt(at, left, (1, self.memory), list, &mut self.kept);
     }
 
     fn try_again(&mut self, until: Time) {
         while self.invoker.next_try() <= until {
-            self.invoker.try_again(self.memory, &mut self.totals);
+            self.invoker.try_again(self.memory, &mut self.kept);
         }
     }
 
     /// No more batches leave.
-    pub fn finish(mut self) -> Totals {
+    pub fn finish(mut self) -> Kept {
         self.try_again(Time(Time::NEVER.0 - 1));
-        self.totals
+        self.kept
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Counted, Pair, Wanted, evaluate, evaluate_without_peaks};
+use super::{Counted, Keep, Pair, Wanted, evaluate, evaluate_without_peaks};
 use crate::arrivals::memory::InMemory;
 use crate::document::Document;
 use crate::engine::record::{Batch, Observer};
@@ -215,8 +215,12 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
     };
     let services: Vec<ServiceTimes> = (1..).zip(&case.services).map(service).collect();
     let provisioned = |i: usize| if is_warm { 0 } else { case.provisioned * (i as u32 % 2) };
-    let wanted: Vec<Wanted<'_>> =
-        services.iter().enumerate().map(|(i, times)| Wanted { times, provisioned: provisioned(i) }).collect();
+    let keep = |i: usize| if i == 2 { Keep::Record } else { Keep::Totals };
+    let wanted: Vec<Wanted<'_>> = services
+        .iter()
+        .enumerate()
+        .map(|(i, times)| Wanted { times, provisioned: provisioned(i), keep: keep(i) })
+        .collect();
     let pair = |(batch, timeout): &(u32, u64)| {
         let buffer = policy::batch::Batch { batch: *batch, timeout: span(*timeout) };
         Pair { buffer, wanted: wanted.clone() }
@@ -231,7 +235,10 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
             let mut expected = engine(&scenario, &times, pair.buffer, *wanted);
             // A wait's bucket and a latency's may both be off.
             check(found, &expected, 2.0 / 2048.0)?;
-            if is_warm && case.cv == 0.0 {
+            if let Some(record) = &found.record {
+                prop_assert_eq!(&**record, &expected.0);
+            }
+            if is_warm && case.cv == 0.0 && wanted.keep == Keep::Totals {
                 expected.0.total.tally = Tally { peak_concurrency: 0, ..expected.0.total.tally };
             }
             check(quick, &expected, 2.0 / 2048.0)?;

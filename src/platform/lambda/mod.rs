@@ -83,8 +83,8 @@ pub struct LambdaPool {
 pub struct PoolState {
     /// When those that are busy finish, and whose they are.
     pub running: Vec<(Time, Capacity)>,
-    /// Since when the others are idle, in the order of time.
-    pub idle_since: Vec<Time>,
+    /// Until when the others stay warm, in the order in which they became idle.
+    pub warm_until: Vec<Time>,
     /// Provisioned environments that are free.
     pub provisioned_free: u32,
     /// The right to add environments.
@@ -127,9 +127,6 @@ impl LambdaPool {
     pub fn resumed(settings: PoolSettings, streams: Streams, now: Time, state: PoolState) -> Self {
         let provisioned = settings.provisioned;
         let mut pool = LambdaPool::new(settings, streams);
-        let KeepAliveDraw::Fixed(stay) = pool.keep_alive else {
-            unreachable!("chance leaves nothing to resume")
-        };
         for (finish, capacity) in state.running {
             let environment = match capacity {
                 Capacity::Provisioned => 0,
@@ -138,8 +135,8 @@ impl LambdaPool {
             pool.next_environment += u32::from(environment >= provisioned);
             pool.running.start(now, finish, environment);
         }
-        for since in state.idle_since {
-            pool.idle.put(pool.next_environment, since + stay);
+        for until in state.warm_until {
+            pool.idle.put(pool.next_environment, until);
             pool.next_environment += 1;
         }
         let PoolState { provisioned_free, scaling, requests, .. } = state;
