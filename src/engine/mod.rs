@@ -6,6 +6,7 @@
 //! joins the batch, and an environment that finishes just then can serve it.
 
 pub mod fleet;
+pub mod intervals;
 pub mod paired;
 pub mod record;
 pub mod recorder;

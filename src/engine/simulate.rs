@@ -87,9 +87,9 @@ fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<
         tariff: &scenario.platform.tariff,
         memory: setting.memory,
         warmup: scenario.warmup,
-        drift: scenario.workload.drift(),
+        rhythm: scenario.workload.rhythm(),
     };
-    summarise(records, context).ok_or_else(|| {
+    summarise(records, &context).ok_or_else(|| {
         let help = "look at the workload's requests, duration, from and until, and at the warm-up";
         InputError::new(&scenario.name, "no request was served").help(help)
     })
