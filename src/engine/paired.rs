@@ -123,7 +123,9 @@ impl Quantile {
         let value = self.at - other.at;
         let down = apart(self.at - self.ends[0], other.ends[1] - other.at);
         let up = apart(self.ends[1] - self.at, other.at - other.ends[0]);
-        Some([value - down, value + up])
+        // What the buckets of the two histograms hide is no luck, and not common to both.
+        let hidden = Histogram::resolution(self.at * 1e9) / 1e9 + Histogram::resolution(other.at * 1e9) / 1e9;
+        Some([value - down - hidden, value + up + hidden])
     }
 }
 

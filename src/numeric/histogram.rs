@@ -155,6 +155,11 @@ impl Histogram {
         unreachable!("the counts sum to the total")
     }
 
+    /// The distance \[ns\] that the buckets cannot tell from none, at `nanos`.
+    pub fn resolution(nanos: f64) -> f64 {
+        (bounds(bucket(nanos.max(0.0) as u64)).1 - 1) as f64
+    }
+
     /// The values \[ns\] between which the distribution lies within `low..=high`, outwards to the bounds of their
     /// buckets: from the smallest that at least the share `low` does not exceed, to the largest below which at most the
     /// share `high` lies.

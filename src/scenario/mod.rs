@@ -16,7 +16,7 @@ use self::policy::PolicySpec;
 use self::published::Published;
 use self::slo::Slo;
 use self::system::SystemSpec;
-use self::workload::{Workload, within_the_clock};
+use self::workload::{Source, Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::profile::{Profile, ServiceTimes};
@@ -90,9 +90,15 @@ impl Scenario {
         let root = document.root();
         let name = name(&root, default_name)?;
         let seed = root.optional("seed").map_or(Ok(1), |v| v.integer())?;
-        let replications = root.optional("replications").map_or(Ok(1), |v| replications(&v))?;
+        let wanted = root.optional("replications");
+        let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let workload = in_section(&root, "workload", Workload::from_section)?;
+        if let (2.., Some(wanted), Source::Trace(_)) = (replications, wanted, &workload.source) {
+            let help = "leave it out: the intervals of one run come from its slices; or replicate a process that \
+                        `sim fit` finds for the trace";
+            return Err(wanted.error("has no meaning for a trace: each would be the same requests").help(help));
+        }
         let profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
         let policy = in_section(&root, "policy", |s| PolicySpec::from_section(s, &profile, platform.memory))?;

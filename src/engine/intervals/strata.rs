@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::arrivals::rhythm::{Beat, Rhythm};
 use crate::units::Span;
 
-/// So many neighbouring slices of a trace are taken for one law: what changes more slowly is the trend, not noise.
-const NEIGHBOURS: usize = 8;
+/// So many neighbouring slices of a trace are taken for one law but for a line: what changes more slowly is the trend,
+/// not noise.
+const NEIGHBOURS: usize = 12;
 
 /// Slices of one law.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,8 +130,8 @@ mod tests {
     #[test]
     fn turns_that_no_slice_resolves_are_treated_as_a_trace() {
         let segments = vec![(Span(3), BEAT), (Span(2), Beat::default())];
-        let strata = Strata::new(&Rhythm::Turns(segments), Span(10), 0..20);
-        assert_eq!(strata, Strata::new(&Rhythm::Unknown, Span(10), 0..20));
-        assert_eq!(strata.all.iter().map(|s| s.slices.len()).collect::<Vec<_>>(), [8, 12]);
+        let strata = Strata::new(&Rhythm::Turns(segments), Span(10), 0..40);
+        assert_eq!(strata, Strata::new(&Rhythm::Unknown, Span(10), 0..40));
+        assert_eq!(strata.all.iter().map(|s| s.slices.len()).collect::<Vec<_>>(), [12, 12, 16]);
     }
 }
