@@ -101,8 +101,7 @@ fn truths(p: &Predicted) -> [f64; 8] {
 fn intervals(simulation: &Simulation) -> [Option<[f64; 2]>; 8] {
     let s = &simulation.simulated;
     let l = s.latency_ci95_s.unwrap_or_default();
-    let (cost, batch, share) =
-        (s.cost_usd_per_million_ci95, s.mean_batch_ci95, s.slo_violation_share_ci95);
+    let (cost, batch, share) = (s.cost_usd_per_million_ci95, s.mean_batch_ci95, s.slo_violation_share_ci95);
     [l.mean, l.p50, l.p90, l.p95, l.p99, cost, batch, share]
 }
 
@@ -137,7 +136,8 @@ fn count(runs: &[Vec<Option<[f64; 2]>>], truth: &[f64], figure: usize) -> Count 
     let given: Vec<[f64; 2]> = runs.iter().filter_map(|run| run[figure]).collect();
     // Sums of floats differ in their last digits.
     let slack = 1e-9 * truth[figure].abs();
-    let held = given.iter().filter(|[low, high]| low - slack <= truth[figure] && truth[figure] <= high + slack);
+    let held =
+        given.iter().filter(|[low, high]| low - slack <= truth[figure] && truth[figure] <= high + slack);
     (given.len() as u64, held.count() as u64)
 }
 
@@ -157,7 +157,8 @@ fn cover(name: &str, length: Length, scenario: &Scenario) {
 fn one_run_of_a_stationary_process() {
     let poisson = scenario("kind = \"poisson\"\nrate = 40\nrequests = 20000", WIDE);
     cover("Poisson, 20,000 requests", Length::Enough, &poisson);
-    let larger = scenario("kind = \"poisson\"\nrate = 40\nrequests = 20000", "batch = 16\ntimeout = \"500ms\"");
+    let larger =
+        scenario("kind = \"poisson\"\nrate = 40\nrequests = 20000", "batch = 16\ntimeout = \"500ms\"");
     cover("Poisson, 20,000 requests, B = 16", Length::Enough, &larger);
     let slow = |end| mmpp("[10, 100]", "[60, 5]", end);
     cover("10|100, 60|5 s, 20,000 requests", Length::Short, &slow("requests = 20000"));
@@ -166,7 +167,11 @@ fn one_run_of_a_stationary_process() {
     let slower = |end| mmpp("[10, 100]", "[600, 60]", end);
     cover("10|100, 600|60 s, 1 h", Length::TooShort, &slower("duration = \"1h\""));
     cover("10|100, 600|60 s, 10 h", Length::Short, &slower("duration = \"10h\""));
-    cover("2|200, 0.5|0.05 s, 20,000 requests", Length::Enough, &mmpp("[2, 200]", "[0.5, 0.05]", "requests = 20000"));
+    cover(
+        "2|200, 0.5|0.05 s, 20,000 requests",
+        Length::Enough,
+        &mmpp("[2, 200]", "[0.5, 0.05]", "requests = 20000"),
+    );
 }
 
 #[test]
@@ -205,8 +210,12 @@ fn differences_on_the_same_arrivals() {
             let scenario = Scenario { seed, ..scenario.clone() };
             let at = |setting| simulate_at(&scenario, setting).unwrap();
             let found = paired(&at(own), &at(other));
-            let shown =
-                [found.cost_usd_per_million, found.mean_latency_s, found.p95_latency_s, found.slo_violation_share];
+            let shown = [
+                found.cost_usd_per_million,
+                found.mean_latency_s,
+                found.p95_latency_s,
+                found.slo_violation_share,
+            ];
             shown.map(|difference| difference.ci95).to_vec()
         };
         let runs: Vec<_> = (0..seeds()).into_par_iter().map(draw).collect();

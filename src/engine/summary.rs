@@ -289,23 +289,26 @@ impl<'a> Made<'a> {
     }
 
     fn mean_batch(&mut self) -> Option<[f64; 2]> {
-        let part =
-            |piece: &Piece<'_>| (piece.slice.tally.requests as f64, piece.slice.tally.batches as f64);
+        let part = |piece: &Piece<'_>| (piece.slice.tally.requests as f64, piece.slice.tally.batches as f64);
         self.ends("mean_batch", self.pieces.ratio(part))
     }
 
     /// Where no request is late, or all are, the spread says nothing: then the rule of three (Hanley and
-    /// Lippman-Hand 1983), with batches as what is independent.
+    /// Lippman-Hand 1983), with batches as what is independent, unless the run is too short for other figures.
     fn violations(&mut self) -> Option<[f64; 2]> {
-        let part = |piece: &Piece<'_>| (piece.slice.tally.violations as f64, asked(piece.slice));
-        let [low, high] = self.ends("slo_violation_share", self.pieces.ratio(part))?;
-        let three = (3.0 / self.total.tally.batches.max(1) as f64).min(1.0);
+        let name = "slo_violation_share";
         let share = violation_share(self.total);
-        Some(match share {
-            0.0 => [0.0, three],
-            1.0 => [1.0 - three, 1.0],
-            _ => [low.clamp(0.0, 1.0), high.clamp(0.0, 1.0)],
-        })
+        if share > 0.0 && share < 1.0 {
+            let part = |piece: &Piece<'_>| (piece.slice.tally.violations as f64, asked(piece.slice));
+            let ends = self.ends(name, self.pieces.ratio(part));
+            return ends.map(|ends| ends.map(|share| share.clamp(0.0, 1.0)));
+        }
+        if !self.withheld.is_empty() {
+            self.withheld.push(name);
+            return None;
+        }
+        let three = (3.0 / self.total.tally.batches.max(1) as f64).min(1.0);
+        Some(if share > 0.0 { [1.0 - three, 1.0] } else { [0.0, three] })
     }
 
     fn told(self) -> Intervals {

@@ -97,7 +97,9 @@ impl Scenario {
         if let (2.., Some(wanted), Source::Trace(_)) = (replications, wanted, &workload.source) {
             let help = "leave it out: the intervals of one run come from its slices; or replicate a process that \
                         `sim fit` finds for the trace";
-            return Err(wanted.error("has no meaning for a trace: each would be the same requests").help(help));
+            return Err(wanted
+                .error("has no meaning for a trace: each would be the same requests")
+                .help(help));
         }
         let profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;

@@ -125,9 +125,27 @@ impl PlanReport<'_> {
             vec![name.to_owned(), show(p), s.map_or(String::new(), show), range(ci, show)]
         };
         let mut rows = vec![
-            row("p50 latency", p.latency_s.p50, s.map(|s| s.latency_s.p50), ci.and_then(|c| c.p50), &duration),
-            row("p95 latency", p.latency_s.p95, s.map(|s| s.latency_s.p95), ci.and_then(|c| c.p95), &duration),
-            row("p99 latency", p.latency_s.p99, s.map(|s| s.latency_s.p99), ci.and_then(|c| c.p99), &duration),
+            row(
+                "p50 latency",
+                p.latency_s.p50,
+                s.map(|s| s.latency_s.p50),
+                ci.and_then(|c| c.p50),
+                &duration,
+            ),
+            row(
+                "p95 latency",
+                p.latency_s.p95,
+                s.map(|s| s.latency_s.p95),
+                ci.and_then(|c| c.p95),
+                &duration,
+            ),
+            row(
+                "p99 latency",
+                p.latency_s.p99,
+                s.map(|s| s.latency_s.p99),
+                ci.and_then(|c| c.p99),
+                &duration,
+            ),
         ];
         if let (Some(slo), Some(share)) = (self.scenario.slo.latency, p.slo_violation_share) {
             let simulated = s.map(|s| s.slo_violation_share);

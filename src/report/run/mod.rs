@@ -210,11 +210,36 @@ impl RunReport<'_> {
         let interval = s.latency_ci95_s;
         let duration = format::duration;
         let latency = [
-            ("mean latency", s.latency_s.mean, interval.and_then(|i| i.mean), predicted.map(|p| p.latency_s.mean)),
-            ("p50 latency", s.latency_s.p50, interval.and_then(|i| i.p50), predicted.map(|p| p.latency_s.p50)),
-            ("p90 latency", s.latency_s.p90, interval.and_then(|i| i.p90), predicted.map(|p| p.latency_s.p90)),
-            ("p95 latency", s.latency_s.p95, interval.and_then(|i| i.p95), predicted.map(|p| p.latency_s.p95)),
-            ("p99 latency", s.latency_s.p99, interval.and_then(|i| i.p99), predicted.map(|p| p.latency_s.p99)),
+            (
+                "mean latency",
+                s.latency_s.mean,
+                interval.and_then(|i| i.mean),
+                predicted.map(|p| p.latency_s.mean),
+            ),
+            (
+                "p50 latency",
+                s.latency_s.p50,
+                interval.and_then(|i| i.p50),
+                predicted.map(|p| p.latency_s.p50),
+            ),
+            (
+                "p90 latency",
+                s.latency_s.p90,
+                interval.and_then(|i| i.p90),
+                predicted.map(|p| p.latency_s.p90),
+            ),
+            (
+                "p95 latency",
+                s.latency_s.p95,
+                interval.and_then(|i| i.p95),
+                predicted.map(|p| p.latency_s.p95),
+            ),
+            (
+                "p99 latency",
+                s.latency_s.p99,
+                interval.and_then(|i| i.p99),
+                predicted.map(|p| p.latency_s.p99),
+            ),
         ];
         let mut rows: Vec<Vec<String>> =
             latency.into_iter().map(|(name, s, ci, p)| compared(name, s, ci, p, duration)).collect();
