@@ -1,6 +1,6 @@
 //! Confidence intervals hold the truth as often as they say, or are withheld.
 //!
-//! The truth is the exact law's. By default each process is drawn 40 times and held to 90 % less what a binomial
+//! The truth is the exact law's. By default each process is drawn 20 times and held to 90 % less what a binomial
 //! draw of that size allows; `COVERAGE_SEEDS=200 cargo test --test coverage -- --nocapture` holds the
 //! shares themselves to 90 % and prints them.
 
@@ -19,7 +19,7 @@ use statrs::distribution::{Binomial, DiscreteCDF};
 const CLAIMED: f64 = 0.90;
 
 fn seeds() -> u64 {
-    std::env::var("COVERAGE_SEEDS").map_or(40, |text| text.parse().expect("a number of seeds"))
+    std::env::var("COVERAGE_SEEDS").map_or(20, |text| text.parse().expect("a number of seeds"))
 }
 
 /// The fewest hits of `draws` that 90 % coverage leaves possible; all of 90 % in the full draw.
@@ -172,6 +172,20 @@ fn one_run_of_a_stationary_process() {
         Length::Enough,
         &mmpp("[2, 200]", "[0.5, 0.05]", "requests = 20000"),
     );
+}
+
+#[test]
+fn what_a_short_run_asks_for_is_enough() {
+    let short = mmpp("[10, 100]", "[600, 60]", "duration = \"1h\"");
+    let withheld = simulate(&short, &mut Unwatched).unwrap().simulated.intervals.withheld.unwrap();
+    assert_eq!(withheld.figures.len(), FIGURES.len());
+    let needed = withheld.needed.unwrap();
+    // A burst each 660 s, ten of them.
+    assert!((needed.piece_s - 660.0).abs() < 1e-3 && (needed.run_s - 6_600.0).abs() < 1e-3, "{needed:?}");
+    let mut longer = short.clone();
+    longer.workload.duration = Some(Span((needed.run_s * 1e9).round() as u64));
+    let simulated = simulate(&longer, &mut Unwatched).unwrap().simulated;
+    assert_eq!(simulated.intervals.withheld, None);
 }
 
 #[test]
