@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use crate::arrivals::rhythm::Rhythm;
 use crate::numeric::histogram::Histogram;
 use crate::price::BillUsd;
+use crate::units::Span;
 
 /// A latency distribution in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -25,27 +27,67 @@ pub struct Latency {
     pub max: Option<f64>,
 }
 
-/// 95 % confidence intervals, `[low, high]`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// 95 % confidence intervals, `[low, high]`; absent where the run is too short for one.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct LatencyIntervals {
     /// Of the mean.
-    pub mean: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<[f64; 2]>,
     /// Of the median.
-    pub p50: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p50: Option<[f64; 2]>,
     /// Of the 90th percentile.
-    pub p90: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p90: Option<[f64; 2]>,
     /// Of the 95th percentile.
-    pub p95: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p95: Option<[f64; 2]>,
     /// Of the 99th percentile.
-    pub p99: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p99: Option<[f64; 2]>,
 }
 
 impl LatencyIntervals {
     /// The interval of the quantile `q`, if it is one of these.
     pub fn percentile(&self, q: f64) -> Option<[f64; 2]> {
         let all = [(0.5, self.p50), (0.9, self.p90), (0.95, self.p95), (0.99, self.p99)];
-        all.into_iter().find(|(at, _)| *at == q).map(|(_, interval)| interval)
+        all.into_iter().find(|(at, _)| *at == q).and_then(|(_, interval)| interval)
     }
+}
+
+/// How the intervals were made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Intervals {
+    /// In words.
+    pub method: &'static str,
+    /// From so many slices of the run, or replications.
+    pub pieces: usize,
+    /// What has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
+}
+
+/// Figures for which a run is too short.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Withheld {
+    /// By the names of their fields.
+    pub figures: Vec<&'static str>,
+    /// What would do, where the run says anything of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed: Option<Needed>,
+}
+
+/// How long a run must be for an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Needed {
+    /// Independent pieces, such as bursts, that this run is evidence of.
+    pub pieces: f64,
+    /// The length of one \[s\].
+    pub piece_s: f64,
+    /// A run of this length \[s\] would do.
+    pub run_s: f64,
+    /// The requests that come in it.
+    pub requests: u64,
 }
 
 /// What a simulation found.
@@ -101,6 +143,8 @@ pub struct Simulated {
     /// Absent where the run is too short for an interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slo_violation_share_ci95: Option<[f64; 2]>,
+    /// How the intervals were made, and for what there is none.
+    pub intervals: Intervals,
 }
 
 /// Which analytic model.
@@ -273,6 +317,10 @@ pub struct Simulation {
     pub duration_s: f64,
     /// The figures.
     pub simulated: Simulated,
+    /// What is known of how the arrivals vary.
+    pub rhythm: Rhythm,
+    /// What is counted starts here.
+    pub warmup: Span,
     /// The first replication by hour.
     pub hours: Vec<HourRow>,
     /// The first replication over time.

@@ -229,7 +229,10 @@ fn a_plan_is_within_one_percent_of_the_best_of_its_grid() {
     }
     let within = ratios.iter().filter(|ratio| **ratio <= WITHIN).count();
     let worst = ratios.iter().copied().fold(0.0, f64::max);
-    println!("{within} of {} plans within 1 %, the worst {worst:.4}; none and none said: {none}", ratios.len());
+    println!(
+        "{within} of {} plans within 1 %, the worst {worst:.4}; none and none said: {none}",
+        ratios.len()
+    );
     assert_eq!(within, ratios.len(), "the worst is {worst}");
     assert!(!ratios.is_empty());
 }

@@ -7,6 +7,7 @@
 
 pub mod fleet;
 pub mod grid;
+pub mod intervals;
 mod invoker;
 pub mod paired;
 pub mod record;

@@ -98,9 +98,9 @@ pub fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Res
         provisioned: setting.provisioned,
         slo: &scenario.slo,
         warmup: scenario.warmup,
-        drift: scenario.workload.drift(),
+        rhythm: scenario.workload.rhythm(),
     };
-    summarise(records, context).ok_or_else(|| nothing_served(scenario))
+    summarise(records, &context).ok_or_else(|| nothing_served(scenario))
 }
 
 /// Why a run without a served request has no figures.

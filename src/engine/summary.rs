@@ -1,26 +1,18 @@
-//! From what was counted to the figures: percentiles, cost, and their confidence intervals.
-//!
-//! With several replications the intervals are Student's t over their estimates. A single run uses
-//! batch means over its slices of time, for every figure in the same way: a ratio r = sum a_i / sum b_i
-//! has residuals z_i = a_i - r b_i, and Var(r) = Var(sum z_i) / (sum b_i)^2 (the ratio estimator; Law,
-//! "Simulation Modeling and Analysis", 5th ed., section 9.5). A quantile x_p is the ratio with a_i = the
-//! requests of slice i up to x_p and b_i = all of them; its interval is read off the distribution at
-//! p +- t se. Where the rate changes by schedule or trace, the variance comes from the differences of
-//! successive slices, so that the trend itself does not count as noise (von Neumann et al., 1941).
-
-use statrs::distribution::{ContinuousCDF, StudentsT};
+//! From what was counted to the figures: percentiles, cost, and their confidence intervals ([`super::intervals`]).
 
 use super::fleet::rental::{self, Market};
+use super::intervals::luck::LEAST_PIECES;
+use super::intervals::{Interval, Piece, Pieces};
 use super::recorder::{Hour, Record, Slice, Tally};
+use crate::arrivals::rhythm::Rhythm;
 use crate::numeric::histogram::Histogram;
-use crate::outcome::{HourRow, Latency, LatencyIntervals, Simulated, Simulation, SliceRow};
+use crate::outcome::{
+    HourRow, Intervals, Latency, LatencyIntervals, Needed, Simulated, Simulation, SliceRow, Withheld,
+};
 use crate::price::{Bill, Tariff, Usage};
 use crate::scenario::slo::Slo;
-use crate::scenario::workload::Drift;
 use crate::units::{MemoryMb, Span, Time};
 
-/// Fewer slices than this give no interval.
-const LEAST_SLICES: usize = 16;
 /// A month as bills have it: 730 hours.
 const MONTH_S: f64 = 730.0 * 3600.0;
 /// Points of the distribution that charts get.
@@ -28,7 +20,7 @@ const CDF_POINTS: usize = 600;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// What the figures depend on besides the record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Context<'a> {
     /// The prices.
     pub tariff: &'a Tariff,
@@ -40,12 +32,12 @@ pub struct Context<'a> {
     pub slo: &'a Slo,
     /// What is counted starts here.
     pub warmup: Span,
-    /// Does the arrival process change over time?
-    pub drift: Drift,
+    /// What is known of how the arrivals vary.
+    pub rhythm: Rhythm,
 }
 
 /// The figures of one or more replications of the same scenario; `None` if none served a request.
-pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation> {
+pub fn summarise(records: &[Record], context: &Context<'_>) -> Option<Simulation> {
     let mut total = Slice::default();
     let mut sizes = Vec::new();
     for record in records {
@@ -70,21 +62,22 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
     let (requests, batches) = (tally.requests as f64, tally.batches as f64);
     let cost_usd = bill.total().as_f64();
     let seconds: f64 = records.iter().map(|record| span(record, context).as_secs_f64()).sum();
-    let intervals = Intervals::of(records, &total, context);
+    let latency_s = latency(&total, context.slo);
+    let mut made = Made::new(records, &total, context);
+    let latency_ci95_s = made.latency();
+    let cost_ci95 = made.cost(cost_usd / requests * 1e6);
+    let mean_batch_ci95 = made.mean_batch();
+    let violations_ci95 = made.violations();
     let simulated = Simulated {
-        latency_s: latency(&total, context.slo),
-        latency_ci95_s: intervals.map(|i| i.latency),
+        latency_s,
+        latency_ci95_s,
         cost_usd,
         cost_usd_per_million: cost_usd / requests * 1e6,
         cost_usd_per_month: if seconds > 0.0 { cost_usd / seconds * MONTH_S } else { 0.0 },
-        cost_usd_per_million_ci95: intervals.map(|i| {
-            // Fixed costs (provisioned, free tier) have no spread of their own.
-            let centre = cost_usd / requests * 1e6;
-            [centre - i.cost_half_width, centre + i.cost_half_width]
-        }),
+        cost_usd_per_million_ci95: cost_ci95,
         cost_components_usd: bill.in_usd(),
         mean_batch: requests / batches,
-        mean_batch_ci95: intervals.map(|i| i.mean_batch),
+        mean_batch_ci95,
         batch_size: sizes.iter().map(|count| *count as f64 / batches).collect(),
         full_batches: tally.full,
         timeout_batches: tally.timeouts,
@@ -98,7 +91,8 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         interruptions: interruptions(records),
         slo_violations: tally.violations,
         slo_violation_share: violation_share(&total),
-        slo_violation_share_ci95: intervals.map(|i| i.violations),
+        slo_violation_share_ci95: violations_ci95,
+        intervals: made.told(),
     };
     Some(Simulation {
         requests: tally.requests,
@@ -106,6 +100,8 @@ pub fn summarise(records: &[Record], context: Context<'_>) -> Option<Simulation>
         replications: records.len() as u32,
         duration_s: seconds,
         simulated,
+        rhythm: context.rhythm.clone(),
+        warmup: context.warmup,
         hours: records[0].hours.iter().map(|hour| hour_row(hour, &records[0], context)).collect(),
         slices: slice_rows(&records[0], context),
         slice_latencies: slice_latencies(&records[0]),
@@ -118,17 +114,17 @@ fn interruptions(records: &[Record]) -> u64 {
 }
 
 /// The stretch of time that was counted.
-fn span(record: &Record, context: Context<'_>) -> Span {
+fn span(record: &Record, context: &Context<'_>) -> Span {
     Span(record.last_finish.0.saturating_sub(context.warmup.0))
 }
 
-fn bill(record: &Record, context: Context<'_>) -> Bill {
+fn bill(record: &Record, context: &Context<'_>) -> Bill {
     let rented = |market| rental::bill(&record.rentals, market, Time::ZERO + context.warmup);
     let (instances, spot) = (rented(Market::OnDemand), rented(Market::Spot));
     Bill { instances, spot, ..context.tariff.bill(&usage(record, context)) }
 }
 
-fn usage(record: &Record, context: Context<'_>) -> Usage {
+fn usage(record: &Record, context: &Context<'_>) -> Usage {
     let setting = (context.memory, context.provisioned);
     record.total.tally.usage(setting, span(record, context))
 }
@@ -178,14 +174,14 @@ fn cdf(total: &Slice) -> Vec<(f64, f64)> {
 }
 
 /// The dollars at the margin of what happened within `from..until`: invocations and instances.
-fn stretch_usd(tally: &Tally, record: &Record, context: Context<'_>, from: Time, until: Time) -> f64 {
+fn stretch_usd(tally: &Tally, record: &Record, context: &Context<'_>, from: Time, until: Time) -> f64 {
     let on_demand = (tally.mb_ms - tally.provisioned_mb_ms) as f64;
     let from = from.max(Time::ZERO + context.warmup);
     let instances: f64 = record.rentals.iter().map(|rental| rental.usd_within(from, until)).sum();
     context.tariff.marginal_usd(on_demand, tally.invocations() as f64) + instances
 }
 
-fn hour_row(hour: &Hour, record: &Record, context: Context<'_>) -> HourRow {
+fn hour_row(hour: &Hour, record: &Record, context: &Context<'_>) -> HourRow {
     let tally = &hour.tally;
     let start = Time::ZERO + Span::from_secs(3600 * hour.number);
     HourRow {
@@ -204,13 +200,13 @@ fn hour_row(hour: &Hour, record: &Record, context: Context<'_>) -> HourRow {
     }
 }
 
-fn slice_usd(slice: &Slice, record: &Record, context: Context<'_>) -> f64 {
+fn slice_usd(slice: &Slice, record: &Record, context: &Context<'_>) -> f64 {
     let from = Time(slice.number * record.width.0);
     stretch_usd(&slice.tally, record, context, from, from + record.width)
 }
 
 /// The slices of the first replication, the empty ones included, the last one cut where it ended.
-fn slice_rows(record: &Record, context: Context<'_>) -> Vec<SliceRow> {
+fn slice_rows(record: &Record, context: &Context<'_>) -> Vec<SliceRow> {
     let width = record.width.as_secs_f64();
     let mut rows = Vec::new();
     for slice in &record.slices {
@@ -252,78 +248,106 @@ fn slice_latencies(record: &Record) -> Vec<Histogram> {
     latencies
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Intervals {
-    latency: LatencyIntervals,
-    mean_batch: [f64; 2],
-    cost_half_width: f64,
-    violations: [f64; 2],
+/// Makes the intervals, and notes for which figures there are none.
+struct Made<'a> {
+    records: &'a [Record],
+    total: &'a Slice,
+    context: &'a Context<'a>,
+    pieces: Pieces<'a>,
+    withheld: Vec<&'static str>,
+    /// The fewest independent pieces that a figure without an interval has.
+    fewest: f64,
 }
 
-impl Intervals {
-    fn of(records: &[Record], total: &Slice, context: Context<'_>) -> Option<Intervals> {
-        match records {
-            [record] => Intervals::within(record, total, context),
-            _ => Some(Intervals::between(records, total, context)),
+impl<'a> Made<'a> {
+    fn new(records: &'a [Record], total: &'a Slice, context: &'a Context<'a>) -> Made<'a> {
+        let pieces = match records {
+            [record] => Pieces::of_run(record, &context.rhythm, Time::ZERO + context.warmup),
+            _ => Pieces::of_replications(records, &context.rhythm),
+        };
+        Made { records, total, context, pieces, withheld: Vec::new(), fewest: f64::INFINITY }
+    }
+
+    fn ends(&mut self, name: &'static str, interval: Interval) -> Option<[f64; 2]> {
+        match interval {
+            Interval::Known(ends) => Some(ends),
+            Interval::Withheld(pieces) => {
+                self.withheld.push(name);
+                self.fewest = self.fewest.min(pieces);
+                None
+            }
         }
     }
 
-    /// Batch means of one run.
-    fn within(record: &Record, total: &Slice, context: Context<'_>) -> Option<Intervals> {
-        let last = record.slices.last()?.number as usize;
-        if last + 1 < LEAST_SLICES {
+    fn latency(&mut self) -> Option<LatencyIntervals> {
+        let sums = |piece: &Piece<'_>| {
+            let tally = &piece.slice.tally;
+            (tally.latency as f64 / 1e9, tally.requests as f64)
+        };
+        let mean = self.ends("latency_s.mean", self.pieces.ratio(sums));
+        let names = ["latency_s.p50", "latency_s.p90", "latency_s.p95", "latency_s.p99"];
+        let mut quantile = |i: usize| {
+            let ends = self.ends(names[i], self.pieces.quantile(&self.total.latency, QUANTILES[i]));
+            ends.map(|ends| ends.map(|ns| ns / 1e9))
+        };
+        let [p50, p90, p95, p99] = [0, 1, 2, 3].map(&mut quantile);
+        let all = LatencyIntervals { mean, p50, p90, p95, p99 };
+        (all != LatencyIntervals::default()).then_some(all)
+    }
+
+    /// About the whole cost of a million requests: what is fixed has no spread of its own.
+    fn cost(&mut self, centre: f64) -> Option<[f64; 2]> {
+        let context = self.context;
+        let is_run = self.records.len() == 1;
+        let usd = |piece: &Piece<'_>| match is_run {
+            true => slice_usd(piece.slice, piece.record, context),
+            false => bill(piece.record, context).total().as_f64(),
+        };
+        let part = |piece: &Piece<'_>| (usd(piece) * 1e6, piece.slice.tally.requests as f64);
+        let moving = self.pieces.mean(part);
+        let ends = self.ends("cost_usd_per_million", self.pieces.ratio(part));
+        ends.map(|ends| ends.map(|end| end - moving + centre))
+    }
+
+    fn mean_batch(&mut self) -> Option<[f64; 2]> {
+        let part = |piece: &Piece<'_>| (piece.slice.tally.requests as f64, piece.slice.tally.batches as f64);
+        self.ends("mean_batch", self.pieces.ratio(part))
+    }
+
+    /// Where no request is late, or all are, the spread says nothing: then the rule of three (Hanley and
+    /// Lippman-Hand 1983), with batches as what is independent, unless the run is too short for other figures.
+    fn violations(&mut self) -> Option<[f64; 2]> {
+        let name = "slo_violation_share";
+        let share = violation_share(self.total);
+        if share > 0.0 && share < 1.0 {
+            let part = |piece: &Piece<'_>| (piece.slice.tally.violations as f64, asked(piece.slice));
+            let ends = self.ends(name, self.pieces.ratio(part));
+            return ends.map(|ends| ends.map(|share| share.clamp(0.0, 1.0)));
+        }
+        if !self.withheld.is_empty() {
+            self.withheld.push(name);
             return None;
         }
-        let half_width = |part: &dyn Fn(&Slice) -> (f64, f64)| {
-            ratio_half_width(&record.slices, last + 1, context.drift, part)
-        };
-        let quantile = |q: f64| {
-            let at = total.latency.quantile(q).unwrap_or(0.0);
-            let part = |slice: &Slice| (slice.latency.count_up_to(at), slice.latency.total() as f64);
-            let half = half_width(&part);
-            [(q - half).max(0.0), (q + half).min(1.0)].map(|q| seconds_at(total, q))
-        };
-        let sums = |slice: &Slice| (slice.tally.latency as f64 / 1e9, slice.tally.requests as f64);
-        let late = |slice: &Slice| (slice.tally.violations as f64, asked(slice));
-        let batches = |slice: &Slice| (slice.tally.requests as f64, slice.tally.batches as f64);
-        let cost = |slice: &Slice| (slice_usd(slice, record, context) * 1e6, slice.tally.requests as f64);
-        let mean = mean_latency(total);
-        let mean_batch = total.tally.requests as f64 / total.tally.batches as f64;
-        let [p50, p90, p95, p99] = QUANTILES.map(quantile);
-        Some(Intervals {
-            latency: LatencyIntervals { mean: about(mean, half_width(&sums)), p50, p90, p95, p99 },
-            mean_batch: about(mean_batch, half_width(&batches)),
-            cost_half_width: half_width(&cost),
-            violations: share_about(violation_share(total), half_width(&late)),
-        })
+        let three = (3.0 / self.total.tally.batches.max(1) as f64).min(1.0);
+        Some(if share > 0.0 { [1.0 - three, 1.0] } else { [0.0, three] })
     }
 
-    /// Student's t over the replications.
-    fn between(records: &[Record], total: &Slice, context: Context<'_>) -> Intervals {
-        let spread = |figure: &dyn Fn(&Record) -> f64| {
-            let n = records.len() as f64;
-            let values: Vec<f64> = records.iter().map(figure).collect();
-            let mean = values.iter().sum::<f64>() / n;
-            let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            student(records.len() - 1) * (variance / n).sqrt()
+    fn told(self) -> Intervals {
+        let method = match self.records.len() {
+            1 => "batch means of slices of the run, adjusted for skewness and autocorrelation",
+            _ => "Student's t over replications",
         };
-        let quantile = |q: f64| about(seconds_at(total, q), spread(&|record| seconds_at(&record.total, q)));
-        let [p50, p90, p95, p99] = QUANTILES.map(quantile);
-        let batch = |slice: &Slice| slice.tally.requests as f64 / slice.tally.batches.max(1) as f64;
-        let cost = |record: &Record| {
-            let cost = bill(record, context).total().as_f64();
-            cost / record.total.tally.requests.max(1) as f64 * 1e6
-        };
-        let mean = about(mean_latency(total), spread(&|record| mean_latency(&record.total)));
-        Intervals {
-            latency: LatencyIntervals { mean, p50, p90, p95, p99 },
-            mean_batch: about(batch(total), spread(&|record| batch(&record.total))),
-            cost_half_width: spread(&cost),
-            violations: {
-                let late = spread(&|record| violation_share(&record.total));
-                share_about(violation_share(total), late)
-            },
-        }
+        let Made { withheld: figures, fewest, total, pieces, .. } = self;
+        let withheld = (!figures.is_empty()).then(|| {
+            let seconds = pieces.seconds().filter(|_| fewest > 0.0);
+            let needed = seconds.map(|seconds| {
+                let factor = LEAST_PIECES / fewest;
+                let requests = (total.tally.requests as f64 * factor).ceil() as u64;
+                Needed { pieces: fewest, piece_s: seconds / fewest, run_s: seconds * factor, requests }
+            });
+            Withheld { figures, needed }
+        });
+        Intervals { method, pieces: pieces.count(), withheld }
     }
 }
 
@@ -334,40 +358,4 @@ fn asked(slice: &Slice) -> f64 {
 
 fn violation_share(slice: &Slice) -> f64 {
     slice.tally.violations as f64 / asked(slice)
-}
-
-/// An interval of a share.
-fn share_about(centre: f64, half_width: f64) -> [f64; 2] {
-    about(centre, half_width).map(|share| share.clamp(0.0, 1.0))
-}
-
-fn about(centre: f64, half_width: f64) -> [f64; 2] {
-    [centre - half_width, centre + half_width]
-}
-
-/// The 97.5 % point of Student's t.
-fn student(freedom: usize) -> f64 {
-    let law = StudentsT::new(0.0, 1.0, freedom as f64).expect("at least one degree of freedom");
-    law.inverse_cdf(0.975)
-}
-
-/// Half the width of the 95 % interval of sum a / sum b over `count` slices of which some are empty.
-fn ratio_half_width(
-    slices: &[Slice],
-    count: usize,
-    drift: Drift,
-    part: &dyn Fn(&Slice) -> (f64, f64),
-) -> f64 {
-    let mut parts = vec![(0.0, 0.0); count];
-    for slice in slices {
-        parts[slice.number as usize] = part(slice);
-    }
-    let (a, b) = parts.iter().fold((0.0, 0.0), |(a, b), part| (a + part.0, b + part.1));
-    let residuals: Vec<f64> = parts.iter().map(|part| part.0 - a / b * part.1).collect();
-    let freedom = (count - 1) as f64;
-    let variance = match drift {
-        Drift::Stationary => residuals.iter().map(|z| z * z).sum::<f64>() / freedom,
-        Drift::Changing => residuals.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum::<f64>() / (2.0 * freedom),
-    };
-    student(count - 1) * (variance * count as f64).sqrt() / b
 }

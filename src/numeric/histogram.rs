@@ -197,6 +197,32 @@ impl Histogram {
         unreachable!("the counts sum to the total")
     }
 
+    /// The distance \[ns\] that the buckets cannot tell from none, at `nanos`.
+    pub fn resolution(nanos: f64) -> f64 {
+        (bounds(bucket(nanos.max(0.0) as u64)).1 - 1) as f64
+    }
+
+    /// The values \[ns\] between which the distribution lies within `low..=high`, outwards to the bounds of their
+    /// buckets: from the smallest that at least the share `low` does not exceed, to the largest below which at most the
+    /// share `high` lies.
+    pub fn enclosing(&self, low: f64, high: f64) -> [f64; 2] {
+        let total = self.total as f64;
+        let (mut below, mut ends) = (0, [None, None]);
+        for (i, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            below += count;
+            let (least, width) = bounds(self.first + i);
+            if ends[0].is_none() && below as f64 >= low * total {
+                ends[0] = Some(least as f64);
+            }
+            // The last one holds where none is above.
+            if below as f64 > high * total || below == self.total {
+                ends[1] = Some((least + (width - 1)) as f64);
+                break;
+            }
+        }
+        ends.map(|end| end.unwrap_or(0.0))
+    }
+
     /// The number of values up to `nanos`, interpolated within its bucket.
     pub fn count_up_to(&self, nanos: f64) -> f64 {
         let at = bucket(nanos.max(0.0) as u64);
@@ -253,6 +279,24 @@ mod tests {
             let exact = values[rank - 1] as f64;
             let got = histogram.quantile(q).unwrap();
             prop_assert!((got / exact - 1.0).abs() <= 0.0005, "{got} {exact}");
+        }
+
+        #[test]
+        fn what_encloses_a_stretch_of_the_distribution_holds_all_its_quantiles(
+            mut values in prop::collection::vec(1u64..1_000_000, 1..100),
+            (a, b) in (-0.1f64..1.1, -0.1f64..1.1),
+        ) {
+            let (low, high) = (a.min(b), a.max(b));
+            let [from, to] = of(&values).enclosing(low, high);
+            values.sort_unstable();
+            let count = values.len() as f64;
+            for (i, value) in values.iter().enumerate() {
+                // The distribution steps from i / n to (i + 1) / n here, at least.
+                if i as f64 <= high * count && (i + 1) as f64 >= low * count {
+                    prop_assert!(from <= *value as f64 && *value as f64 <= to, "{value} in {from}, {to}");
+                }
+            }
+            prop_assert!(from >= values[0] as f64 * (1.0 - 0.0005) && to <= values[values.len() - 1] as f64 * 1.0005);
         }
 
         #[test]

@@ -53,7 +53,9 @@ mod tests {
 
     #[test]
     fn the_sum_is_the_integral() {
-        for (mean, cv) in [(50.0, 1.0), (100.0, 3.0), (0.3, 0.5), (5_000.0, 0.1), (3_000.0, 2.0), (2.0, 100.0)] {
+        for (mean, cv) in
+            [(50.0, 1.0), (100.0, 3.0), (0.3, 0.5), (5_000.0, 0.1), (3_000.0, 2.0), (2.0, 100.0)]
+        {
             let (sum, integral) = (mean_started(mean, cv), by_quadrature(mean, cv));
             assert!((sum / integral - 1.0).abs() < 2e-5, "{mean} {cv}: {sum} {integral}");
         }

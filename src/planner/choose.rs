@@ -96,7 +96,8 @@ pub fn planned(
 
 fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<Setting, InputError> {
     let largest = grid.batch.iter().copied().max().unwrap_or(1);
-    let services = grid.memory.iter().map(|memory| scenario.covered(Setting::new(*memory, largest, Span::ZERO)));
+    let services =
+        grid.memory.iter().map(|memory| scenario.covered(Setting::new(*memory, largest, Span::ZERO)));
     let services = services.collect::<Result<Vec<_>, _>>()?;
     let seconds: Vec<Vec<f64>> =
         services.iter().map(|times| times.mean.iter().map(|span| span.as_secs_f64()).collect()).collect();

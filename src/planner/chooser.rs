@@ -162,7 +162,8 @@ impl<'a> Chooser<'a> {
     fn whole_grid(&mut self) -> Result<Vec<Candidate>, InputError> {
         let constraint = self.request.constraint;
         let scenario = self.scenario;
-        let limits: BTreeMap<MemoryMb, u32> = self.space.functions.iter().map(|f| (f.memory, f.largest(scenario))).collect();
+        let limits: BTreeMap<MemoryMb, u32> =
+            self.space.functions.iter().map(|f| (f.memory, f.largest(scenario))).collect();
         let ends = |setting: &Setting| setting.batch <= limits[&setting.memory];
         self.too_long = self.space.settings(&[0]).iter().filter(|setting| !ends(setting)).count();
         match self.ranking {
@@ -357,9 +358,7 @@ impl<'a> Chooser<'a> {
         let model = self.request.constraint.model;
         // A trace may say too little to fit, or a process be outside the model: then nothing is predicted.
         let prediction = match self.request.check {
-            Check::Predicted => {
-                Some(predict_parts(self.scenario, self.replayed.parts()?, setting, model)?)
-            }
+            Check::Predicted => Some(predict_parts(self.scenario, self.replayed.parts()?, setting, model)?),
             Check::Simulated => {
                 self.confirm(setting)?;
                 let parts = self.replayed.parts().ok();
@@ -439,7 +438,9 @@ fn ranking(scenario: &Scenario, request: &Request, replayed: &Replayed<'_>, spac
     match (request.check, request.constraint.model) {
         (Check::Predicted, _) | (_, Model::Published) => Ranking::Predicted,
         (Check::Simulated, Model::Exact) if !is_covered(scenario) => Ranking::Simulated,
-        (Check::Simulated, Model::Exact) if passes * replayed.requests() <= CHEAP => Ranking::SimulatedWithinLaw,
+        (Check::Simulated, Model::Exact) if passes * replayed.requests() <= CHEAP => {
+            Ranking::SimulatedWithinLaw
+        }
         (Check::Simulated, Model::Exact) => Ranking::Predicted,
     }
 }

@@ -3,8 +3,8 @@
 pub mod adaptive;
 pub mod bound;
 pub mod ceiling;
-pub mod chooser;
 pub mod choose;
+pub mod chooser;
 pub mod compare;
 pub mod constraint;
 pub mod edge;

@@ -100,7 +100,8 @@ impl Evaluated {
 
     /// The cost of a million requests [$]: simulated, else predicted.
     pub fn usd_per_million(&self) -> f64 {
-        let simulated = self.simulation.as_ref().map(|(simulation, _)| simulation.simulated.cost_usd_per_million);
+        let simulated =
+            self.simulation.as_ref().map(|(simulation, _)| simulation.simulated.cost_usd_per_million);
         simulated.unwrap_or(self.candidate.cost * 1e6)
     }
 

@@ -300,9 +300,7 @@ impl<'a> LatencyLaw<'a> {
 /// mean service time \[s\]; each invocation is rounded up by itself.
 pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(u32, f64) -> f64 + 'a {
     move |_, mean| match service.cv > 0.0 {
-        false => {
-            tariff.invocation_usd(service.memory, Span::from_secs_f64(mean).unwrap_or(Span::MAX))
-        }
+        false => tariff.invocation_usd(service.memory, Span::from_secs_f64(mean).unwrap_or(Span::MAX)),
         true => {
             let granule = tariff.billing.granule;
             let units = mean_started(mean / granule.as_secs_f64(), service.cv);

@@ -101,7 +101,10 @@ impl Lines {
             let line = &self.lines[&key(best)];
             let at = timeouts.partition_point(|timeout| *timeout < best.setting.timeout);
             let ends = [at.checked_sub(1).map(|i| timeouts[i]), timeouts.get(at + 1).copied()];
-            let new = ends.into_iter().flatten().filter(|timeout| line.iter().all(|c| c.setting.timeout != *timeout));
+            let new = ends
+                .into_iter()
+                .flatten()
+                .filter(|timeout| line.iter().all(|c| c.setting.timeout != *timeout));
             wanted.extend(new.map(|timeout| Setting { timeout, ..best.setting }));
         }
         wanted

@@ -101,7 +101,9 @@ impl Space {
     ///
     /// Errors: the profile does not cover the grid.
     pub fn unrounded(grid: &Grid, profile: &Profile, tariff: &Tariff) -> Result<Space, OutOfRange> {
-        let price = |times: &ServiceTimes, mean: f64| tariff.marginal_usd(mean * 1e3 * f64::from(times.memory.0), 1.0);
+        let price = |times: &ServiceTimes, mean: f64| {
+            tariff.marginal_usd(mean * 1e3 * f64::from(times.memory.0), 1.0)
+        };
         Space::priced(grid, profile, price)
     }
 
@@ -131,7 +133,11 @@ impl Space {
             for batch in self.batches_at(index) {
                 for function in &self.functions {
                     let setting = Setting::new(function.memory, *batch, *timeout);
-                    settings.extend(provisioned.iter().map(|provisioned| Setting { provisioned: *provisioned, ..setting }));
+                    settings.extend(
+                        provisioned
+                            .iter()
+                            .map(|provisioned| Setting { provisioned: *provisioned, ..setting }),
+                    );
                 }
             }
         }
@@ -196,12 +202,7 @@ impl Function {
     }
 
     /// As [`Function::candidate`], with its percentile.
-    pub fn shown(
-        &self,
-        batches: &BatchLaws,
-        setting: (u32, Span),
-        constraint: &Constraint,
-    ) -> Candidate {
+    pub fn shown(&self, batches: &BatchLaws, setting: (u32, Span), constraint: &Constraint) -> Candidate {
         let percentile_s = Some(constraint.percentile_s(&self.law(batches)));
         Candidate { percentile_s, ..self.candidate(batches, setting, constraint) }
     }
@@ -348,7 +349,8 @@ fn every_timeout<T: Send>(
         let batches = space.batches_at(index);
         let before: usize = (0..index).map(|i| space.batches_at(i).len()).sum();
         let laws = BatchLaws::of(parts, constraint.model, batches, *timeout)?;
-        let one = |(i, (laws, batch)): (usize, (&BatchLaws, &u32))| each(laws, before + i, (*batch, *timeout));
+        let one =
+            |(i, (laws, batch)): (usize, (&BatchLaws, &u32))| each(laws, before + i, (*batch, *timeout));
         Ok(laws.iter().zip(batches).enumerate().map(one).collect())
     };
     space.timeout.par_iter().enumerate().map(at).collect()

@@ -13,7 +13,10 @@ pub fn omitted(scenario: &Scenario, simulated: &Simulated) -> Option<String> {
     if let Environments::Pool(pool) = &scenario.platform.environments {
         let share = format::percent(simulated.cold_start_share);
         left_out.push(match bill.initialisation > 0.0 {
-            true => format!("cold starts ({share} of the invocations, {} a million)", a_million(bill.initialisation)),
+            true => format!(
+                "cold starts ({share} of the invocations, {} a million)",
+                a_million(bill.initialisation)
+            ),
             false => format!("cold starts ({share} of the invocations)"),
         });
         if bill.provisioned > 0.0 {

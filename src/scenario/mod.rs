@@ -17,7 +17,7 @@ use self::policy::PolicySpec;
 use self::published::Published;
 use self::slo::Slo;
 use self::system::SystemSpec;
-use self::workload::{Workload, within_the_clock};
+use self::workload::{Source, Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::profile::{Profile, ServiceTimes};
@@ -100,10 +100,14 @@ impl Scenario {
         let root = document.root();
         let name = name(&root, default_name)?;
         let seed = root.optional("seed").map_or(Ok(1), |v| v.integer())?;
-        let replications = root.optional("replications").map_or(Ok(1), |v| replications(&v))?;
+        let wanted = root.optional("replications");
+        let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let workload = in_section(&root, "workload", Workload::from_section)?;
         before_the_end(&root, &workload, warmup)?;
+        if let Some(wanted) = &wanted {
+            no_copies(wanted, replications, &workload)?;
+        }
         let profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
         refuse_idle_init(&root, &platform)?;
@@ -288,6 +292,18 @@ fn name(root: &Section<'_>, default: &str) -> Result<String, InputError> {
     match !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) {
         true => Ok(name.to_owned()),
         false => Err(value.error("must be letters, digits, `-`, `_`, `.`: it names the output folder")),
+    }
+}
+
+/// Every replication of a trace would be the same requests.
+fn no_copies(wanted: &Value<'_>, replications: u32, workload: &Workload) -> Result<(), InputError> {
+    match (replications, &workload.source) {
+        (2.., Source::Trace(_)) => {
+            let help = "leave it out: the intervals of one run come from its slices; or replicate a process that \
+                        `sim fit` finds for the trace";
+            Err(wanted.error("has no meaning for a trace: each would be the same requests").help(help))
+        }
+        _ => Ok(()),
     }
 }
 

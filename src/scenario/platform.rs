@@ -134,7 +134,8 @@ fn tariff(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<Tariff
         let message = format!("{} has no price for {what}", book.name);
         architecture.as_ref().map_or_else(|| section.error(&message), |v| v.error(&message))
     };
-    let tariff = Tariff::new(book, on, VolumePricing { tiers, free }).ok_or_else(|| missing("this architecture"))?;
+    let tariff =
+        Tariff::new(book, on, VolumePricing { tiers, free }).ok_or_else(|| missing("this architecture"))?;
     match provisioned > 0 && !tariff.sells_provisioned() {
         true => Err(missing("provisioned concurrency on this architecture")),
         false => Ok(tariff),

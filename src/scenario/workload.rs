@@ -2,6 +2,7 @@
 
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
+use crate::arrivals::rhythm::{Beat, Rhythm};
 use crate::arrivals::schedule::{Schedule, ScheduleArrivals, plausible, process_from_section};
 use crate::arrivals::trace::TraceSpec;
 use crate::arrivals::{Arrivals, transform};
@@ -48,15 +49,6 @@ enum Kind {
     Process,
     Schedule,
     Trace,
-}
-
-/// Does the process behind a run change over time?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drift {
-    /// The same law throughout.
-    Stationary,
-    /// A schedule or a trace.
-    Changing,
 }
 
 impl Workload {
@@ -108,11 +100,12 @@ impl Workload {
         Ok(Workload { source, requests, duration })
     }
 
-    /// Does the law of the arrivals change over time?
-    pub fn drift(&self) -> Drift {
-        match self.source {
-            Source::Process(_) => Drift::Stationary,
-            Source::Schedule(_) | Source::Trace(_) => Drift::Changing,
+    /// What is known of how the arrivals vary.
+    pub fn rhythm(&self) -> Rhythm {
+        match &self.source {
+            Source::Process(map) => Rhythm::Steady(Beat::of(map)),
+            Source::Schedule(schedule) => Rhythm::of_schedule(schedule),
+            Source::Trace(_) => Rhythm::Unknown,
         }
     }
 

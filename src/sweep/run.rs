@@ -326,7 +326,8 @@ impl<'a> Sweep<'a> {
         };
         let usage = counted.usage((setting.memory, setting.provisioned), scenario.warmup);
         let tally = &counted.tally;
-        let usd_per_million = scenario.platform.tariff.bill(&usage).total().as_f64() / tally.requests as f64 * 1e6;
+        let usd_per_million =
+            scenario.platform.tariff.bill(&usage).total().as_f64() / tally.requests as f64 * 1e6;
         let figures = Figures { latency_s: within_target(latency_s, tally, slo), usd_per_million };
         let interval_s = match &counted.record {
             Some(record) if self.is_sampled(pair, memory) => {

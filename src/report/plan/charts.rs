@@ -14,7 +14,9 @@ impl PlanReport<'_> {
             let (latency, usd) = (format::duration(latency), format::money(usd));
             format!("{}\n{percentile}: {latency}\ncost per million: {usd}", named(setting))
         };
-        let dot = |(setting, latency, usd): (Setting, f64, f64)| Dot::new(latency, usd, told(setting, latency, usd));
+        let dot = |(setting, latency, usd): (Setting, f64, f64)| {
+            Dot::new(latency, usd, told(setting, latency, usd))
+        };
         let of = |meets: bool| {
             let points = self.plan.points.iter().filter(move |p| p.meets == meets);
             points.filter_map(place).map(dot).collect()

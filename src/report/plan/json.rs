@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::PlanReport;
 use crate::outcome::{Predicted, RelativeError, Simulated};
-use crate::planner::constraint::Scope;
 use crate::planner::chooser::Ranking;
+use crate::planner::constraint::Scope;
 use crate::planner::infeasible::Remedy;
 use crate::planner::plan::{Alternative, Answer, Evaluated};
 use crate::scenario::Setting;
@@ -139,7 +139,9 @@ impl<'a> From<&'a Evaluated> for Choice<'a> {
             predicted_percentile_s: predicted.map(|predicted| predicted.latency_s.slo),
             predicted,
             simulated,
-            error: predicted.zip(simulated).map(|(predicted, simulated)| RelativeError::of(predicted, simulated)),
+            error: predicted
+                .zip(simulated)
+                .map(|(predicted, simulated)| RelativeError::of(predicted, simulated)),
             verified: simulation.map(|(_, verdict)| verdict.meets()),
         }
     }
@@ -243,10 +245,8 @@ fn remedy_json(remedy: &Remedy) -> RemedyJson {
         Remedy::Latency(seconds, setting) => {
             RemedyJson { latency_s: Some(*seconds), budget_usd_per_million: None, setting: (*setting).into() }
         }
-        Remedy::Budget(usd, setting) => RemedyJson {
-            latency_s: None,
-            budget_usd_per_million: Some(*usd),
-            setting: (*setting).into(),
-        },
+        Remedy::Budget(usd, setting) => {
+            RemedyJson { latency_s: None, budget_usd_per_million: Some(*usd), setting: (*setting).into() }
+        }
     }
 }

@@ -63,9 +63,27 @@ impl PlanReport<'_> {
         };
         let (s_latency, p_latency) = (s.map(|s| s.latency_s), p.map(|p| p.latency_s));
         let mut rows = vec![
-            row("p50 latency", s_latency.map(|l| l.p50), ci.map(|c| c.p50), p_latency.map(|l| l.p50), &duration),
-            row("p95 latency", s_latency.map(|l| l.p95), ci.map(|c| c.p95), p_latency.map(|l| l.p95), &duration),
-            row("p99 latency", s_latency.map(|l| l.p99), ci.map(|c| c.p99), p_latency.map(|l| l.p99), &duration),
+            row(
+                "p50 latency",
+                s_latency.map(|l| l.p50),
+                ci.and_then(|c| c.p50),
+                p_latency.map(|l| l.p50),
+                &duration,
+            ),
+            row(
+                "p95 latency",
+                s_latency.map(|l| l.p95),
+                ci.and_then(|c| c.p95),
+                p_latency.map(|l| l.p95),
+                &duration,
+            ),
+            row(
+                "p99 latency",
+                s_latency.map(|l| l.p99),
+                ci.and_then(|c| c.p99),
+                p_latency.map(|l| l.p99),
+                &duration,
+            ),
         ];
         let slo = &self.scenario.slo;
         if ![0.5, 0.95, 0.99].contains(&slo.percentile) {
@@ -79,7 +97,8 @@ impl PlanReport<'_> {
             let predicted = p.and_then(|p| p.slo_violation_share);
             rows.push(row(&format!("over {target}"), simulated, interval, predicted, &format::percent));
         }
-        let (cost, interval) = (s.map(|s| s.cost_usd_per_million), s.and_then(|s| s.cost_usd_per_million_ci95));
+        let (cost, interval) =
+            (s.map(|s| s.cost_usd_per_million), s.and_then(|s| s.cost_usd_per_million_ci95));
         let predicted = p.map(|p| p.cost_usd_per_million);
         rows.push(row("cost per million requests", cost, interval, predicted, &format::money));
         rows.push(row("cost per month", s.map(|s| s.cost_usd_per_month), None, None, &format::money));

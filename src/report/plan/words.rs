@@ -83,7 +83,11 @@ impl PlanReport<'_> {
             shown.push(format!("{late} over {latency}, {allowed} may be"));
         }
         if verdict.budget.is_finite() {
-            shown.push(format!("{} of {}", format::money(verdict.cost * 1e6), format::money(verdict.budget * 1e6)));
+            shown.push(format!(
+                "{} of {}",
+                format::money(verdict.cost * 1e6),
+                format::money(verdict.budget * 1e6)
+            ));
         }
         shown.join("; ")
     }
@@ -192,7 +196,8 @@ impl PlanReport<'_> {
             notes.push("A month is 730 hours at the mean rate of the run.".to_owned());
         }
         if self.scenario.sweep.is_none() {
-            notes.push("Without [sweep], the grid is made from the profile, the book and the SLO.".to_owned());
+            notes
+                .push("Without [sweep], the grid is made from the profile, the book and the SLO.".to_owned());
         }
         notes
     }
@@ -209,7 +214,9 @@ impl PlanReport<'_> {
             Scope::EveryPart => " in every simulated hour",
         };
         match verdict.evidence {
-            Evidence::Counts => format!(". Verified means: the counts of this run keep what is asked{hours}."),
+            Evidence::Counts => {
+                format!(". Verified means: the counts of this run keep what is asked{hours}.")
+            }
             Evidence::UpperEnds => format!(
                 ". Verified means: the counts of this run keep what is asked{hours}, and so do the upper ends of their \
                  95 % intervals."
@@ -233,10 +240,18 @@ fn unknown(environments: Environments) -> Option<String> {
 fn remedy(remedy: &Remedy) -> String {
     match remedy {
         Remedy::Latency(seconds, setting) => {
-            format!("A latency target of {} would be kept by {}.", format::duration(*seconds), named(*setting))
+            format!(
+                "A latency target of {} would be kept by {}.",
+                format::duration(*seconds),
+                named(*setting)
+            )
         }
         Remedy::Budget(usd, setting) => {
-            format!("A budget of {} per million requests would do, with {}.", format::money(*usd), named(*setting))
+            format!(
+                "A budget of {} per million requests would do, with {}.",
+                format::money(*usd),
+                named(*setting)
+            )
         }
     }
 }
@@ -251,7 +266,10 @@ fn shortfall(verdict: &Verdict) -> String {
     };
     if !verdict.is_kept() {
         let late = upper(verdict.late, verdict.late_upper, format::percent);
-        missed.push(format!("{late} of the requests are over the SLO, {} may be", format::percent(verdict.allowed)));
+        missed.push(format!(
+            "{late} of the requests are over the SLO, {} may be",
+            format::percent(verdict.allowed)
+        ));
     }
     if !verdict.affords() {
         let usd = |cost: f64| format::money(cost * 1e6);

@@ -1,6 +1,7 @@
 //! What `sim run` shows: summary.json, the table, the charts and the page.
 
 mod charts;
+mod intervals;
 
 use std::path::Path;
 
@@ -188,11 +189,7 @@ impl RunReport<'_> {
             Span::ZERO => "Every request is counted: there is no warm-up.".to_owned(),
             warmup => format!("The first {warmup} are simulated but not counted (warm-up)."),
         });
-        notes.push(match (self.simulation.replications, &self.simulation.simulated.latency_ci95_s) {
-            (1, Some(_)) => "Intervals are 95 %, by batch means of one run.".to_owned(),
-            (1, None) => "The run is too short for confidence intervals.".to_owned(),
-            (n, _) => format!("Intervals are 95 %, from {n} independent replications."),
-        });
+        notes.extend(intervals::notes(self.simulation));
         notes
     }
 
@@ -217,11 +214,36 @@ impl RunReport<'_> {
         let interval = s.latency_ci95_s;
         let duration = format::duration;
         let latency = [
-            ("mean latency", s.latency_s.mean, interval.map(|i| i.mean), predicted.map(|p| p.latency_s.mean)),
-            ("p50 latency", s.latency_s.p50, interval.map(|i| i.p50), predicted.map(|p| p.latency_s.p50)),
-            ("p90 latency", s.latency_s.p90, interval.map(|i| i.p90), predicted.map(|p| p.latency_s.p90)),
-            ("p95 latency", s.latency_s.p95, interval.map(|i| i.p95), predicted.map(|p| p.latency_s.p95)),
-            ("p99 latency", s.latency_s.p99, interval.map(|i| i.p99), predicted.map(|p| p.latency_s.p99)),
+            (
+                "mean latency",
+                s.latency_s.mean,
+                interval.and_then(|i| i.mean),
+                predicted.map(|p| p.latency_s.mean),
+            ),
+            (
+                "p50 latency",
+                s.latency_s.p50,
+                interval.and_then(|i| i.p50),
+                predicted.map(|p| p.latency_s.p50),
+            ),
+            (
+                "p90 latency",
+                s.latency_s.p90,
+                interval.and_then(|i| i.p90),
+                predicted.map(|p| p.latency_s.p90),
+            ),
+            (
+                "p95 latency",
+                s.latency_s.p95,
+                interval.and_then(|i| i.p95),
+                predicted.map(|p| p.latency_s.p95),
+            ),
+            (
+                "p99 latency",
+                s.latency_s.p99,
+                interval.and_then(|i| i.p99),
+                predicted.map(|p| p.latency_s.p99),
+            ),
         ];
         let mut rows: Vec<Vec<String>> =
             latency.into_iter().map(|(name, s, ci, p)| compared(name, s, ci, p, duration)).collect();
