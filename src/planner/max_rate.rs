@@ -7,7 +7,7 @@
 
 use super::chooser::{evidence, is_covered};
 use super::constraint::Constraint;
-use super::plan::own_candidate;
+use super::plan::{one_configuration, own_candidate};
 use super::predict::parts;
 use super::verify::{Evidence, Verdict};
 use crate::engine::simulate::simulate_at;
@@ -59,6 +59,7 @@ pub enum End {
 ///
 /// Errors: as those of a plan and of a simulation.
 pub fn max_rate(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate, InputError> {
+    one_configuration(scenario)?;
     let mut search = Search { scenario, constraint, simulated: 0 };
     match is_covered(scenario) {
         true => search.by_prediction(),

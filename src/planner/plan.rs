@@ -148,12 +148,20 @@ impl Reason {
 ///
 /// Errors: the grid is outside the profile or the book; an adaptive policy; the trace cannot be read; no request came.
 pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
-    if scenario.policy.adaptive.is_some() {
-        let help = "`sim run` simulates it; to plan one configuration, add --set policy.kind=batch";
-        return Err(InputError::new(&scenario.name, "an adaptive policy plans anew by itself").help(help));
-    }
+    one_configuration(scenario)?;
     let replayed = Replayed::new(scenario)?;
     Chooser::new(scenario, request, &replayed)?.plan()
+}
+
+/// A plan is about one configuration.
+///
+/// Errors: the policy is adaptive.
+pub fn one_configuration(scenario: &Scenario) -> Result<(), InputError> {
+    if scenario.policy.adaptive.is_none() {
+        return Ok(());
+    }
+    let help = "`sim run` simulates it; to plan one configuration, add --set policy.kind=batch";
+    Err(InputError::new(&scenario.name, "an adaptive policy plans anew by itself").help(help))
 }
 
 /// The scenario's own configuration, predicted.

@@ -74,6 +74,7 @@ impl CompareReport<'_> {
                 "cost_usd": s.cost_usd,
                 "relative_cost": row.relative_cost,
                 "slo_violations": s.slo_violations,
+                "meets_slo": self.scenario.slo.verdict(s.slo_violation_share, s.cost_usd_per_million),
                 "simulated": s,
                 "minus_first": system.difference,
             });

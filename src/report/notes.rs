@@ -3,8 +3,10 @@
 use statrs::distribution::{ContinuousCDF, LogNormal};
 
 use super::format;
+use crate::outcome::Simulated;
 use crate::profile::Profile;
 use crate::scenario::Scenario;
+use crate::scenario::slo::Slo;
 use crate::scenario::workload::Source;
 
 /// What is assumed where cold starts are not simulated.
@@ -14,6 +16,21 @@ pub fn always_warm(profile: &Profile) -> String {
         false => "",
     };
     format!("Environments are always warm (cold_starts = false){idle}.")
+}
+
+/// Whether a run met what is asked, in a sentence: by its counts.
+pub fn verdict(slo: &Slo, simulated: &Simulated) -> Option<String> {
+    let met = slo.verdict(simulated.slo_violation_share, simulated.cost_usd_per_million)?;
+    let mut figures = Vec::new();
+    if let Some(latency) = slo.latency {
+        let (late, allowed) = (simulated.slo_violation_share, slo.allowed());
+        figures.push(format!("{} over {latency}, {} may be", format::percent(late), format::percent(allowed)));
+    }
+    if let Some(budget) = slo.budget_usd_per_million {
+        let usd = simulated.cost_usd_per_million;
+        figures.push(format!("{} a million of {}", format::money(usd), format::money(budget)));
+    }
+    Some(format!("{}: {}.", if met { "SLO met" } else { "SLO missed" }, figures.join("; ")))
 }
 
 /// What a scenario's own setting leaves without effect, or makes doubtful.

@@ -58,6 +58,8 @@ pub struct Sweep<'a> {
 struct Service {
     times: ServiceTimes,
     provisioned: u32,
+    /// The largest batch that the platform lets run to its end; larger ones are left out.
+    most: u32,
     /// The expected price of a batch of n at `n - 1` [$].
     cost: Vec<f64>,
     seconds: Vec<f64>,
@@ -127,11 +129,12 @@ impl<'a> Sweep<'a> {
         let parts = scenario_parts(scenario)?;
         let largest = grid.batch[grid.batch.len() - 1];
         let service = |(memory, provisioned)| {
-            let times = scenario.service(Setting::new(memory, largest, Span::ZERO))?;
+            let times = scenario.covered(Setting::new(memory, largest, Span::ZERO))?;
+            let most = scenario.largest_within_limit(&times);
             let seconds: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
             let price = batch_cost(&scenario.platform.tariff, &times);
             let cost = seconds.iter().map(|mean| price(1, *mean)).collect();
-            Ok(Service { provisioned, cost, seconds, times: times.clone() })
+            Ok(Service { provisioned, most, cost, seconds, times: times.clone() })
         };
         let services = grid.functions().into_iter().map(service).collect::<Result<_, InputError>>()?;
         Ok(Sweep { scenario, grid, model, mode, intervals: Intervals::Sampled, parts, services })
@@ -175,7 +178,10 @@ impl<'a> Sweep<'a> {
         let batches = self.grid.batch.len();
         let pair = |i: usize| {
             let mut pair = Pair { batch: i % batches, timeout: i / batches, wanted: Vec::new() };
-            let todo = |memory: &usize| !done.contains(&self.setting(&pair, *memory));
+            let todo = |memory: &usize| {
+                let setting = self.setting(&pair, *memory);
+                setting.batch <= self.services[*memory].most && !done.contains(&setting)
+            };
             let memories = (0..self.services.len()).filter(todo);
             pair.wanted = memories.map(|memory| Wanted { memory, predicted: None }).collect();
             pair

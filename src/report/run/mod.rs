@@ -11,7 +11,8 @@ use serde_json::Value as Json;
 use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
-use super::notes::{always_warm, cautions};
+use super::notes::{self, always_warm, cautions};
+use super::omitted::omitted;
 use super::table::text_table;
 use crate::error::InputError;
 use crate::outcome::{HourRow, Predicted, RelativeError, Simulated, Simulation};
@@ -76,6 +77,11 @@ struct Summary<'a> {
     error: Option<RelativeError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hours_over_slo: Option<HoursOver>,
+    /// By the counts of the run; absent where nothing is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meets_slo: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slo_percentile: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adaptive: Option<Plans>,
 }
@@ -110,6 +116,8 @@ impl RunReport<'_> {
             predicted,
             error: predicted.map(|p| RelativeError::of(p, &simulation.simulated)),
             hours_over_slo: self.hours_over(),
+            meets_slo: self.meets_slo(),
+            slo_percentile: self.meets_slo().map(|_| (scenario.slo.percentile * 1e8).round() / 1e6),
             adaptive: self.plans(),
         };
         let mut text = serde_json::to_string_pretty(&summary).expect("plain data");
@@ -120,10 +128,22 @@ impl RunReport<'_> {
     fn hours_over(&self) -> Option<HoursOver> {
         self.scenario.slo.latency?;
         let hours = self.simulation.hours.len();
-        let allowed = 1.0 - self.scenario.slo.percentile;
-        let late = |hour: &&HourRow| hour.slo_violations as f64 > allowed * hour.requests as f64;
+        let slo = &self.scenario.slo;
+        let late = |hour: &&HourRow| {
+            let asked = (hour.requests + hour.failed).max(1);
+            !slo.is_kept(hour.slo_violations as f64 / asked as f64)
+        };
         let over = self.simulation.hours.iter().filter(late).count();
         (hours > 1).then(|| HoursOver { hours, over, share: over as f64 / hours as f64 })
+    }
+
+    fn verdict(&self) -> Option<String> {
+        notes::verdict(&self.scenario.slo, &self.simulation.simulated)
+    }
+
+    fn meets_slo(&self) -> Option<bool> {
+        let s = &self.simulation.simulated;
+        self.scenario.slo.verdict(s.slo_violation_share, s.cost_usd_per_million)
     }
 
     fn plans(&self) -> Option<Plans> {
@@ -162,12 +182,11 @@ impl RunReport<'_> {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         match &self.scenario.platform.environments {
-            Environments::Pool(_) if self.prediction.is_some() => notes.push(
-                "The prediction leaves out cold starts, throttling and waiting for capacity; the simulation has them."
-                    .to_owned(),
-            ),
             Environments::Pool(_) => {}
             Environments::AlwaysWarm => notes.push(always_warm(&self.scenario.profile)),
+        }
+        if self.prediction.is_some() {
+            notes.extend(omitted(self.scenario, &self.simulation.simulated));
         }
         notes.extend(cautions(self.scenario));
         match (&self.scenario.workload.source, self.prediction) {
@@ -247,6 +266,11 @@ impl RunReport<'_> {
         ];
         let mut rows: Vec<Vec<String>> =
             latency.into_iter().map(|(name, s, ci, p)| compared(name, s, ci, p, duration)).collect();
+        let slo = &self.scenario.slo;
+        if ![0.5, 0.9, 0.95, 0.99].contains(&slo.percentile) {
+            let name = format!("{} latency", slo.name());
+            rows.push(compared(&name, s.latency_s.slo, None, predicted.map(|p| p.latency_s.slo), duration));
+        }
         let cost = predicted.map(|p| p.cost_usd_per_million);
         let cost_name = "cost per million requests";
         rows.push(compared(
@@ -260,7 +284,8 @@ impl RunReport<'_> {
         rows.push(compared("mean batch", s.mean_batch, s.mean_batch_ci95, batch, format::number));
         if let Some(slo) = self.scenario.slo.latency {
             let over = predicted.and_then(|p| p.slo_violation_share);
-            rows.push(compared(&format!("over {slo}"), s.slo_violation_share, None, over, format::percent));
+            let interval = s.slo_violation_share_ci95;
+            rows.push(compared(&format!("over {slo}"), s.slo_violation_share, interval, over, format::percent));
         }
         let plain = |name: &str, value: String| vec![name.to_owned(), value];
         if let Some(HoursOver { hours, over, .. }) = self.hours_over() {
@@ -282,6 +307,7 @@ impl RunReport<'_> {
             format!("{} / {}", format::number(s.mean_concurrency), format::count(s.peak_concurrency))
         }));
         rows.push(plain("cost of the run", format::money(s.cost_usd)));
+        rows.push(plain("cost per month", format::money(s.cost_usd_per_month)));
         rows
     }
 
@@ -291,7 +317,7 @@ impl RunReport<'_> {
         let mut text = format!("{}: {requests} requests\n{}\n\n", self.scenario.name, self.headline());
         text.push_str(&text_table(&HEADERS, &self.rows()));
         text.push('\n');
-        for note in self.notes() {
+        for note in self.verdict().into_iter().chain(self.notes()) {
             text.push_str(&format!("{note}\n"));
         }
         text
