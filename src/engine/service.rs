@@ -1,12 +1,13 @@
 //! How long each batch is served.
 
+use rand::RngExt as _;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::numeric::streams::Stream;
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span};
 
-/// Draws service times: fixed, or lognormal about the profile's mean.
+/// Draws service times: fixed, lognormal about the profile's mean, or by the profile's quantiles.
 ///
 /// The draw is a factor common to all batch and memory sizes, so that runs with other settings see the
 /// same luck: common random numbers.
@@ -31,14 +32,15 @@ impl ServiceDraws {
     #[inline]
     pub fn draw(&mut self, n: u32) -> Span {
         let mean = self.times.of(n);
-        match self.log {
-            None => mean,
-            Some((location, scale)) => {
+        let factor = match (&self.times.shape, self.log) {
+            (Some(shape), _) => shape.factor(n, self.stream.random()),
+            (None, None) => return mean,
+            (None, Some((location, scale))) => {
                 let normal: f64 = StandardNormal.sample(&mut self.stream);
-                let factor = (location + scale * normal).exp();
-                Span((mean.0 as f64 * factor).round() as u64)
+                (location + scale * normal).exp()
             }
-        }
+        };
+        Span((mean.0 as f64 * factor).round() as u64)
     }
 
     /// The mean service time of a batch of `n`.
@@ -68,6 +70,7 @@ mod tests {
             memory: MemoryMb(1024),
             mean: vec![Span::from_millis(100)],
             cv: 0.2,
+            shape: None,
             init: Span::ZERO,
         };
         let mut draws = ServiceDraws::new(times, Streams::new(5).stream("service"));
@@ -77,5 +80,34 @@ mod tests {
         let variance = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
         assert!((mean / 0.1 - 1.0).abs() < 0.002, "{mean}");
         assert!((variance.sqrt() / mean / 0.2 - 1.0).abs() < 0.01, "{variance}");
+    }
+
+    #[test]
+    fn quantiles_are_drawn_by_one_uniform_for_all_batch_sizes() {
+        let profile = "memory_mb = [1000, 2000]\nbatch = [1, 3]\nservice_s = [[1.0, 2.0], [0.5, 1.0]]\n\
+            service_quantiles = { shares = [0, 0.9, 1], service_s = [\n\
+            [0.5, 1.0, 3.5], [1.9, 2.0, 2.1], [0.5, 0.5, 0.5], [1.0, 1.0, 1.0]] }\n";
+        let document = crate::document::Document::parse("p.toml", profile).unwrap();
+        let profile = crate::profile::Profile::from_document(&document).unwrap();
+        let times = profile.at(MemoryMb(1000), 3).unwrap();
+        let mut draws = ServiceDraws::new(times.clone(), Streams::new(5).stream("service"));
+        let n = 100_000;
+        let all: Vec<f64> = (0..n).map(|_| draws.draw(1).as_secs_f64()).collect();
+        // By hand: the cell's quantiles have the mean .9 x .75 + .1 x 2.25 = .9, and are scaled to a mean of 1.
+        let mean = all.iter().sum::<f64>() / f64::from(n);
+        assert!((mean - 1.0).abs() < 0.005, "{mean}");
+        let below = all.iter().filter(|s| **s <= 1.0 / 0.9).count() as f64 / f64::from(n);
+        assert!((below - 0.9).abs() < 0.003, "{below}");
+        let mut three = ServiceDraws::new(times, Streams::new(5).stream("service"));
+        let order = |list: &[f64]| {
+            let mut ranks: Vec<usize> = (0..list.len()).collect();
+            ranks.sort_by(|a, b| list[*a].total_cmp(&list[*b]));
+            ranks
+        };
+        let batches: Vec<f64> = (0..100).map(|_| three.draw(3).as_secs_f64()).collect();
+        assert_eq!(order(&batches), order(&all[..100]));
+        let fixed = profile.at(MemoryMb(2000), 3).unwrap();
+        let mut fixed = ServiceDraws::new(fixed, Streams::new(5).stream("service"));
+        assert_eq!(fixed.draw(2), Span::from_millis(750));
     }
 }

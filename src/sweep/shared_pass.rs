@@ -270,8 +270,13 @@ mod tests {
 
     fn engine(times: &[Time], (batch, timeout): (u32, Span), service: &[Span]) -> All {
         let streams = Streams::new(1);
-        let times_of =
-            ServiceTimes { memory: MemoryMb(1), mean: service.to_vec(), cv: 0.0, init: Span::ZERO };
+        let times_of = ServiceTimes {
+            memory: MemoryMb(1),
+            mean: service.to_vec(),
+            cv: 0.0,
+            shape: None,
+            init: Span::ZERO,
+        };
         let all = Replay {
             policy: policy::batch::Batch { batch, timeout },
             platform: Warm::default(),
