@@ -124,8 +124,7 @@ const STEADY_S: f64 = 1.0;
 #[cfg(feature = "onnxruntime")]
 const CANNOT_BE_RUN: &str = "check --input, or try the other runtime (--runtime onnxruntime)";
 #[cfg(not(feature = "onnxruntime"))]
-const CANNOT_BE_RUN: &str =
-    "check --input; where tract lacks an operator or a type, export the model in float32 or for another opset";
+const CANNOT_BE_RUN: &str = "check --input; where tract lacks an operator or a type, export the model in float32 or for another opset";
 
 /// Measures. `progress` is told what is being measured, with the number done and the number of all measurements.
 pub fn profile(
@@ -198,8 +197,9 @@ fn mended(path: &Path, proto: &ModelProto) -> Result<TempDir, InputError> {
         let inside = Path::new(&location).components().all(|part| matches!(part, Component::Normal(_)));
         if !inside || location == MENDED {
             let message = format!("keeps its weights in `{location}`, outside its folder");
-            return Err(InputError::new(path.display().to_string(), message)
-                .help("export it with its weights beside it, or with a dynamic batch axis, without --free-batch"));
+            return Err(InputError::new(path.display().to_string(), message).help(
+                "export it with its weights beside it, or with a dynamic batch axis, without --free-batch",
+            ));
         }
         let to = folder.path().join(&location);
         to.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(error)?;
@@ -315,7 +315,9 @@ impl Bench<'_> {
         if batch > 1 {
             return fixes_the_batch(&self.file, &format!("it runs at 1 but not at {batch}: {short}"));
         }
-        InputError::new(&self.file, format!("cannot be run: {short}"))
-            .help(CANNOT_BE_RUN)
+        InputError::new(&self.file, format!("cannot be run: {short}")).help(CANNOT_BE_RUN)
     }
 }
+
+#[cfg(test)]
+mod tests;

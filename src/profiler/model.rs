@@ -26,15 +26,16 @@ pub fn read(path: &Path) -> Result<ModelProto, InputError> {
     }
     for (location, weights) in weights(path, &model) {
         if !weights.is_file() {
-            return Err(InputError::new(&file, format!("keeps its weights in `{location}`, which is not beside it"))
-                .help(format!("copy `{location}` to {}, as it was exported", folder(path).display())));
+            return Err(InputError::new(
+                &file,
+                format!("keeps its weights in `{location}`, which is not beside it"),
+            )
+            .help(format!("copy `{location}` to {}, as it was exported", folder(path).display())));
         }
         let mut head = [0; POINTER.len()];
         let opened = std::fs::File::open(&weights).map_err(|e| InputError::io(&weights, &e))?;
-        let length = opened
-            .take(POINTER.len() as u64)
-            .read(&mut head)
-            .map_err(|e| InputError::io(&weights, &e))?;
+        let length =
+            opened.take(POINTER.len() as u64).read(&mut head).map_err(|e| InputError::io(&weights, &e))?;
         not_a_pointer(&weights.display().to_string(), &head[..length])?;
     }
     Ok(model)
@@ -45,8 +46,11 @@ const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 fn not_a_pointer(file: &str, bytes: &[u8]) -> Result<(), InputError> {
     match bytes.starts_with(POINTER) {
-        true => Err(InputError::new(file, "is a Git LFS pointer: the text that stands in for a large file, not the file")
-            .help("fetch the file itself: git lfs pull")),
+        true => Err(InputError::new(
+            file,
+            "is a Git LFS pointer: the text that stands in for a large file, not the file",
+        )
+        .help("fetch the file itself: git lfs pull")),
         false => Ok(()),
     }
 }

@@ -35,6 +35,8 @@ pub struct Observations {
     pub found: Vec<Observation>,
     /// How many records were skipped, by reason.
     pub skipped: BTreeMap<String, usize>,
+    /// How many of the skipped ones are calls that failed.
+    pub failed: usize,
     /// How many lines hold no measurement, by what they are.
     pub others: BTreeMap<String, usize>,
     /// The first line that is none of the platform's.
@@ -67,6 +69,7 @@ impl Observations {
         for (what, count) in other.others {
             *self.others.entry(what).or_default() += count;
         }
+        self.failed += other.failed;
         self.first_other = self.first_other.take().or(other.first_other);
         self.notes.extend(other.notes);
     }
@@ -126,6 +129,12 @@ impl Observations {
         let init_s = self.initialisation(&memory_mb, &mut notes);
         let service_quantiles = quantiles(&cells, &memory_mb, &batch, &service_s);
         let service_cv = service_quantiles.as_ref().map_or(0.0, Quantiles::cv);
+        if service_cv > 0.0 {
+            notes.push(format!(
+                "service times vary as they did (service_quantiles): simulations draw from that, predictions take lognormal \
+                 times of a variation of {service_cv:.3}"
+            ));
+        }
         notes.extend(self.notes.iter().cloned());
         notes.extend(alone(&batch));
         let source = format!("imported from {file}");
@@ -163,6 +172,9 @@ impl Observations {
     }
 
     fn mend(&self) -> &'static str {
+        if self.failed > 0 && self.failed == self.skipped.values().sum::<usize>() {
+            return "all its calls failed, so that none says how long a call takes: export a stretch in which calls succeed";
+        }
         match self.skipped.keys().any(|reason| reason.contains("batch")) {
             true => {
                 "say the batch size with --batch N, or name the log field that holds it with --batch-field NAME"

@@ -8,8 +8,8 @@ use super::text::{base64, read_text};
 use super::{Observation, Observations, SECONDS};
 use crate::error::InputError;
 
-const EXPECTED: &str = "expected the execution's output, { \"power\": .., \"duration\": .., \"stats\": [{ \"value\": .., \
-    \"averageDuration\": .. }] }, or its visualization link, https://lambda-power-tuning.show/#sizes;times;costs";
+const EXPECTED: &str = "expected { \"power\": .., \"duration\": .., \"stats\": [{ \"value\": .., \"averageDuration\": .. }] }, \
+    the execution's output, or its visualization link, https://lambda-power-tuning.show/#sizes;times;costs";
 /// Wrappings within wrappings beyond this are left alone.
 const DEEPEST: u32 = 8;
 

@@ -45,6 +45,7 @@ impl Calls {
         let mut all = Observations { skipped: self.skipped.clone(), ..Observations::default() };
         for call in &self.calls {
             if let Some(reason) = &call.failure {
+                all.failed += 1;
                 all.skip(format!("with {reason}"));
                 continue;
             }

@@ -21,6 +21,8 @@ pub(super) struct Reader {
     /// Where the file began in `events`, and the lane of its lines without a stream.
     from: usize,
     files: u32,
+    /// What had been taken before the file.
+    taken: usize,
 }
 
 /// What happened, when, and in which lane: a log stream, or the lines of a file that name none.
@@ -91,6 +93,12 @@ impl Reader {
 
     /// A query's result comes with the last call first: it is turned round.
     pub fn end_of_file(&mut self) {
+        let taken =
+            self.events.len() + self.others.values().sum::<usize>() + self.skipped.values().sum::<usize>();
+        if taken == self.taken {
+            self.other("file without a record");
+        }
+        self.taken = taken;
         let events = &mut self.events[self.from..];
         let times = || events.iter().filter_map(|event| event.at);
         if times().zip(times().skip(1)).all(|(a, b)| a >= b) && times().min() < times().max() {
