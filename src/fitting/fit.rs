@@ -184,8 +184,10 @@ fn prepare<'a>(observed: &Observed, trace: &'a TraceStats, effort: Effort) -> Re
 fn add_all(sample: &Sample<'_>, candidates: &mut Vec<Candidate>) {
     let two = mmpp2(sample);
     let map2 = sample.map2(two.as_ref().map(|c| &c.map));
-    candidates.extend(sample.renewals());
-    let off = two.as_ref().is_some_and(|two| two.worst() > OFF);
+    let renewals = sample.renewals();
+    // No MMPP of any size is more regular than Poisson.
+    let off = renewals.is_empty() && two.as_ref().is_some_and(|two| two.worst() > OFF);
+    candidates.extend(renewals);
     candidates.extend(two);
     if off {
         candidates.extend(mmpp::<3>(sample));

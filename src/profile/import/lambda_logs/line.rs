@@ -256,7 +256,8 @@ fn report_of_text(text: &str) -> Option<Result<Report, &'static str>> {
         let before = text[..*at].trim_end();
         !["Billed", "Init", "Restore"].iter().any(|word| before.ends_with(word))
     })?;
-    let duration_ms = leading_number(&text[plain.0 + plain.1.len()..])?;
+    // What is no number is no missing field either.
+    let duration_ms = leading_number(&text[plain.0 + plain.1.len()..]).unwrap_or(f64::NAN);
     let first = |name: &str| number(name).filter(|ms| *ms != 0.0);
     let restore = || {
         let at =
