@@ -25,7 +25,13 @@ fn settings(forecast: Forecast) -> Settings {
 }
 
 fn proposal(memory: u32, score: f64) -> Proposal {
-    let times = ServiceTimes { memory: MemoryMb(memory), mean: vec![Span(1)], cv: 0.0, init: Span::ZERO };
+    let times = ServiceTimes {
+        memory: MemoryMb(memory),
+        mean: vec![Span(1)],
+        cv: 0.0,
+        shape: None,
+        init: Span::ZERO,
+    };
     let buffer = Batch { batch: memory, timeout: Span::from_millis(10) };
     Proposal { times, buffer, score, meets: true }
 }

@@ -111,6 +111,86 @@ fn negative_correlation_is_held_by_a_map() {
     near("IDC limit", best.stats.idc_limit(), exact.idc_limit(), 0.03);
 }
 
+/// `law exp(D0 t)` by uniformisation, its terms summed one by one.
+fn over(map: &Map, law: &[f64], t: f64) -> Vec<f64> {
+    let fastest = (0..map.order()).map(|i| -map.d0()[(i, i)]).fold(0.0, f64::max);
+    let step = Matrix::from_fn(map.order(), |i, j| f64::from(i == j) + map.d0()[(i, j)] / fastest);
+    let (mut term, mut sum) = (law.to_vec(), vec![0.0; law.len()]);
+    let mut weight = (-fastest * t).exp();
+    for k in 1..=(40.0 + 3.0 * fastest * t) as u32 {
+        sum.iter_mut().zip(&term).for_each(|(s, x)| *s += weight * x);
+        term = step.left(&term);
+        weight *= fastest * t / f64::from(k);
+    }
+    sum
+}
+
+/// The log likelihood of the gaps of `times` under `map`, gap by gap.
+fn log_likelihood(map: &Map, times: &[Time]) -> f64 {
+    let phi = map.embedded().stationary().unwrap();
+    let (mut law, mut log) = (phi, 0.0);
+    for pair in times.windows(2) {
+        let gap = (pair[1] - pair[0]).as_secs_f64();
+        law = map.d1().left(&over(map, &law, gap));
+        let size: f64 = law.iter().sum();
+        log += size.ln();
+        law.iter_mut().for_each(|x| *x /= size);
+    }
+    log
+}
+
+#[test]
+fn regular_traffic_is_fitted_by_phases_as_well_as_by_the_truth() {
+    let erlang2 = two([[-2.0, 2.0], [0.0, -2.0]], [[0.0, 0.0], [2.0, 0.0]]);
+    let unlike = two([[-1.0, 1.0], [0.0, -4.0]], [[0.0, 0.0], [4.0, 0.0]]);
+    for (source, parameters) in [(erlang2, 1.0), (unlike, 2.0)] {
+        let times = draw(&source, 60_000, 9);
+        let observed = Observed::Arrivals(times.clone());
+        for fit in [fit(&observed, observed.measure(), Method::Auto).unwrap(), fit_window(&observed).unwrap()]
+        {
+            let truth = parameters * (59_999_f64).ln() - 2.0 * log_likelihood(&source, &times);
+            let best = fit.best();
+            assert!(best.bic <= truth + 10.0, "{}: {} against {truth}", fit.reason, best.bic);
+            assert!(best.bic < fit.candidates[0].bic - 1000.0, "{}", fit.reason);
+            near("SCV", best.stats.scv(), MapStats::new(&source).scv(), 0.02);
+            near("rate", best.map.rate(), fit.trace.rate, 1e-9);
+        }
+    }
+}
+
+#[test]
+fn gaps_that_alternate_are_fitted_by_a_map_even_at_the_edge() {
+    // Always from one phase to the other: by hand, with means 1 and 1/24 the lag-1 correlation is
+    // (1/24 - ((1 + 1/24)/2)^2) / (1 + 1/576 - ((1 + 1/24)/2)^2) = -.3142.
+    let edge = two([[-1.0, 0.0], [0.0, -24.0]], [[0.0, 1.0], [24.0, 0.0]]);
+    near("lag 1", MapStats::new(&edge).autocorrelation(1), -0.3142, 1e-3);
+    let inner = two([[-1.0, 0.02], [0.0, -30.0]], [[0.0, 0.98], [28.5, 1.5]]);
+    for source in [edge, inner] {
+        let times = draw(&source, 60_000, 4);
+        let fit = fit(
+            &Observed::Arrivals(times.clone()),
+            Observed::Arrivals(times.clone()).measure(),
+            Method::Auto,
+        )
+        .unwrap();
+        let truth = 4.0 * (59_999_f64).ln() - 2.0 * log_likelihood(&source, &times);
+        assert_eq!(fit.best().family, Family::Map2, "{}", fit.reason);
+        assert!(fit.best().bic <= truth + 10.0, "{} against {truth}", fit.best().bic);
+        near("lag 1", fit.best().stats.autocorrelation(1), MapStats::new(&source).autocorrelation(1), 0.05);
+    }
+}
+
+#[test]
+fn only_scales_that_a_trace_can_tell_are_said_to_fit() {
+    // 60 s at 20/s: 600 bins of .1 s, 60 of 1 s, too few of 10 s, none of 60 s.
+    let observed = Observed::Arrivals(draw(&Map::poisson(20.0), 1200, 3));
+    let text = fit(&observed, observed.measure(), Method::Auto).unwrap().checked();
+    assert_eq!(
+        text,
+        "The chosen process is within 1.5x of the measured IDC at 100ms, 1s. Not measured at 10s, 1min."
+    );
+}
+
 #[test]
 fn counts_alone_give_the_process_back() {
     let source = Map::mmpp(&[10.0, 100.0], &[60.0, 20.0]).unwrap();

@@ -40,6 +40,81 @@ fn logs_become_a_profile() {
     assert!(said.contains("--batch-field NAME"), "{said}");
 }
 
+/// The same call in five exports, written by hand after the provider's documentation.
+#[test]
+fn documented_exports_hold_their_call() {
+    for name in [
+        "filter-log-events.json",
+        "query-results.json",
+        "insights-console.csv",
+        "json-format.jsonl",
+        "tail-snapstart.txt",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, starts) = (folder.path().join("p.toml"), folder.path().join("starts.csv"));
+        let export = format!("{}/tests/exports/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = sim();
+        command
+            .args(["import", "lambda-logs", &export, "--no-charts", "--out"])
+            .arg(&out)
+            .arg("--arrivals")
+            .arg(&starts);
+        let done = command.assert().success();
+        let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(said.contains("1 records used, 0 skipped"), "{name}: {said}");
+        assert!(said.contains("cold starts: 1 of 1 calls"), "{name}: {said}");
+        let profile = Profile::read(&out).unwrap();
+        assert_eq!((&profile.memory_mb[..], &profile.batch[..]), (&[2048][..], &[4][..]), "{name}");
+        assert_eq!((profile.service_s[0][0], profile.init_s[0]), (0.45, 1.3005), "{name}");
+        // 2026-02-25T06:13:21.500Z, by START or by the end less 450 ms.
+        assert_eq!(std::fs::read_to_string(&starts).unwrap(), "start_s\n1772000001.500000000\n", "{name}");
+    }
+}
+
+#[test]
+fn a_trace_of_starts_needs_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("l.txt");
+    let report =
+        "REPORT RequestId: 5b2d1c0e-0000-4111-8222-00000000000a\tDuration: 450.00 ms\tMemory Size: 2048 MB\n";
+    std::fs::write(&log, report).unwrap();
+    let arguments = ["--batch", "1", "--arrivals", "a.csv"];
+    let done = sim().args(["import", "lambda-logs"]).arg(&log).args(arguments).assert().code(1);
+    let said = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+    assert!(said.contains("none of its 1 calls has a time"), "{said}");
+}
+
+#[test]
+fn a_server_s_measurements_are_an_instance_or_a_function() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = |name: &str, infer: u32| {
+        let path = folder.path().join(name);
+        let text = format!(
+            "Concurrency,Inferences/Second,Server Compute Input,Server Compute Infer,Server Compute Output\n1,9,100,{infer},100\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let files = [table("b1.csv", 9_800), table("b8.csv", 39_800)];
+    let out = folder.path().join("p.toml");
+    let import = |more: &[&str]| {
+        let mut command = sim();
+        command
+            .args(["import", "triton"])
+            .args(&files)
+            .args(["--batch", "1,8", "--no-charts", "--out"])
+            .arg(&out)
+            .args(more);
+        command.assert().success();
+    };
+    import(&[]);
+    let instance = batchsim::profile::instance::InstanceProfile::read(&out).unwrap();
+    assert_eq!((instance.workers, instance.largest_batch()), (1, 8));
+    assert_eq!(instance.at(8).unwrap().of(8).as_secs_f64(), 0.04);
+    import(&["--memory-mb", "3008"]);
+    assert_eq!(Profile::read(&out).unwrap().service_s, [[0.01, 0.04]]);
+}
+
 #[cfg(feature = "profiler")]
 mod measured {
     use super::*;

@@ -112,6 +112,20 @@ const JSON_LOG: &str = "{\"time\":\"t\",\"type\":\"platform.report\",\"record\":
 const TUNING: &str = "{\"power\":\"512\",\"duration\":40.0,\"stats\":[{\"averageDuration\":160.5,\"value\":128},\
     {\"averageDuration\":40.0,\"value\":\"512\"}]}";
 
+const INSIGHTS: &str = "@timestamp,@requestId,@duration,@memorySize,@initDuration,batch\n\
+    2026-01-05 10:00:00.250,3f8e2a10-0000-4000-8000-00000000000a,345.58,1769000000,2911.59,4\n\
+    2026-01-05 10:00:01.000,3f8e2a10-0000-4000-8000-00000000000b,292.57,1.769E9,,4\n";
+
+const EVENTS: &str = "{\"events\":[{\"logStreamName\":\"2026/01/05/[$LATEST]ab\",\"timestamp\":1767607200000,\
+    \"message\":\"REPORT RequestId: 3f8e2a10-0000-4000-8000-00000000000a\\tDuration: 100.00 ms\\tMemory Size: 1024 MB\\n\",\
+    \"eventId\":\"1\"}]}\n[[{\"field\":\"@message\",\"value\":\"{\\\"batch\\\": 8}\"}]]\n\
+    | @requestId | @duration |\n|---|---|\n| 3f8e2a10-0000-4000-8000-00000000000c | 12 |\n";
+
+const LINK: &str = "https://lambda-power-tuning.show/#gAAABAAC;mpn1QXd3X0EAAIBA;Gs2LM0mLfDOXTxAz";
+
+const PERF: &str = "Concurrency,Inferences/Second,Server Compute Infer,Client Recv,p50 latency\n1,40,20000,0,22000\n\
+    Model,Batch,Concurrency,p99 Latency (ms)\nm,2,1,8.5\n";
+
 const RAW: &str = "batch, memory_mb,service_s,init_s,note\n1,512,0.25,1.5,first\n2,512,0.4,,\n\
     1,1024,0.2,,\n2,1024,0.3,,\n4,1024,0.5,,\n4,512,0.7,,\n8,512,1.3,,\n";
 
@@ -176,6 +190,10 @@ fn measurements(save: Save<'_>) {
     save("logs", "text", &[1], LOG.as_bytes());
     save("logs", "fixed", &[0], LOG.as_bytes());
     save("logs", "json", &[1], JSON_LOG.as_bytes());
+    save("logs", "insights", &[1], INSIGHTS.as_bytes());
+    save("logs", "events", &[1], EVENTS.as_bytes());
+    save("logs", "link", &[3], LINK.as_bytes());
+    save("logs", "perf", &[7], PERF.as_bytes());
     save("logs", "tuning", &[3], TUNING.as_bytes());
     save("logs", "raw", &[4], RAW.as_bytes());
     let row = |batch, latency_s| Row {

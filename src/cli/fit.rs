@@ -20,7 +20,7 @@ use crate::units::Span;
 pub(super) struct FitArgs {
     #[command(flatten)]
     trace: TraceArgs,
-    /// auto, poisson, closed-form, em-counts, em-interarrivals, map2, mmpp3 or mmpp4.
+    /// auto, poisson, closed-form, em-counts, em-interarrivals, map2, mmpp3, mmpp4 or phase-type.
     #[arg(long, default_value = "auto", value_parser = method)]
     method: Method,
     /// Also fit each window of this length by itself; fit.toml is then the schedule of them.

@@ -55,7 +55,7 @@ pub struct ProfileArgs {
     #[arg(long, value_enum, default_value = "tract")]
     runtime: RuntimeName,
     /// The onnxruntime library [default: $ORT_DYLIB_PATH, else libonnxruntime.so of the system]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide = !cfg!(feature = "onnxruntime"))]
     onnxruntime_library: Option<PathBuf>,
     /// Seed of the inputs' content
     #[arg(long, default_value = "1")]
@@ -70,6 +70,7 @@ pub struct ProfileArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RuntimeName {
     Tract,
+    #[cfg_attr(not(feature = "onnxruntime"), value(hide = true))]
     Onnxruntime,
 }
 

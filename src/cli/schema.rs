@@ -49,11 +49,12 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 12] = examples![
+const EXAMPLES: [(&str, &str); 13] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
     "profile-init.toml"
+    "profile-quantiles.toml"
     "scenario-map.toml"
     "scenario-mmpp.toml"
     "scenario-poisson.toml"

@@ -132,7 +132,7 @@ fn record_policy<P: Policy, O: Observer + Send>(
 ) -> Result<Record, InputError> {
     let times = &function.times;
     let rules = rules(scenario);
-    let is_warm = matches!(scenario.platform.environments, Environments::AlwaysWarm) && times.cv == 0.0;
+    let is_warm = matches!(scenario.platform.environments, Environments::AlwaysWarm) && !times.is_random();
     match policy.fixed() {
         Some(buffer) if is_warm && observer.detail() == Detail::Progress => {
             warm::replay(&mut arrivals, Buffering { buffer, times, rules }, observer)

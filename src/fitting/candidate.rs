@@ -21,6 +21,12 @@ pub enum Family {
     Mmpp(u8),
     /// A canonical MAP of two phases, whose gaps may be negatively correlated.
     Map2,
+    /// Gaps of so many phases of one rate.
+    Erlang(u8),
+    /// Gaps of two phases of different rates.
+    Hypoexponential,
+    /// Gaps of so many phases of one rate, or one less.
+    MixedErlang(u8),
 }
 
 /// How a process was found.
@@ -34,6 +40,8 @@ pub enum Means {
     EmCounts,
     /// Expectation-maximisation on inter-arrival times.
     EmInterarrivals,
+    /// Maximum likelihood of the inter-arrival times.
+    Likelihood,
 }
 
 /// A fitted process.
@@ -76,13 +84,22 @@ impl Family {
             Family::Poisson => "poisson".into(),
             Family::Mmpp(states) => format!("mmpp{states}"),
             Family::Map2 => "map2".into(),
+            Family::Erlang(phases) => format!("erlang{phases}"),
+            Family::Hypoexponential => "hypoexponential2".into(),
+            Family::MixedErlang(phases) => format!("mixed_erlang{phases}"),
         }
     }
 
-    /// The number of free parameters.
+    /// Whether its phases are states of the traffic, which counts tell, and not parts of a gap.
+    pub fn has_states(self) -> bool {
+        matches!(self, Family::Mmpp(_) | Family::Map2)
+    }
+
+    /// The number of free parameters; the number of phases is no parameter but the kind.
     pub fn parameters(self) -> u32 {
         match self {
-            Family::Poisson => 1,
+            Family::Poisson | Family::Erlang(_) => 1,
+            Family::Hypoexponential | Family::MixedErlang(_) => 2,
             Family::Mmpp(states) => u32::from(states).pow(2),
             Family::Map2 => 4,
         }
@@ -97,6 +114,7 @@ impl Means {
             Means::ClosedForm => "the closed form",
             Means::EmCounts => "EM on counts",
             Means::EmInterarrivals => "EM on inter-arrival times",
+            Means::Likelihood => "maximum likelihood of the inter-arrival times",
         }
     }
 }

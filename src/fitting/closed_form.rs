@@ -56,6 +56,22 @@ pub fn map2(moments: [f64; 3], gamma: f64) -> Option<Map> {
     orders.into_iter().find_map(|(first, second)| form(moments[0], gamma, first, second))
 }
 
+/// Canonical MAP(2)s of the rate whose gaps alternate, from weakly to always: where EM may start. Their phases are
+/// those of the moments, if any, and some that are apart by factors of 2 to 50.
+pub fn alternating_starts(rate: f64, moments: Option<[f64; 3]>) -> Vec<Map> {
+    let poles = moments.and_then(poles).and_then(|[trace, determinant]| real_roots(trace, determinant));
+    let of_moments = poles.filter(|[fast, slow]| *fast > 0.0 && fast < slow).map(|[fast, slow]| slow / fast);
+    let ratios = of_moments.into_iter().chain([2.0, 8.0, 50.0]);
+    let shares = [[0.5, 0.5], [0.9, 0.9], [1.0, 1.0], [0.9, 0.4], [0.4, 0.9]];
+    let both = |ratio: f64| [[1.0, ratio], [ratio, 1.0]];
+    let forms = ratios.flat_map(both).flat_map(|rates| shares.map(|shares| (rates, shares)));
+    let map = |([l1, l2], [a, b]): ([f64; 2], [f64; 2])| {
+        let map = canonical([l1, l2], [a, b], [[0.0, a * l1], [b * l2, (1.0 - b) * l2]])?;
+        Some(map.scaled(rate / map.rate()))
+    };
+    forms.filter_map(map).collect()
+}
+
 fn alternating(mean: f64, gamma: f64, l1: f64, l2: f64) -> Option<Map> {
     let b = l1 * ((1.0 - gamma) * mean - 1.0 / l2);
     let a = -gamma / b;

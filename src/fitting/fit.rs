@@ -1,9 +1,10 @@
 //! The choice of a process for a trace.
 
-use super::candidate::{Candidate, Family, Means, OFF};
+use super::candidate::{COMPARED_S, Candidate, Family, Means, OFF, ScaleFit};
 use super::observed::Observed;
 use super::sample::{Effort, QUICK, Sample, THOROUGH};
 use super::trace_stats::TraceStats;
+use crate::units::Span;
 
 /// Which process to fit, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,8 @@ pub enum Method {
     Mmpp3,
     /// MMPP of four states.
     Mmpp4,
+    /// Renewal process of several phases a gap.
+    PhaseType,
 }
 
 /// A trace that cannot be fitted as asked.
@@ -63,12 +66,14 @@ pub struct Fit {
 
 /// Fewer samples than this are not fitted.
 const FEWEST: usize = 10;
+/// A measured IDC of n bins has a standard error of `sqrt(2 / n)` at least: 20 % with these.
+const ENOUGH_BINS: u64 = 50;
 /// BIC must fall by this much for a process of more phases or less common kind: odds of 150 to 1.
 const CLEARLY: f64 = 10.0;
 
 impl Method {
     /// All methods with their names on the command line.
-    pub const NAMES: [(&'static str, Method); 8] = [
+    pub const NAMES: [(&'static str, Method); 9] = [
         ("auto", Method::Auto),
         ("poisson", Method::Poisson),
         ("closed-form", Method::ClosedForm),
@@ -77,6 +82,7 @@ impl Method {
         ("map2", Method::Map2),
         ("mmpp3", Method::Mmpp3),
         ("mmpp4", Method::Mmpp4),
+        ("phase-type", Method::PhaseType),
     ];
 
     /// The name on the command line.
@@ -89,6 +95,37 @@ impl Fit {
     /// The chosen process.
     pub fn best(&self) -> &Candidate {
         &self.candidates[self.best]
+    }
+
+    /// At which time scales the chosen process was checked and found within [`OFF`], and of which the trace says too
+    /// little.
+    pub fn checked(&self) -> String {
+        let bins = |scale: &ScaleFit| {
+            self.trace.scales.iter().find(|s| s.scale == scale.scale).map_or(0, |s| s.bins)
+        };
+        let (known, few): (Vec<&ScaleFit>, Vec<&ScaleFit>) =
+            self.best().scales.iter().partition(|scale| bins(scale) >= ENOUGH_BINS);
+        let list =
+            |scales: &[&ScaleFit]| scales.iter().map(|s| s.scale.to_string()).collect::<Vec<_>>().join(", ");
+        let mut text = match known.is_empty() {
+            true => "No time scale was checked: the trace is too short for the index of dispersion (IDC)."
+                .to_owned(),
+            false => format!("The chosen process is within {OFF}x of the measured IDC at {}.", list(&known)),
+        };
+        if !few.is_empty() {
+            text +=
+                &format!(" Fewer than {ENOUGH_BINS} bins: the trace is too short to tell at {}.", list(&few));
+        }
+        let unseen: Vec<String> = COMPARED_S
+            .iter()
+            .filter_map(|s| Span::from_secs_f64(*s))
+            .filter(|s| self.best().scales.iter().all(|scale| scale.scale != *s))
+            .map(|s| s.to_string())
+            .collect();
+        if !unseen.is_empty() && !known.is_empty() {
+            text += &format!(" Not measured at {}.", unseen.join(", "));
+        }
+        text
     }
 
     /// The candidate of a kind, if it was fitted.
@@ -123,7 +160,12 @@ pub fn fit_window(observed: &Observed) -> Result<Fit, FitError> {
     let trace = observed.measure();
     let sample = prepare(observed, &trace, QUICK)?;
     let mut candidates = vec![sample.poisson()];
-    candidates.extend(mmpp2(&sample));
+    candidates.extend(sample.renewals());
+    let two = mmpp2(&sample);
+    // Windows are many: a MAP is tried only where no other process can do.
+    let map2 = if sample.alternates() { sample.map2(two.as_ref().map(|c| &c.map)) } else { None };
+    candidates.extend(two);
+    candidates.extend(map2.map(|(means, map)| sample.candidate(Family::Map2, means, &map)));
     let (best, reason) = choose(&sample, &candidates);
     Ok(Fit { trace, candidates, best, reason })
 }
@@ -142,7 +184,10 @@ fn prepare<'a>(observed: &Observed, trace: &'a TraceStats, effort: Effort) -> Re
 fn add_all(sample: &Sample<'_>, candidates: &mut Vec<Candidate>) {
     let two = mmpp2(sample);
     let map2 = sample.map2(two.as_ref().map(|c| &c.map));
-    let off = two.as_ref().is_some_and(|two| two.worst() > OFF);
+    let renewals = sample.renewals();
+    // No MMPP of any size is more regular than Poisson.
+    let off = renewals.is_empty() && two.as_ref().is_some_and(|two| two.worst() > OFF);
+    candidates.extend(renewals);
     candidates.extend(two);
     if off {
         candidates.extend(mmpp::<3>(sample));
@@ -183,6 +228,10 @@ fn one(sample: &Sample<'_>, method: Method) -> Result<Candidate, FitError> {
         }
         Method::Mmpp3 => mmpp::<3>(sample),
         Method::Mmpp4 => mmpp::<4>(sample),
+        Method::PhaseType => {
+            let all = sample.renewals().into_iter();
+            all.min_by(|a, b| a.bic.total_cmp(&b.bic))
+        }
         Method::Auto | Method::Poisson | Method::EmInterarrivals => None,
     };
     let why = match method {
@@ -191,6 +240,7 @@ fn one(sample: &Sample<'_>, method: Method) -> Result<Candidate, FitError> {
         }
         Method::EmInterarrivals => "it is counts, or its time stamps are too coarse for gaps",
         Method::Map2 => "its moments and its correlation are those of no MAP of two phases",
+        Method::PhaseType => "it needs gaps that are more regular than Poisson: SCV < 1",
         _ => "it is too short",
     };
     found.ok_or(FitError::NotThis { method: method.name(), why })

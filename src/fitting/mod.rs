@@ -14,6 +14,7 @@ mod hours;
 mod observed;
 mod output;
 mod piecewise;
+mod renewal;
 mod sample;
 mod scales;
 mod state;

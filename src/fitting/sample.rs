@@ -7,7 +7,7 @@ use super::gap_em::{GapEm, Stop};
 use super::gap_likelihood;
 use super::observed::{Counts, Observed};
 use super::trace_stats::{Basis, TraceStats};
-use super::{closed_form, exact_stats::MapStats};
+use super::{closed_form, exact_stats::MapStats, renewal};
 use crate::arrivals::map::Map;
 use crate::units::Span;
 
@@ -24,6 +24,11 @@ pub(super) struct Effort {
 pub(super) const THOROUGH: Effort = Effort { bins: 100_000, visits: 10_000_000 };
 /// For one window of many: an hour of counts or of 2e5 arrivals in milliseconds.
 pub(super) const QUICK: Effort = Effort { bins: 4_000, visits: 400_000 };
+
+/// A correlation of neighbours beyond this, and beyond its standard error four times, is negative.
+const ALTERNATING: f64 = 0.02;
+/// Starts are compared on so many gaps.
+const ALTERNATING_PART: usize = 20_000;
 
 /// A trace made ready.
 pub(super) struct Sample<'a> {
@@ -125,6 +130,26 @@ impl<'a> Sample<'a> {
         Some((Means::EmCounts, better.unwrap_or(best)))
     }
 
+    /// Renewal processes of several phases a gap, where the gaps are clearly more regular than Poisson's.
+    pub fn renewals(&self) -> Vec<Candidate> {
+        let (Some(gaps), Some(stats)) = (&self.gaps, &self.trace.gaps) else { return Vec::new() };
+        // The SCV of n exponential gaps has a standard error of sqrt(8 / n).
+        if !(stats.scv > 0.0 && stats.scv < 1.0 - 3.0 * (8.0 / gaps.len() as f64).sqrt()) {
+            return Vec::new();
+        }
+        let all = renewal::fits(gaps, stats.scv, stats.resolution.as_secs_f64()).into_iter();
+        all.map(|(family, map, log_likelihood)| {
+            Candidate::new(family, Means::Likelihood, map, log_likelihood, gaps.len(), self.trace)
+        })
+        .collect()
+    }
+
+    /// Whether neighbouring gaps are clearly negatively correlated, as no MMPP's are.
+    pub fn alternates(&self) -> bool {
+        let lag1 = self.trace.lag1().filter(|_| self.gaps.is_some());
+        lag1.is_some_and(|lag1| lag1 < -ALTERNATING - 4.0 / (self.size() as f64).sqrt())
+    }
+
     /// The canonical MAP(2): of the trace's moments and lag 1, brought to the top by EM, or the canonical
     /// form of `mmpp2`, whichever is likelier.
     pub fn map2(&self, mmpp2: Option<&Map>) -> Option<(Means, Map)> {
@@ -138,6 +163,9 @@ impl<'a> Sample<'a> {
             let gamma = closed_form::decay_of_lag1(gaps.autocorrelation[0], gaps.scv);
             closed_form::map2(gaps.moments, gamma)
         });
+        if let (Some(gaps), true) = (&self.gaps, self.alternates()) {
+            return Some((Means::EmInterarrivals, self.alternating(gaps, own)));
+        }
         let (Some(gaps), Some(own)) = (&self.gaps, own) else {
             return same.map(|map| (Means::ClosedForm, map));
         };
@@ -148,6 +176,24 @@ impl<'a> Sample<'a> {
         }
         let iterations = (self.effort.visits / gaps.len() / 2).clamp(2, 200);
         Some((Means::EmInterarrivals, em.fit(&own, Stop { iterations, gain: 0.01 })))
+    }
+
+    /// The likeliest MAP(2) whose gaps alternate. Its moments may lie just beyond those of any MAP(2), by chance where
+    /// the process is at the edge: so EM starts from several, first on a part of the gaps.
+    fn alternating(&self, gaps: &[f64], own: Option<Map>) -> Map {
+        let part = &gaps[..gaps.len().min(ALTERNATING_PART)];
+        let mut em = GapEm::new(part);
+        let starts =
+            closed_form::alternating_starts(self.trace.rate, self.trace.gaps.as_ref().map(|g| g.moments));
+        let stop = Stop { iterations: (2 * self.effort.visits / part.len()).clamp(5, 60), gain: 0.01 };
+        let tried = own.into_iter().chain(starts).map(|start| {
+            let fitted = em.fit(&start, stop);
+            (em.log_likelihood(&fitted), fitted)
+        });
+        let best = tried.filter(|(score, _)| score.is_finite()).max_by(|a, b| a.0.total_cmp(&b.0));
+        let best = best.expect("the starts are processes").1;
+        let iterations = (4 * self.effort.visits / gaps.len()).clamp(5, 400);
+        GapEm::new(gaps).fit(&best, Stop { iterations, gain: 0.001 })
     }
 }
 

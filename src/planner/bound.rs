@@ -27,7 +27,7 @@ const LINES: usize = 6;
 pub fn helps(scenario: &Scenario) -> bool {
     matches!(scenario.platform.environments, Environments::Pool(_))
         && scenario.platform.tariff.is_flat()
-        && scenario.profile.service_cv == 0.0
+        && !scenario.profile.is_random()
 }
 
 /// Tries those of `settings` that may be among the best; all of them if none meets what is asked.

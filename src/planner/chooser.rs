@@ -424,17 +424,18 @@ pub fn evidence(scenario: &Scenario) -> Evidence {
 }
 
 /// Does the exact law cover the scenario: known processes, environments always warm, the price of a request the same
-/// whatever their number?
+/// whatever their number, service times fixed or lognormal?
 pub fn is_covered(scenario: &Scenario) -> bool {
     super::predict::parts(&scenario.workload).is_some()
         && matches!(scenario.platform.environments, Environments::AlwaysWarm)
         && scenario.platform.tariff.is_flat()
+        && scenario.profile.service_quantiles.is_none()
 }
 
 fn ranking(scenario: &Scenario, request: &Request, replayed: &Replayed<'_>, space: &Space) -> Ranking {
     let pairs = space.len() as f64 / space.functions.len() as f64;
     // Random service times are tried at each memory size by itself.
-    let passes = if scenario.profile.service_cv > 0.0 { 6.0 * space.len() as f64 } else { pairs };
+    let passes = if scenario.profile.is_random() { 6.0 * space.len() as f64 } else { pairs };
     match (request.check, request.constraint.model) {
         (Check::Predicted, _) | (_, Model::Published) => Ranking::Predicted,
         (Check::Simulated, Model::Exact) if !is_covered(scenario) => Ranking::Simulated,

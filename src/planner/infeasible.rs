@@ -154,8 +154,7 @@ fn causes(chooser: &mut Chooser<'_>, lines: &Lines, nearest: &Candidate) -> Resu
         causes.push(Cause::LongestRun(longest.as_secs_f64(), count));
     }
     let alone = chooser.space.functions.iter().map(|f| f.service[0]).fold(f64::INFINITY, f64::min);
-    if constraint.latency.is_some_and(|latency| alone > latency) && chooser.scenario.profile.service_cv == 0.0
-    {
+    if constraint.latency.is_some_and(|latency| alone > latency) && !chooser.scenario.profile.is_random() {
         causes.push(Cause::ServiceTime(alone));
         return Ok(causes);
     }

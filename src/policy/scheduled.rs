@@ -65,6 +65,7 @@ mod tests {
             memory: MemoryMb(mb),
             mean: vec![Span(1), Span(2)],
             cv: 0.0,
+            shape: None,
             init: Span::ZERO,
         };
         let step = |from, batch, mb| Step {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::Profile;
+use super::quantiles::Quantiles;
 use crate::error::InputError;
 
 /// Where a cell's service time comes from.
@@ -99,7 +100,10 @@ pub fn text(profile: &Profile, measurement: &Measurement) -> String {
     line("batch", format!("{:?}", profile.batch));
     let rows = profile.service_s.iter().map(|row| numbers(row));
     line("service_s", table(rows, &profile.memory_mb));
-    line("service_cv", number(profile.service_cv));
+    match &profile.service_quantiles {
+        None => line("service_cv", number(profile.service_cv)),
+        Some(quantiles) => line("service_quantiles", quantiles_of(profile, quantiles)),
+    }
     line("init_s", numbers(&profile.init_s));
     if let Some(image) = profile.image_mb {
         line("image_mb", number(image));
@@ -121,6 +125,16 @@ pub fn text(profile: &Profile, measurement: &Measurement) -> String {
     out
 }
 
+/// The text of an instance's file: the first row of `profile`, which has no memory sizes, served by one worker.
+pub fn instance_text(profile: &Profile) -> String {
+    let batch = format!("{:?}", profile.batch);
+    let times = numbers(&profile.service_s[0]);
+    let (model, source, cv) = (quoted(&profile.model), quoted(&profile.source), number(profile.service_cv));
+    format!(
+        "model = {model}\nsource = {source}\nworkers = 1\nbatch = {batch}\nservice_s = {times}\nservice_cv = {cv}\n"
+    )
+}
+
 /// Rows one a line, with the memory size each belongs to.
 fn table(rows: impl Iterator<Item = String>, memory_mb: &[u32]) -> String {
     let mut text = String::from("[");
@@ -128,6 +142,17 @@ fn table(rows: impl Iterator<Item = String>, memory_mb: &[u32]) -> String {
         let _ = write!(text, "\n  {row}, # {memory} MB");
     }
     text + "\n]"
+}
+
+/// An inline table; its lines break within its lists, where TOML allows it.
+fn quantiles_of(profile: &Profile, quantiles: &Quantiles) -> String {
+    let shares: Vec<String> = quantiles.shares.iter().map(f64::to_string).collect();
+    let mut text = format!("{{ shares = [{}], service_s = [", shares.join(", "));
+    let cells = profile.memory_mb.iter().flat_map(|m| profile.batch.iter().map(move |k| (m, k)));
+    for ((memory, batch), row) in cells.zip(&quantiles.rows) {
+        let _ = write!(text, "\n  {}, # {memory} MB, batch {batch}", numbers(row));
+    }
+    text + "\n] }"
 }
 
 fn origins(row: &[Origin]) -> String {
@@ -163,6 +188,7 @@ mod tests {
             batch: vec![1, 4],
             service_s: vec![vec![0.012_345, 0.04], vec![3.6e-3, 0.0115]],
             service_cv: 0.031,
+            service_quantiles: None,
             init_s: vec![1.5, 0.75],
             image_mb: Some(2.5),
         };

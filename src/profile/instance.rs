@@ -71,6 +71,7 @@ impl InstanceProfile {
             batch,
             service_s: vec![row],
             service_cv,
+            service_quantiles: None,
             init_s: vec![0.0],
             image_mb: None,
         };

@@ -3,10 +3,12 @@
 pub mod file;
 pub mod import;
 pub mod instance;
+pub mod quantiles;
 pub mod surface;
 
 use std::path::Path;
 
+use self::quantiles::{Quantiles, Shape};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::units::{MemoryMb, Span};
@@ -27,8 +29,10 @@ pub struct Profile {
     pub batch: Vec<u32>,
     /// Mean service times \[s\], one row a memory size, one column a batch size.
     pub service_s: Vec<Vec<f64>>,
-    /// Coefficient of variation of a batch's service time (lognormal); 0 for a fixed time.
+    /// Coefficient of variation of a batch's service time (lognormal); 0 for a fixed time. With quantiles, theirs.
     pub service_cv: f64,
+    /// Quantiles of the service times, in place of a lognormal law of `service_cv`.
+    pub service_quantiles: Option<Quantiles>,
     /// Time to load the model \[s\], one a memory size.
     pub init_s: Vec<f64>,
     /// Size of the deployed image \[MB\].
@@ -50,6 +54,8 @@ pub struct ServiceTimes {
     pub mean: Vec<Span>,
     /// Coefficient of variation.
     pub cv: f64,
+    /// How they vary where quantiles are known; else they are lognormal.
+    pub shape: Option<Shape>,
     /// Time to load the model in a new environment.
     pub init: Span,
 }
@@ -113,12 +119,28 @@ impl Profile {
             Some(value) => init_by_memory(&value, memory_mb.len())?,
             None => vec![0.0; memory_mb.len()],
         };
-        let service_cv = section.optional("service_cv").map_or(Ok(0.0), |v| variation(&v))?;
+        let (service_cv, service_quantiles) = spread(section, memory_mb.len() * batch.len())?;
         let image_mb = section.optional("image_mb").map(|v| v.positive()).transpose()?;
         // How the figures were measured: for people and for `sim profile`, not needed to use them.
         let _ = section.optional("measurement");
         let (model, source) = (text("model")?.unwrap_or("model".into()), text("source")?.unwrap_or_default());
-        Ok(Profile { model, source, memory_mb, batch, service_s, service_cv, init_s, image_mb })
+        let table = Profile {
+            model,
+            source,
+            memory_mb,
+            batch,
+            service_s,
+            service_cv,
+            service_quantiles,
+            init_s,
+            image_mb,
+        };
+        Ok(table)
+    }
+
+    /// Does a batch take longer at one time than at another?
+    pub fn is_random(&self) -> bool {
+        self.service_cv > 0.0 || self.service_quantiles.is_some()
     }
 
     /// Mean service time \[s\] of a batch of `n` at `memory`: bilinear between the table's points, so it is
@@ -139,7 +161,26 @@ impl Profile {
         let init = blend(self.init_s[row], self.init_s[(row + 1).min(self.init_s.len() - 1)], down);
         let span = |seconds| Span::from_secs_f64(seconds).expect("bounded when read");
         let mean = (1..=largest).map(|n| self.service_s(memory, n).map(span)).collect::<Result<_, _>>()?;
-        Ok(ServiceTimes { memory, mean, cv: self.service_cv, init: span(init) })
+        let shape = self.shape(row, down, largest);
+        Ok(ServiceTimes { memory, mean, cv: self.service_cv, shape, init: span(init) })
+    }
+
+    /// The quantiles over the mean for batches of 1 to `largest`, `down` of the way from a memory size to the next.
+    fn shape(&self, row: usize, down: f64, largest: u32) -> Option<Shape> {
+        let quantiles = self.service_quantiles.as_ref()?;
+        let columns = self.batch.len();
+        let next = (row + 1).min(self.memory_mb.len() - 1);
+        let cell = |row: usize, column: usize| quantiles.relative(row * columns + column);
+        let between = |from: Vec<f64>, to: Vec<f64>, share: f64| -> Vec<f64> {
+            from.iter().zip(&to).map(|(from, to)| blend(*from, *to, share)).collect()
+        };
+        let factors = (1..=largest).map(|n| {
+            let (column, right) = self.place("batch size", &self.batch, n).ok()?;
+            let beyond = (column + 1).min(columns - 1);
+            let along = |row: usize| between(cell(row, column), cell(row, beyond), right);
+            Some(between(along(row), along(next), down))
+        });
+        Some(Shape { shares: quantiles.shares.clone(), factors: factors.collect::<Option<_>>()? })
     }
 
     /// The point at or below `asked`, and how far it is to the next, in [0, 1).
@@ -157,6 +198,11 @@ impl Profile {
 }
 
 impl ServiceTimes {
+    /// Does a batch take longer at one time than at another?
+    pub fn is_random(&self) -> bool {
+        self.cv > 0.0 || self.shape.is_some()
+    }
+
     /// The mean service time of a batch of `n`. Panics if the table was cut below `n`.
     pub fn of(&self, n: u32) -> Span {
         self.mean[n as usize - 1]
@@ -191,6 +237,19 @@ fn variation(value: &Value<'_>) -> Result<f64, InputError> {
         cv if cv <= LARGEST_CV => Ok(cv),
         cv => Err(value.error(format!("is a coefficient of variation of at most {LARGEST_CV}, not {cv}"))),
     }
+}
+
+/// `service_cv` or, in its place, `service_quantiles`.
+fn spread(section: &Section<'_>, cells: usize) -> Result<(f64, Option<Quantiles>), InputError> {
+    let cv = section.optional("service_cv").map(|v| variation(&v)).transpose()?;
+    let Some(value) = section.optional("service_quantiles") else { return Ok((cv.unwrap_or(0.0), None)) };
+    if cv.is_some() {
+        return Err(value
+            .error("says how service times vary, as `service_cv` does")
+            .help("leave one of them out"));
+    }
+    let quantiles = Quantiles::read(&value, cells)?;
+    Ok((quantiles.cv(), Some(quantiles)))
 }
 
 fn init_by_memory(value: &Value<'_>, sizes: usize) -> Result<Vec<f64>, InputError> {

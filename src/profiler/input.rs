@@ -24,8 +24,8 @@ pub struct Declared {
     pub name: String,
     /// Its axes.
     pub axes: Vec<Axis>,
-    /// Its element type; `None` if that is one that cannot be fed.
-    pub dtype: Option<Dtype>,
+    /// Its element type; its name if that is one that cannot be fed.
+    pub dtype: Result<Dtype, &'static str>,
 }
 
 /// Element types that inputs can have.
@@ -36,8 +36,16 @@ pub enum Dtype {
     F32,
     /// 64-bit float.
     F64,
+    /// 16-bit float.
+    F16,
     /// 8-bit unsigned integer.
     U8,
+    /// 8-bit integer.
+    I8,
+    /// 16-bit unsigned integer.
+    U16,
+    /// 16-bit integer.
+    I16,
     /// 32-bit integer.
     I32,
     /// 64-bit integer.
@@ -77,10 +85,14 @@ pub struct Given {
     fill: Option<Fill>,
 }
 
-const DTYPES: [(&str, Dtype); 6] = [
+const DTYPES: [(&str, Dtype); 10] = [
     ("f32", Dtype::F32),
     ("f64", Dtype::F64),
+    ("f16", Dtype::F16),
     ("u8", Dtype::U8),
+    ("i8", Dtype::I8),
+    ("u16", Dtype::U16),
+    ("i16", Dtype::I16),
     ("i32", Dtype::I32),
     ("i64", Dtype::I64),
     ("bool", Dtype::Bool),
@@ -98,9 +110,13 @@ impl Dtype {
     /// Floats in [0, 1); integers 0 or 1, which are valid as an index, a mask and a token of any vocabulary.
     fn fill(self) -> Fill {
         match self {
-            Dtype::F32 | Dtype::F64 => Fill::Uniform(0.0, 1.0),
-            Dtype::U8 | Dtype::I32 | Dtype::I64 | Dtype::Bool => Fill::Uniform(0.0, 2.0),
+            _ if self.is_float() => Fill::Uniform(0.0, 1.0),
+            _ => Fill::Uniform(0.0, 2.0),
         }
+    }
+
+    fn is_float(self) -> bool {
+        matches!(self, Dtype::F16 | Dtype::F32 | Dtype::F64)
     }
 }
 
@@ -115,8 +131,8 @@ impl Given {
         let axis = |text: &str| match text {
             "N" | "n" => Ok(Axis::Batch),
             digits => match digits.parse::<usize>() {
-                Ok(size) if size > 0 => Ok(Axis::Fixed(size)),
-                _ => Err(wrong(format!("`{digits}` in `{text}` is no dimension"))),
+                Ok(size) => Ok(Axis::Fixed(size)),
+                Err(_) => Err(wrong(format!("`{digits}` in `{text}` is no dimension"))),
             },
         };
         let axes = match dims {
@@ -180,9 +196,13 @@ impl Inputs {
                 let message = format!("input `{}` leaves its dimension `{name}` open", input.name);
                 return Err(InputError::new(file, message).help(listing()));
             }
-            let Some(dtype) = given.and_then(|g| g.dtype).or(input.dtype) else {
-                let message = format!("input `{}` has an element type that cannot be fed", input.name);
-                return Err(InputError::new(file, message).help(listing()));
+            let dtype = match (given.and_then(|g| g.dtype), input.dtype) {
+                (Some(given), Ok(own)) if given != own => {
+                    let message = format!("`{}` is {}, not {}", input.name, own.name(), given.name());
+                    return Err(InputError::new("--input", message).help(listing()));
+                }
+                (_, Ok(own)) => own,
+                (_, Err(name)) => return Err(cannot_be_fed(file, &input.name, name)),
             };
             let fill = given.and_then(|g| g.fill).unwrap_or(dtype.fill());
             list.push((Declared { axes, ..input.clone() }, dtype, fill));
@@ -217,7 +237,7 @@ impl Input {
     /// Its content, from the stream of its own name under `seed`.
     pub fn data(&self, seed: u64) -> Vec<f64> {
         let mut stream = Streams::new(seed).stream(&format!("input {}", self.name));
-        let whole = !matches!(self.dtype, Dtype::F32 | Dtype::F64);
+        let whole = !self.dtype.is_float();
         let value = |_| match self.fill {
             Fill::Constant(value) => value,
             Fill::Uniform(low, high) => {
@@ -229,10 +249,19 @@ impl Input {
     }
 }
 
+fn cannot_be_fed(file: &str, input: &str, dtype: &str) -> InputError {
+    let mend = match dtype {
+        "string" => "export the model without its tokenizer or preprocessing, so that it takes numbers",
+        "bf16 (bfloat16)" => "export the model in float32 or float16",
+        _ => "export the model with inputs of another type",
+    };
+    InputError::new(file, format!("input `{input}` is of type {dtype}, which cannot be fed here")).help(mend)
+}
+
 /// "`input` batch x sequence (f32), `sr` scalar (i64)".
 pub fn describe(declared: &[Declared]) -> String {
     let one = |d: &Declared| {
-        format!("`{}` {} ({})", d.name, shape(&d.axes), d.dtype.map_or("unsupported", Dtype::name))
+        format!("`{}` {} ({})", d.name, shape(&d.axes), d.dtype.map_or_else(|name| name, Dtype::name))
     };
     declared.iter().map(one).collect::<Vec<_>>().join(", ")
 }
@@ -259,9 +288,9 @@ mod tests {
             Declared {
                 name: "input".into(),
                 axes: vec![Axis::Batch, open("sequence")],
-                dtype: Some(Dtype::F32),
+                dtype: Ok(Dtype::F32),
             },
-            Declared { name: "sr".into(), axes: vec![], dtype: Some(Dtype::I64) },
+            Declared { name: "sr".into(), axes: vec![], dtype: Ok(Dtype::I64) },
         ]
     }
 
@@ -288,8 +317,28 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        for bad in ["input", "input=Nx0", "input=N,f33", "input=N,f32,2..1"] {
+        for bad in ["input", "input=Nx-1", "input=N,f33", "input=N,f32,2..1"] {
             assert!(Given::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn types_that_cannot_be_fed_are_named_with_the_mend() {
+        let of = |dtype| vec![Declared { name: "text".into(), axes: vec![Axis::Batch], dtype }];
+        for (dtype, mend) in [("string", "without its tokenizer"), ("bf16 (bfloat16)", "in float32")] {
+            let error = Inputs::resolve("m.onnx", &of(Err(dtype)), &[]).unwrap_err().to_string();
+            assert!(error.contains(&format!("is of type {dtype}")) && error.contains(mend), "{error}");
+        }
+        let given = [Given::parse("text=N,f32").unwrap()];
+        let error = Inputs::resolve("m.onnx", &of(Ok(Dtype::F16)), &given).unwrap_err().to_string();
+        assert!(error.contains("`text` is f16, not f32"), "{error}");
+        assert!(Inputs::resolve("m.onnx", &of(Ok(Dtype::I8)), &[]).is_ok());
+    }
+
+    #[test]
+    fn a_dimension_may_be_of_length_zero() {
+        let given = [Given::parse("input=Nx0").unwrap(), Given::parse("sr=scalar").unwrap()];
+        let inputs = Inputs::resolve("m.onnx", &declared(), &given).unwrap().of_batch(2);
+        assert_eq!((inputs[0].dims.clone(), inputs[0].data(1)), (vec![2, 0], vec![]));
     }
 }

@@ -16,7 +16,10 @@ mod table;
 pub mod tract;
 pub mod worker;
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
+
+use tempfile::TempDir;
+use tract_onnx::pb::ModelProto;
 
 use crate::error::InputError;
 use crate::profile::Profile;
@@ -117,6 +120,12 @@ const MISSED: f64 = 0.10;
 /// A window of back-to-back work under a quota lasts at least ten periods \[s\].
 const STEADY_S: f64 = 1.0;
 
+/// What to do about a model that does not run; of runtimes, only what this build has.
+#[cfg(feature = "onnxruntime")]
+const CANNOT_BE_RUN: &str = "check --input, or try the other runtime (--runtime onnxruntime)";
+#[cfg(not(feature = "onnxruntime"))]
+const CANNOT_BE_RUN: &str = "check --input; where tract lacks an operator or a type, export the model in float32 or for another opset";
+
 /// Measures. `progress` is told what is being measured, with the number done and the number of all measurements.
 pub fn profile(
     options: &Options,
@@ -130,9 +139,9 @@ pub fn profile(
     if options.fixed_batch == FixedBatch::Free {
         let reshapes = model::free_batch(&mut proto);
         notes.push(format!("batch axis freed in a copy of the file; {reshapes} Reshape shapes changed"));
-        copy = Some(mended(&model::bytes(&proto))?);
+        copy = Some(mended(&options.model, &proto)?);
     }
-    let path = copy.as_ref().map_or(options.model.clone(), |c| c.path().to_owned());
+    let path = copy.as_ref().map_or(options.model.clone(), |folder| folder.path().join(MENDED));
     let inputs = Inputs::resolve(&file, &model::inputs(&proto), &options.inputs)?;
     let largest = options.batch.last().copied().unwrap_or(1);
     if let Some(what) = inputs.fixed().filter(|_| largest > 1) {
@@ -176,11 +185,34 @@ fn measured_sizes(options: &Options) -> Vec<u32> {
     sizes
 }
 
-fn mended(bytes: &[u8]) -> Result<tempfile::NamedTempFile, InputError> {
-    let error = |e: std::io::Error| InputError::new("a temporary file", e.to_string());
-    let mut copy = tempfile::Builder::new().suffix(".onnx").tempfile().map_err(error)?;
-    std::io::Write::write_all(&mut copy, bytes).map_err(error)?;
-    Ok(copy)
+/// The mended model's name in its folder.
+const MENDED: &str = "model.onnx";
+
+/// A folder with the mended model and, under the names that it has for them, its weights.
+fn mended(path: &Path, proto: &ModelProto) -> Result<TempDir, InputError> {
+    let error = |e: std::io::Error| InputError::new("a temporary folder", e.to_string());
+    let folder = TempDir::new().map_err(error)?;
+    std::fs::write(folder.path().join(MENDED), model::bytes(proto)).map_err(error)?;
+    for (location, weights) in model::weights(path, proto) {
+        let inside = Path::new(&location).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside || location == MENDED {
+            let message = format!("keeps its weights in `{location}`, outside its folder");
+            return Err(InputError::new(path.display().to_string(), message).help(
+                "export it with its weights beside it, or with a dynamic batch axis, without --free-batch",
+            ));
+        }
+        let to = folder.path().join(&location);
+        to.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(error)?;
+        let from = std::fs::canonicalize(&weights).map_err(|e| InputError::io(&weights, &e))?;
+        linked(&from, &to).map_err(error)?;
+    }
+    Ok(folder)
+}
+
+/// Weights are large: they are linked where the file system allows it. A symbolic link would not do: the runtime takes
+/// no weights from outside the model's folder.
+fn linked(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(|_| ()))
 }
 
 fn fixes_the_batch(file: &str, what: &str) -> InputError {
@@ -283,7 +315,9 @@ impl Bench<'_> {
         if batch > 1 {
             return fixes_the_batch(&self.file, &format!("it runs at 1 but not at {batch}: {short}"));
         }
-        InputError::new(&self.file, format!("cannot be run: {short}"))
-            .help("check --input, or try the other runtime (--runtime onnxruntime)")
+        InputError::new(&self.file, format!("cannot be run: {short}")).help(CANNOT_BE_RUN)
     }
 }
+
+#[cfg(test)]
+mod tests;

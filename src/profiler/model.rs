@@ -1,6 +1,7 @@
-//! A model file: its inputs, and freeing a batch that the file fixes at 1.
+//! A model file: its inputs, its weights in other files, and freeing a batch that the file fixes at 1.
 
-use std::path::Path;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -14,12 +15,84 @@ use crate::error::InputError;
 pub fn read(path: &Path) -> Result<ModelProto, InputError> {
     let bytes = std::fs::read(path).map_err(|e| InputError::io(path, &e))?;
     let file = path.display().to_string();
+    not_a_pointer(&file, &bytes)?;
     let wrong = || {
-        InputError::new(&file, "is no ONNX model")
+        InputError::new(&file, format!("is no ONNX model{}", instead(&bytes)))
             .help("export the model to ONNX (torch.onnx.export, tf2onnx, optimum)")
     };
     let model = ModelProto::decode(bytes.as_slice()).map_err(|_| wrong())?;
-    if model.graph.as_ref().is_some_and(|graph| !graph.node.is_empty()) { Ok(model) } else { Err(wrong()) }
+    if !model.graph.as_ref().is_some_and(|graph| !graph.node.is_empty()) {
+        return Err(wrong());
+    }
+    for (location, weights) in weights(path, &model) {
+        if !weights.is_file() {
+            return Err(InputError::new(
+                &file,
+                format!("keeps its weights in `{location}`, which is not beside it"),
+            )
+            .help(format!("copy `{location}` to {}, as it was exported", folder(path).display())));
+        }
+        let mut head = [0; POINTER.len()];
+        let opened = std::fs::File::open(&weights).map_err(|e| InputError::io(&weights, &e))?;
+        let length =
+            opened.take(POINTER.len() as u64).read(&mut head).map_err(|e| InputError::io(&weights, &e))?;
+        not_a_pointer(&weights.display().to_string(), &head[..length])?;
+    }
+    Ok(model)
+}
+
+/// How a file begins that stands in for one in Git's large file storage.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+fn not_a_pointer(file: &str, bytes: &[u8]) -> Result<(), InputError> {
+    match bytes.starts_with(POINTER) {
+        true => Err(InputError::new(
+            file,
+            "is a Git LFS pointer: the text that stands in for a large file, not the file",
+        )
+        .help("fetch the file itself: git lfs pull")),
+        false => Ok(()),
+    }
+}
+
+/// What a file that is no ONNX model seems to be.
+fn instead(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [] => ": it is empty",
+        [b'P', b'K', 3, 4, ..] => " but a zip file, as PyTorch saves",
+        [_, _, _, _, _, _, _, _, b'{', b'"', ..] => " but seems to be safetensors: weights without a graph",
+        [b'<', ..] => " but a page of a web site",
+        [0x89, b'H', b'D', b'F', ..] => " but an HDF5 file, as Keras saves",
+        [_, _, _, _, b'T', b'F', b'L', b'3', ..] => " but a TensorFlow Lite file",
+        _ => "",
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The files beside the model that hold its weights: as the model names them, and where they are.
+pub fn weights(path: &Path, model: &ModelProto) -> Vec<(String, PathBuf)> {
+    let mut locations = Vec::new();
+    if let Some(graph) = &model.graph {
+        of_graph(graph, &mut locations);
+    }
+    locations.sort_unstable();
+    locations.dedup();
+    locations.into_iter().map(|location| (location.clone(), folder(path).join(location))).collect()
+}
+
+fn of_graph(graph: &GraphProto, locations: &mut Vec<String>) {
+    let attributes = || graph.node.iter().flat_map(|node| &node.attribute);
+    let constants = attributes().flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors));
+    for tensor in graph.initializer.iter().chain(constants) {
+        let entry = tensor.external_data.iter().find(|entry| entry.key == "location");
+        locations.extend(entry.map(|entry| entry.value.clone()));
+    }
+    for inner in attributes().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {
+        of_graph(inner, locations);
+    }
 }
 
 /// The inputs that a caller has to feed: those of the graph without an initialiser.
@@ -53,16 +126,31 @@ fn declared(input: &ValueInfoProto) -> Declared {
         Some(Dim::DimParam(name)) if !name.is_empty() => Axis::Open(name.clone()),
         _ => Axis::Open("?".into()),
     };
-    let dtype = tensor.and_then(|t| match DataType::try_from(t.elem_type).ok()? {
-        DataType::Float => Some(Dtype::F32),
-        DataType::Double => Some(Dtype::F64),
-        DataType::Uint8 => Some(Dtype::U8),
-        DataType::Int32 => Some(Dtype::I32),
-        DataType::Int64 => Some(Dtype::I64),
-        DataType::Bool => Some(Dtype::Bool),
-        _ => None,
-    });
+    let element = tensor.and_then(|t| DataType::try_from(t.elem_type).ok());
+    let dtype = element.map_or(Err("no tensor"), dtype);
     Declared { name: input.name.clone(), axes: dims.iter().map(axis).collect(), dtype }
+}
+
+/// An element type that can be fed, else its name.
+fn dtype(element: DataType) -> Result<Dtype, &'static str> {
+    match element {
+        DataType::Float => Ok(Dtype::F32),
+        DataType::Double => Ok(Dtype::F64),
+        DataType::Float16 => Ok(Dtype::F16),
+        DataType::Uint8 => Ok(Dtype::U8),
+        DataType::Int8 => Ok(Dtype::I8),
+        DataType::Uint16 => Ok(Dtype::U16),
+        DataType::Int16 => Ok(Dtype::I16),
+        DataType::Int32 => Ok(Dtype::I32),
+        DataType::Int64 => Ok(Dtype::I64),
+        DataType::Bool => Ok(Dtype::Bool),
+        DataType::Bfloat16 => Err("bf16 (bfloat16)"),
+        DataType::String => Err("string"),
+        DataType::Uint32 => Err("u32"),
+        DataType::Uint64 => Err("u64"),
+        DataType::Complex64 | DataType::Complex128 => Err("complex"),
+        _ => Err("an element type that is not known"),
+    }
 }
 
 fn tensor_type(value: &ValueInfoProto) -> Option<&type_proto::Tensor> {

@@ -46,6 +46,16 @@ fn value(input: &Input, seed: u64) -> ort::Result<SessionInputValue<'static>> {
             Tensor::from_array((dims, data.iter().map(|x| *x as f32).collect::<Vec<_>>()))?.into_dyn().into()
         }
         Dtype::F64 => Tensor::from_array((dims, data))?.into_dyn().into(),
+        Dtype::F16 => return Err(ort::Error::new("inputs of type f16 are fed to tract alone")),
+        Dtype::I8 => {
+            Tensor::from_array((dims, data.iter().map(|x| *x as i8).collect::<Vec<_>>()))?.into_dyn().into()
+        }
+        Dtype::U16 => {
+            Tensor::from_array((dims, data.iter().map(|x| *x as u16).collect::<Vec<_>>()))?.into_dyn().into()
+        }
+        Dtype::I16 => {
+            Tensor::from_array((dims, data.iter().map(|x| *x as i16).collect::<Vec<_>>()))?.into_dyn().into()
+        }
         Dtype::U8 => {
             Tensor::from_array((dims, data.iter().map(|x| *x as u8).collect::<Vec<_>>()))?.into_dyn().into()
         }

@@ -37,6 +37,7 @@ pub(super) fn build(options: &Options, rows: &[Row], mut notes: Vec<String>) -> 
         source,
         service_s: table.iter().map(|row| row.iter().map(|(s, _)| *s).collect()).collect(),
         service_cv: spread(rows.iter().map(|row| &row.single.cpu_s)),
+        service_quantiles: None,
         memory_mb,
         batch: options.batch.clone(),
         init_s,

@@ -50,6 +50,10 @@ fn tensor(input: &Input, seed: u64) -> TractResult<Tensor> {
     match input.dtype {
         Dtype::F32 => Tensor::from_shape(dims, &data.iter().map(|x| *x as f32).collect::<Vec<_>>()),
         Dtype::F64 => Tensor::from_shape(dims, &data),
+        Dtype::F16 => Tensor::from_shape(dims, &data.iter().map(|x| f16::from_f64(*x)).collect::<Vec<_>>()),
+        Dtype::I8 => Tensor::from_shape(dims, &data.iter().map(|x| *x as i8).collect::<Vec<_>>()),
+        Dtype::U16 => Tensor::from_shape(dims, &data.iter().map(|x| *x as u16).collect::<Vec<_>>()),
+        Dtype::I16 => Tensor::from_shape(dims, &data.iter().map(|x| *x as i16).collect::<Vec<_>>()),
         Dtype::U8 => Tensor::from_shape(dims, &data.iter().map(|x| *x as u8).collect::<Vec<_>>()),
         Dtype::I32 => Tensor::from_shape(dims, &data.iter().map(|x| *x as i32).collect::<Vec<_>>()),
         Dtype::I64 => Tensor::from_shape(dims, &data.iter().map(|x| *x as i64).collect::<Vec<_>>()),

@@ -102,9 +102,7 @@ impl FitReport<'_> {
                 "Warning: {warning}. A process of few states holds few time scales; fit by windows \
                 (--window 1h) or replay the trace itself where these scales matter."
             )),
-            None => {
-                notes.push("The chosen process is within 1.5x of the measured IDC at all scales.".to_owned());
-            }
+            None => notes.push(self.fit.checked()),
         }
         notes
     }
@@ -182,7 +180,7 @@ impl FitReport<'_> {
                 ("counts", self.count_chart(), "Share of bins with at most so many arrivals.")
             }
         });
-        if self.fit.best().map.order() > 1 {
+        if self.fit.best().family.has_states() {
             let caption = "Which state the chosen process was in, as far as the counts tell.";
             charts.push(("states", self.state_chart(), caption));
         }

@@ -24,7 +24,11 @@ pub fn verdict(slo: &Slo, simulated: &Simulated) -> Option<String> {
     let mut figures = Vec::new();
     if let Some(latency) = slo.latency {
         let (late, allowed) = (simulated.slo_violation_share, slo.allowed());
-        figures.push(format!("{} over {latency}, {} may be", format::percent(late), format::percent(allowed)));
+        figures.push(format!(
+            "{} over {latency}, {} may be",
+            format::percent(late),
+            format::percent(allowed)
+        ));
     }
     if let Some(budget) = slo.budget_usd_per_million {
         let usd = simulated.cost_usd_per_million;

@@ -62,6 +62,7 @@ mod tests {
             batch: vec![1, 4],
             service_s: vec![vec![0.08, 0.2], vec![0.04, 0.1]],
             service_cv: 0.0,
+            service_quantiles: None,
             init_s: vec![1.0, 0.5],
             image_mb: None,
         };

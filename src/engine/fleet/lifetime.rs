@@ -189,7 +189,7 @@ mod tests {
 
     fn service(seconds: u64, streams: Streams) -> ServiceDraws {
         let mean = vec![Span::from_secs(seconds)];
-        let times = ServiceTimes { memory: MemoryMb(0), mean, cv: 0.0, init: Span::ZERO };
+        let times = ServiceTimes { memory: MemoryMb(0), mean, cv: 0.0, shape: None, init: Span::ZERO };
         ServiceDraws::new(times, streams.stream("service"))
     }
 

@@ -103,6 +103,7 @@ mod tests {
             memory: MemoryMb(0),
             mean: vec![Span::from_millis(100)],
             cv: 0.0,
+            shape: None,
             init: Span::ZERO,
         };
         let tested = Tested { times, workers: 1, batch: policy::batch::Batch::UNBATCHED };

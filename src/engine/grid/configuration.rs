@@ -15,7 +15,7 @@ use super::waits::Waits;
 use super::{Keep, Wanted};
 use crate::engine::invoker::Invoker;
 use crate::engine::recorder::Recorder;
-use crate::engine::service::scaled;
+use crate::engine::service::served;
 use crate::platform::lambda::{LambdaPool, PoolSettings, PoolState};
 use crate::platform::token_bucket::TokenBucket;
 use crate::policy::batch::Batch;
@@ -141,8 +141,8 @@ fn see(solo: &mut Solo, wanted: Wanted<'_>, buffer: Batch, stretch: &Stretch<'_>
     let Stretch { starts, factors, .. } = stretch;
     for batch in from..starts.sizes.len() {
         let size = starts.sizes[batch];
-        let mean = wanted.times.of(size);
-        let service = factors.get(batch).map_or(mean, |factor| scaled(mean, *factor));
+        let luck = factors.get(batch);
+        let service = luck.map_or_else(|| wanted.times.of(size), |luck| served(wanted.times, size, *luck));
         solo.leave(starts.batches.left[batch], cause(size, buffer.batch), service, starts.arrivals(batch));
     }
 }

@@ -4,7 +4,7 @@ use super::kept::Kept;
 use super::pool::{Book, Start};
 use super::starts::Starts;
 use crate::engine::record::{Batch, Cause, Observer};
-use crate::engine::service::scaled;
+use crate::engine::service::served;
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span};
 
@@ -23,8 +23,8 @@ pub struct EachBook<'a> {
 impl Book for EachBook<'_> {
     #[inline(always)]
     fn service(&self, starts: &Starts<'_>, batch: usize) -> Span {
-        let mean = self.times.of(starts.sizes[batch]);
-        self.factors.get(batch).map_or(mean, |factor| scaled(mean, *factor))
+        let size = starts.sizes[batch];
+        self.factors.get(batch).map_or_else(|| self.times.of(size), |luck| served(self.times, size, *luck))
     }
 
     #[inline(always)]

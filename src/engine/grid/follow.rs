@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Pair;
 use super::calendar::Calendar;
 use super::configuration::{Configuration, Stretch};
 use super::counted::Counted;
 use super::starts::{Places, Starts};
 use super::waits::Waits;
+use super::{Pair, Wanted};
 use crate::engine::Retry;
 use crate::engine::recorder::Rules;
 use crate::engine::service::Factors;
@@ -16,6 +16,7 @@ use crate::numeric::streams::Streams;
 use crate::platform::lambda::PoolSettings;
 use crate::platform::token_bucket::TokenBucket;
 use crate::policy::batch::Batch;
+use crate::profile::ServiceTimes;
 use crate::units::{Span, Time};
 
 /// What all configurations have in common.
@@ -79,11 +80,13 @@ impl<'a> Follower<'a> {
         // What leaves at once waits for no timeout.
         let timeout = if largest == 1 { Span::ZERO } else { pair.buffer.timeout };
         let buffer = Batch { timeout, ..pair.buffer };
-        let cv = pair.wanted.first().map_or(0.0, |wanted| wanted.times.cv);
-        assert!(pair.wanted.iter().all(|wanted| wanted.times.cv == cv), "one variation for all memory sizes");
-        let counting = match cv > 0.0 {
-            true => Counting::Each(Factors::new(cv, common.streams.stream("service"))),
-            false => {
+        let random = pair.wanted.first().map(|wanted| wanted.times).filter(|times| times.is_random());
+        let law = |times: &ServiceTimes| (times.cv, times.shape.is_some());
+        let same = |wanted: &Wanted<'_>| law(wanted.times) == law(pair.wanted[0].times);
+        assert!(pair.wanted.iter().all(same), "one variation for all memory sizes");
+        let counting = match random {
+            Some(times) => Counting::Each(Factors::new(times, common.streams.stream("service"))),
+            None => {
                 let services = pair.wanted.iter().map(|wanted| &wanted.times.mean[..largest]);
                 Counting::Shared(Waits::new(buffer, common.shortest, common.rules.slo, services))
             }

@@ -211,6 +211,7 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
         memory: MemoryMb(memory),
         mean: mean.iter().map(|units| span(*units)).collect(),
         cv: case.cv,
+        shape: None,
         init: span(*init),
     };
     let services: Vec<ServiceTimes> = (1..).zip(&case.services).map(service).collect();

@@ -79,7 +79,7 @@ fn rules(slo: u64, warmup: u64) -> Rules {
 }
 
 fn service(mean: &[Span]) -> ServiceTimes {
-    ServiceTimes { memory: MemoryMb(512), mean: mean.to_vec(), cv: 0.0, init: Span::ZERO }
+    ServiceTimes { memory: MemoryMb(512), mean: mean.to_vec(), cv: 0.0, shape: None, init: Span::ZERO }
 }
 
 /// Gaps with ties, bursts and pauses: from nanoseconds to hours.

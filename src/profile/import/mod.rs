@@ -1,17 +1,18 @@
 //! Profiles from measurements that people already have: Lambda's logs, AWS Lambda Power Tuning, tables.
 
+mod container;
 pub mod lambda_logs;
 pub mod power_tuning;
 pub mod raw_csv;
+mod text;
+pub mod triton;
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::Path;
 
 use super::file::{Fact, How, Measurement, Origin};
+use super::quantiles::{Quantiles, SHARES};
 use super::surface::{Sample, Surface};
 use super::{LARGEST_CV, Profile};
-use crate::document::read_bounded;
 use crate::error::InputError;
 
 /// One invocation, or a summary of several.
@@ -34,19 +35,27 @@ pub struct Observations {
     pub found: Vec<Observation>,
     /// How many records were skipped, by reason.
     pub skipped: BTreeMap<String, usize>,
+    /// How many of the skipped ones are calls that failed.
+    pub failed: usize,
+    /// How many lines hold no measurement, by what they are.
+    pub others: BTreeMap<String, usize>,
+    /// The first line that is none of the platform's.
+    pub first_other: Option<String>,
+    /// What a reader should know, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// The times [s] that are taken: a profile's, and not below the clock's nanosecond.
 const SECONDS: std::ops::RangeInclusive<f64> = 1e-9..=1e6;
 /// A missing cell is filled by the fitted surface if that is at least this good (leave-one-out error).
 const TRUSTED: f64 = 0.10;
-/// Below this many observations a cell's median says little, and the profile says so.
+/// Below this many observations a cell's mean says little, and the profile says so.
 const FEW: usize = 10;
+/// Cells with fewer observations say nothing of how times vary.
+const FEWEST_POOLED: usize = 4;
 /// A normal distribution's interquartile range in standard deviations.
 const IQR_PER_SIGMA: f64 = 1.349;
 
-/// The largest file of measurements [bytes], decompressed: it is read as a whole.
-const LARGEST_TEXT: u64 = 1 << 30;
 /// The most cells of a profile that is imported.
 const MOST_CELLS: usize = 100_000;
 
@@ -57,21 +66,30 @@ impl Observations {
         for (reason, count) in other.skipped {
             *self.skipped.entry(reason).or_default() += count;
         }
+        for (what, count) in other.others {
+            *self.others.entry(what).or_default() += count;
+        }
+        self.failed += other.failed;
+        self.first_other = self.first_other.take().or(other.first_other);
+        self.notes.extend(other.notes);
     }
 
     fn skip(&mut self, reason: impl Into<String>) {
         *self.skipped.entry(reason.into()).or_default() += 1;
     }
 
-    /// "1,204 records used, 3 skipped: 2 status timeout, 1 no batch size".
+    /// "1204 records used, 3 skipped: 2 status timeout, 1 no batch size; other lines: 1204 START".
     pub fn summary(&self) -> String {
         let skipped: usize = self.skipped.values().sum();
         let reasons: Vec<String> = self.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
         let why = if skipped == 0 { String::new() } else { format!(": {}", reasons.join(", ")) };
-        format!("{} records used, {skipped} skipped{why}", self.found.len())
+        let others: Vec<String> = self.others.iter().map(|(what, n)| format!("{n} {what}")).collect();
+        let rest =
+            if others.is_empty() { String::new() } else { format!("; other lines: {}", others.join(", ")) };
+        format!("{} records used, {skipped} skipped{why}{rest}", self.found.len())
     }
 
-    /// The profile of these observations: medians by cell, the pooled spread, the median initialisation.
+    /// The profile of these observations: means and quantiles by cell, the median initialisation.
     ///
     /// `file` stands for the input in errors. Cells of the grid (all memory sizes by all batch sizes) without an
     /// observation are filled by a [`Surface`] whose leave-one-out error is at most 10 %, else it is an error.
@@ -85,11 +103,11 @@ impl Observations {
                 .help("choose some with --memory and --only-batch"));
         }
         let mut notes = vec![self.summary()];
-        let medians: BTreeMap<(u32, u32), f64> = cells.iter().map(|(at, all)| (*at, median(all))).collect();
-        let missing = missing_cells(&memory_mb, &batch, &medians);
+        let means: BTreeMap<(u32, u32), f64> = cells.iter().map(|(at, all)| (*at, mean(all))).collect();
+        let missing = missing_cells(&memory_mb, &batch, &means);
         let surface = match missing.is_empty() {
             true => None,
-            false => Some(filling(&medians, &missing, file)?),
+            false => Some(filling(&means, &missing, file)?),
         };
         if let Some(surface) = &surface {
             notes.push(format!("not measured: {}; filled by {}", list(&missing), surface.describe()));
@@ -99,22 +117,40 @@ impl Observations {
         if !few.is_empty() {
             notes.push(format!("fewer than {FEW} observations: {}", list(&few)));
         }
-        let cell = |m: u32, k: u32| match medians.get(&(m, k)) {
-            Some(median) => (*median, How::Measured),
+        let cell = |m: u32, k: u32| match means.get(&(m, k)) {
+            Some(mean) => (*mean, How::Measured),
             None => (surface.as_ref().expect("cells are missing").at(m, k), How::Fitted),
         };
         let grid: Vec<Vec<(f64, How)>> =
             memory_mb.iter().map(|m| batch.iter().map(|k| cell(*m, *k)).collect()).collect();
-        let service_s = grid.iter().map(|row| row.iter().map(|(s, _)| *s).collect()).collect();
+        let service_s: Vec<Vec<f64>> = grid.iter().map(|row| row.iter().map(|(s, _)| *s).collect()).collect();
         let origin = |(_, how): &(f64, How)| Origin { how: *how, calls: 1 };
         let origins = grid.iter().map(|row| row.iter().map(origin).collect()).collect();
         let init_s = self.initialisation(&memory_mb, &mut notes);
+        let service_quantiles = quantiles(&cells, &memory_mb, &batch, &service_s);
+        let service_cv = service_quantiles.as_ref().map_or(0.0, Quantiles::cv);
+        if service_cv > 0.0 {
+            notes.push(format!(
+                "service times vary as they did (service_quantiles): simulations draw from that, predictions take lognormal \
+                 times of a variation of {service_cv:.3}"
+            ));
+        }
+        notes.extend(self.notes.iter().cloned());
+        notes.extend(alone(&batch));
         let source = format!("imported from {file}");
-        let service_cv = spread(cells.values());
         let model = model.to_owned();
         let facts = vec![("observations", Fact::Count(self.found.len() as u64))];
-        let profile =
-            Profile { model, source, memory_mb, batch, service_s, service_cv, init_s, image_mb: None };
+        let profile = Profile {
+            model,
+            source,
+            memory_mb,
+            batch,
+            service_s,
+            service_cv,
+            service_quantiles,
+            init_s,
+            image_mb: None,
+        };
         Ok((profile, Measurement { facts, cells: origins, notes }))
     }
 
@@ -124,7 +160,11 @@ impl Observations {
             cells.entry((seen.memory_mb, seen.batch)).or_default().push(seen.service_s);
         }
         if cells.is_empty() {
-            let message = format!("holds no usable measurement ({})", self.summary());
+            let first = match (&self.first_other, self.skipped.is_empty()) {
+                (Some(line), true) => format!(", the first of them `{line}`"),
+                _ => String::new(),
+            };
+            let message = format!("holds no usable measurement ({}{first})", self.summary());
             return Err(InputError::new(file, message).help(self.mend()));
         }
         cells.values_mut().for_each(|all| all.sort_by(f64::total_cmp));
@@ -132,6 +172,9 @@ impl Observations {
     }
 
     fn mend(&self) -> &'static str {
+        if self.failed > 0 && self.failed == self.skipped.values().sum::<usize>() {
+            return "all its calls failed, so that none says how long a call takes: export a stretch in which calls succeed";
+        }
         match self.skipped.keys().any(|reason| reason.contains("batch")) {
             true => {
                 "say the batch size with --batch N, or name the log field that holds it with --batch-field NAME"
@@ -162,21 +205,48 @@ impl Observations {
     }
 }
 
-/// The whole text of a file; gzip is recognised by its first bytes. Bytes that are no UTF-8 are replaced.
-fn read_text(path: &Path) -> Result<String, InputError> {
-    let bytes = read_bounded(path, LARGEST_TEXT)?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+/// The quantiles of every cell: its own where it was observed often enough, else those of all cells about their means.
+fn quantiles(
+    cells: &BTreeMap<(u32, u32), Vec<f64>>,
+    memory_mb: &[u32],
+    batch: &[u32],
+    service_s: &[Vec<f64>],
+) -> Option<Quantiles> {
+    let mut pooled: Vec<f64> = Vec::new();
+    for sorted in cells.values().filter(|all| all.len() >= FEWEST_POOLED) {
+        let mean = mean(sorted);
+        pooled.extend(sorted.iter().map(|s| s / mean));
     }
-    let mut text = Vec::new();
-    let plain = flate2::read::MultiGzDecoder::new(bytes.as_slice());
-    let read = plain.take(LARGEST_TEXT + 1).read_to_end(&mut text);
-    read.map_err(|e| InputError::io(path, &e).help("the gzip file seems cut short: fetch it again"))?;
-    if text.len() as u64 > LARGEST_TEXT {
-        let message = format!("is larger than {} MB when it is decompressed", LARGEST_TEXT >> 20);
-        return Err(InputError::new(path.display().to_string(), message).help("split the file"));
+    if pooled.is_empty() {
+        return None;
     }
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    pooled.sort_by(f64::total_cmp);
+    let pooled = Quantiles::of_sorted(&pooled);
+    let row = |m: &u32, k: &u32, mean: f64| match cells.get(&(*m, *k)) {
+        Some(all) if all.len() >= FEW => Quantiles::of_sorted(all),
+        _ => pooled.iter().map(|factor| (factor * mean).min(*SECONDS.end())).collect(),
+    };
+    let of_memory = |(m, means): (&u32, &Vec<f64>)| -> Vec<Vec<f64>> {
+        batch.iter().zip(means).map(|(k, mean)| row(m, k, *mean)).collect()
+    };
+    let rows = memory_mb.iter().zip(service_s).flat_map(of_memory).collect();
+    Some(Quantiles { shares: SHARES.to_vec(), rows })
+}
+
+/// What cannot be judged from a single batch size, and what to measure.
+fn alone(batch: &[u32]) -> Option<String> {
+    match batch {
+        [1] => Some(
+            "only batch 1 was measured: whether batching pays cannot be judged from this profile; measure calls of 2, 4 \
+             and 8 items as well, and import all sizes together"
+                .into(),
+        ),
+        [only] => Some(format!(
+            "only batch {only} was measured: smaller batches, which every timeout makes, are outside this profile; measure \
+             calls of 1 item and of some sizes between as well"
+        )),
+        _ => None,
+    }
 }
 
 fn missing_cells(memory: &[u32], batch: &[u32], known: &BTreeMap<(u32, u32), f64>) -> Vec<(u32, u32)> {
@@ -185,12 +255,12 @@ fn missing_cells(memory: &[u32], batch: &[u32], known: &BTreeMap<(u32, u32), f64
 }
 
 fn filling(
-    medians: &BTreeMap<(u32, u32), f64>,
+    means: &BTreeMap<(u32, u32), f64>,
     missing: &[(u32, u32)],
     file: &str,
 ) -> Result<Surface, InputError> {
     let sample = |(at, s): (&(u32, u32), &f64)| Sample { memory_mb: at.0, batch: at.1, service_s: *s };
-    let surface = Surface::fit(&medians.iter().map(sample).collect::<Vec<_>>());
+    let surface = Surface::fit(&means.iter().map(sample).collect::<Vec<_>>());
     let why = match surface {
         Some(found) if found.held_out_error > TRUSTED => {
             format!("the best fit to the others misses by {:.0} %", 100.0 * found.held_out_error)
@@ -228,8 +298,12 @@ pub fn median(sorted: &[f64]) -> f64 {
     quantile(sorted, 0.5)
 }
 
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// The quantile by linear interpolation between order statistics (Hyndman and Fan 1996, type 7).
-fn quantile(sorted: &[f64], p: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let at = p * (sorted.len() - 1) as f64;
     let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     low + (high - low) * at.fract()
@@ -261,11 +335,11 @@ mod tests {
     }
 
     #[test]
-    fn medians_and_a_filled_cell() {
+    fn means_and_a_filled_cell() {
         let time = |m: u32, k: u32| (0.01 + 0.02 * f64::from(k)) * 1769.0 / f64::from(m);
         let mut all = Observations::default();
         for (m, k) in [(512, 1), (512, 4), (1024, 1), (1024, 4), (1024, 8), (1769, 1), (1769, 4), (1769, 8)] {
-            all.found.extend([0.99, 1.0, 1.7].map(|f| seen(m, k, f * time(m, k))));
+            all.found.extend([0.5, 1.0, 1.5].map(|f| seen(m, k, f * time(m, k))));
         }
         all.found[0].init_s = Some(0.4);
         let (profile, measurement) = all.profile("m", "log").unwrap();
@@ -273,7 +347,33 @@ mod tests {
         assert!((profile.service_s[0][2] / time(512, 8) - 1.0).abs() < 1e-6);
         assert_eq!(measurement.cells[0][2].how, How::Fitted);
         assert_eq!(profile.init_s, [0.4; 3]);
+        assert_eq!(profile.service_quantiles, None);
         assert!(measurement.notes[1].starts_with("not measured: batch 8 at 512 MB; filled by"));
+    }
+
+    #[test]
+    fn the_mean_is_the_mean_and_the_tail_is_kept_by_cell() {
+        // 19 calls of 100 ms and one of 2 s: mean 195 ms, where the median is 100 ms.
+        let mut all = Observations::default();
+        all.found.extend((0..20).map(|i| seen(1024, 1, if i == 7 { 2.0 } else { 0.1 })));
+        all.found.extend((0..20).map(|i| seen(1024, 4, 0.3 + 0.001 * f64::from(i))));
+        let (profile, measurement) = all.profile("m", "log").unwrap();
+        assert!((profile.service_s[0][0] - 0.195).abs() < 1e-12);
+        let quantiles = profile.service_quantiles.unwrap();
+        assert!((quantiles.mean(0) - 0.195).abs() < 1e-12);
+        assert!((quantiles.mean(1) / profile.service_s[0][1] - 1.0).abs() < 1e-12);
+        let at = |share: f64| quantiles.shares.iter().position(|s| *s == share).unwrap();
+        assert!(quantiles.rows[0][at(0.99)] > 1.0 && quantiles.rows[0][at(0.9)] < 0.2);
+        assert!(quantiles.rows[1][at(0.99)] < 0.32);
+        assert!(!measurement.notes.iter().any(|note| note.contains("only batch")));
+    }
+
+    #[test]
+    fn one_batch_size_alone_is_said_to_be_too_little() {
+        let of = |batch| Observations { found: vec![seen(512, batch, 1.0)], ..Default::default() };
+        let notes = |batch| of(batch).profile("m", "log").unwrap().1.notes.join("\n");
+        assert!(notes(1).contains("whether batching pays cannot be judged"), "{}", notes(1));
+        assert!(notes(8).contains("only batch 8 was measured"), "{}", notes(8));
     }
 
     #[test]

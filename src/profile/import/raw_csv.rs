@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Observation, Observations, SECONDS, read_text};
+use super::text::read_text;
+use super::{Observation, Observations, SECONDS};
 use crate::error::{InputError, expected};
 use crate::profile::LARGEST_BATCH;
 

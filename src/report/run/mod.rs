@@ -285,7 +285,13 @@ impl RunReport<'_> {
         if let Some(slo) = self.scenario.slo.latency {
             let over = predicted.and_then(|p| p.slo_violation_share);
             let interval = s.slo_violation_share_ci95;
-            rows.push(compared(&format!("over {slo}"), s.slo_violation_share, interval, over, format::percent));
+            rows.push(compared(
+                &format!("over {slo}"),
+                s.slo_violation_share,
+                interval,
+                over,
+                format::percent,
+            ));
         }
         let plain = |name: &str, value: String| vec![name.to_owned(), value];
         if let Some(HoursOver { hours, over, .. }) = self.hours_over() {
