@@ -17,7 +17,6 @@ use crate::outcome::Model;
 use crate::planner::predict::{BatchLaws, Part, batch_cost, scenario_parts};
 use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
-use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::units::{MemoryMb, Span};
@@ -265,14 +264,10 @@ impl<'a> Sweep<'a> {
 
     /// Pairs of the same batches, as the engine evaluates them at some memory sizes.
     fn asked(&self, same: &[&Pair], memories: &[usize]) -> grid::Pair<'_> {
-        let provisioned = match &self.scenario.platform.environments {
-            Environments::AlwaysWarm => 0,
-            Environments::Pool(pool) => pool.provisioned,
-        };
         let wanted = |memory: &usize| {
             let is_sampled = same.iter().any(|pair| self.is_sampled(pair, *memory));
             let keep = if is_sampled { Keep::Record } else { Keep::Totals };
-            grid::Wanted { times: &self.services[*memory].times, provisioned, keep }
+            grid::Wanted { keep, ..grid::Wanted::new(self.scenario, &self.services[*memory].times) }
         };
         grid::Pair { buffer: self.buffer(same), wanted: memories.iter().map(wanted).collect() }
     }
