@@ -196,7 +196,7 @@ fn sizes(scenario: &Scenario) -> Vec<ServiceTimes> {
 }
 
 fn pairs(buffers: impl Iterator<Item = policy::batch::Batch>, services: &[ServiceTimes]) -> Vec<Pair<'_>> {
-    let wanted = |times| Wanted { times, provisioned: 0, keep: Keep::Totals };
+    let wanted = |times| Wanted { times, provisioned: 0, keep_alive: None, keep: Keep::Totals };
     buffers.map(|buffer| Pair { buffer, wanted: services.iter().map(wanted).collect() }).collect()
 }
 

@@ -330,3 +330,24 @@ pub struct Simulation {
     /// The latency's distribution: (seconds, share of requests up to it).
     pub cdf: Vec<(f64, f64)>,
 }
+
+/// The cold starts that a keep-alive would give.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct KeepAlivePoint {
+    /// How long idle environments stay warm.
+    pub keep_alive_s: f64,
+    /// Batches that start in a new environment.
+    pub cold_starts: u64,
+    /// Where the figure comes from.
+    pub source: KeepAliveSource,
+}
+
+/// Where a point of cold starts against keep-alive comes from: both are exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepAliveSource {
+    /// All keep-alives at once, from the path of how many environments are busy.
+    Crossing,
+    /// A simulation with this keep-alive.
+    Simulated,
+}

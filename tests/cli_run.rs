@@ -43,6 +43,18 @@ fn writes_what_the_contract_names_and_nothing_else() {
     assert_eq!(written["requests"], 20_000);
     assert!(written["simulated"]["cold_starts"].as_u64().unwrap() > 0);
     assert!(written["error"]["p95"].is_number() && written["predicted"]["mean_batch"].is_number());
+    let curve = written["keep_alive_curve"].as_array().unwrap();
+    let seconds = |point: &serde_json::Value| point["keep_alive_s"].as_f64().unwrap();
+    assert!(curve.windows(2).all(|pair| seconds(&pair[0]) < seconds(&pair[1])));
+    let written_there = "keep_alive = \"7s\"";
+    let place_there =
+        Place::with(&SCENARIO.replace("cold_starts = true", &format!("cold_starts = true\n{written_there}")));
+    place_there.sim(&["run", "small.toml", "--quiet"]).success();
+    let there: serde_json::Value = serde_json::from_str(&place_there.read("summary.json")).unwrap();
+    let own =
+        there["keep_alive_curve"].as_array().unwrap().iter().find(|point| seconds(point) == 7.0).unwrap();
+    assert_eq!(own["cold_starts"], there["simulated"]["cold_starts"]);
+    assert!(place.read("charts/cold-starts.svg").contains("Cold starts against keep-alive"));
     assert!(run.get_output().stderr.is_empty());
     let batches = place.read("batches.csv");
     assert_eq!(batches.lines().count() as u64, written["batches"].as_u64().unwrap() + 1);

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, model};
+use crate::engine::keep_alive;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
 use crate::engine::simulate::simulate;
 use crate::error::InputError;
@@ -48,11 +49,16 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let elapsed = started.elapsed();
     progress.finish();
     rows.finish()?;
+    let keep_alive = match scenario.policy.adaptive {
+        None => keep_alive::curve(&scenario)?,
+        Some(_) => Vec::new(),
+    };
     let report = RunReport {
         scenario: &scenario,
         simulation: &simulation,
         prediction: prediction.as_ref(),
         decisions: &decisions,
+        keep_alive: &keep_alive,
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;

@@ -5,10 +5,12 @@
 //! the order of their trace; the open batch leaves at its deadline. So an arrival exactly at the deadline
 //! joins the batch, and an environment that finishes just then can serve it.
 
+pub mod crossing;
 pub mod fleet;
 pub mod grid;
 pub mod intervals;
 mod invoker;
+pub mod keep_alive;
 pub mod paired;
 pub mod record;
 pub mod recorder;

@@ -49,15 +49,7 @@ pub fn summarise(records: &[Record], context: &Context<'_>) -> Option<Simulation
     if total.tally.requests == 0 {
         return None;
     }
-    let bills = records.iter().map(|record| bill(record, context));
-    let bill = bills.reduce(|a, b| Bill {
-        compute: a.compute + b.compute,
-        initialisation: a.initialisation + b.initialisation,
-        requests: a.requests + b.requests,
-        provisioned: a.provisioned + b.provisioned,
-        instances: a.instances + b.instances,
-        spot: a.spot + b.spot,
-    })?;
+    let bill = bill_of(records, context)?;
     let tally = total.tally;
     let (requests, batches) = (tally.requests as f64, tally.batches as f64);
     let cost_usd = bill.total().as_f64();
@@ -116,6 +108,18 @@ fn interruptions(records: &[Record]) -> u64 {
 /// The stretch of time that was counted.
 fn span(record: &Record, context: &Context<'_>) -> Span {
     Span(record.last_finish.0.saturating_sub(context.warmup.0))
+}
+
+fn bill_of(records: &[Record], context: &Context<'_>) -> Option<Bill> {
+    let bills = records.iter().map(|record| bill(record, context));
+    bills.reduce(|a, b| Bill {
+        compute: a.compute + b.compute,
+        initialisation: a.initialisation + b.initialisation,
+        requests: a.requests + b.requests,
+        provisioned: a.provisioned + b.provisioned,
+        instances: a.instances + b.instances,
+        spot: a.spot + b.spot,
+    })
 }
 
 fn bill(record: &Record, context: &Context<'_>) -> Bill {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::constraint::{Constraint, Objective};
 use super::replayed::Replayed;
 use super::search::Candidate;
-use crate::engine::grid::{self, Counted, Keep, Pair, Wanted};
+use crate::engine::grid::{self, Counted, Pair, Wanted};
 use crate::engine::simulate::nothing_served;
 use crate::engine::summary::within_target;
 use crate::error::InputError;
@@ -114,9 +114,8 @@ pub fn try_all(
     let groups: Vec<((Span, u32), Vec<Setting>)> = groups.into_iter().collect();
     let pass = |group: &[((Span, u32), Vec<Setting>)]| {
         let wanted = |s: &Setting| Wanted {
-            times: &services[&s.memory],
             provisioned: s.provisioned,
-            keep: Keep::Totals,
+            ..Wanted::new(scenario, &services[&s.memory])
         };
         let pair = |((timeout, batch), settings): &((Span, u32), Vec<Setting>)| Pair {
             buffer: Batch { batch: *batch, timeout: *timeout },

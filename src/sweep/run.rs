@@ -286,7 +286,7 @@ impl<'a> Sweep<'a> {
             let is_sampled = same.iter().any(|pair| self.is_sampled(pair, *memory));
             let keep = if is_sampled { Keep::Record } else { Keep::Totals };
             let Service { times, provisioned, .. } = &self.services[*memory];
-            grid::Wanted { times, provisioned: *provisioned, keep }
+            grid::Wanted { keep, provisioned: *provisioned, ..grid::Wanted::new(self.scenario, times) }
         };
         grid::Pair { buffer: self.buffer(same), wanted: memories.iter().map(wanted).collect() }
     }

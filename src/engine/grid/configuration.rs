@@ -16,7 +16,7 @@ use super::{Keep, Wanted};
 use crate::engine::invoker::Invoker;
 use crate::engine::recorder::Recorder;
 use crate::engine::service::served;
-use crate::platform::lambda::{LambdaPool, PoolSettings, PoolState};
+use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings, PoolState};
 use crate::platform::token_bucket::TokenBucket;
 use crate::policy::batch::Batch;
 use crate::units::Span;
@@ -57,7 +57,7 @@ impl<'a> Configuration<'a> {
         let kept = Kept::new(common.rules, wanted.keep);
         let pool = match common.pool {
             None => Some(Pool::always_warm()),
-            Some(settings) => Pool::new(settings, init(common, wanted), wanted.provisioned),
+            Some(_) => Pool::new(&settings(common, wanted)),
         };
         let Some(pool) = pool else {
             let platform = LambdaPool::new(settings(common, wanted), common.streams);
@@ -173,7 +173,12 @@ fn resumed(
 
 fn settings(common: Common<'_>, wanted: Wanted<'_>) -> PoolSettings {
     let settings = common.pool.expect("only a pool has settings").clone();
-    PoolSettings { model_init: wanted.times.init, provisioned: wanted.provisioned, ..settings }
+    PoolSettings {
+        model_init: wanted.times.init,
+        provisioned: wanted.provisioned,
+        keep_alive: wanted.keep_alive.map_or(settings.keep_alive, KeepAlive::Fixed),
+        ..settings
+    }
 }
 
 fn init(common: Common<'_>, wanted: Wanted<'_>) -> Span {

@@ -62,8 +62,21 @@ pub struct Wanted<'a> {
     pub times: &'a ServiceTimes,
     /// Environments that are always initialised; none where all are always warm.
     pub provisioned: u32,
+    /// How long idle environments stay warm, if it is not as the scenario's platform has it.
+    pub keep_alive: Option<Span>,
     /// What is kept of it.
     pub keep: Keep,
+}
+
+impl<'a> Wanted<'a> {
+    /// The totals of a function, with what else the scenario's platform says.
+    pub fn new(scenario: &Scenario, times: &'a ServiceTimes) -> Wanted<'a> {
+        let provisioned = match &scenario.platform.environments {
+            Environments::AlwaysWarm => 0,
+            Environments::Pool(pool) => pool.provisioned,
+        };
+        Wanted { times, provisioned, keep_alive: None, keep: Keep::Totals }
+    }
 }
 
 /// What is kept of a configuration.

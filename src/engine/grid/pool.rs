@@ -65,8 +65,10 @@ pub trait Book {
 }
 
 impl Pool {
-    /// A cold pool whose environments initialise for `init`; `None` where chance or the age of environments decides.
-    pub fn new(settings: &PoolSettings, init: Span, provisioned: u32) -> Option<Pool> {
+    /// A cold pool; `None` where chance or the age of environments decides.
+    pub fn new(settings: &PoolSettings) -> Option<Pool> {
+        let provisioned = settings.provisioned;
+        let init = settings.runtime_init + settings.model_init;
         let KeepAlive::Fixed(keep_alive) = settings.keep_alive else { return None };
         let idle = match (settings.reuse, provisioned) {
             (Reuse::MostRecent, 0) => Idle::Stack(Stack::new(keep_alive)),

@@ -66,7 +66,9 @@ fn engine(
         }
         Environments::Pool(pool) => {
             let (model_init, provisioned) = (wanted.times.init, wanted.provisioned);
-            let platform = LambdaPool::new(PoolSettings { model_init, provisioned, ..pool.clone() }, streams);
+            let keep_alive = wanted.keep_alive.map_or(pool.keep_alive, KeepAlive::Fixed);
+            let settings = PoolSettings { model_init, provisioned, keep_alive, ..pool.clone() };
+            let platform = LambdaPool::new(settings, streams);
             replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
                 .unwrap();
         }
@@ -216,11 +218,17 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
     };
     let services: Vec<ServiceTimes> = (1..).zip(&case.services).map(service).collect();
     let provisioned = |i: usize| if is_warm { 0 } else { case.provisioned * (i as u32 % 2) };
+    let keep_alive = |i: usize| (i == 1).then_some(span(17));
     let keep = |i: usize| if i == 2 { Keep::Record } else { Keep::Totals };
     let wanted: Vec<Wanted<'_>> = services
         .iter()
         .enumerate()
-        .map(|(i, times)| Wanted { times, provisioned: provisioned(i), keep: keep(i) })
+        .map(|(i, times)| Wanted {
+            times,
+            provisioned: provisioned(i),
+            keep_alive: keep_alive(i),
+            keep: keep(i),
+        })
         .collect();
     let pair = |(batch, timeout): &(u32, u64)| {
         let buffer = policy::batch::Batch { batch: *batch, timeout: span(*timeout) };
@@ -249,7 +257,7 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn warm_configurations_are_the_engine_s(case in cases()) {
@@ -258,7 +266,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
     fn cold_configurations_are_the_engine_s(case in cases(), pool in pools(), attempts in 1u32..4) {

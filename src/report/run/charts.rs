@@ -2,9 +2,11 @@
 
 use super::RunReport;
 use crate::outcome::SliceRow;
+use crate::platform::lambda::{KeepAlive, PoolSettings};
 use crate::policy::adaptive::Decision;
 use crate::report::chart::{Axis, BarChart, Chart, LineChart, Panel, Series, Unit};
 use crate::report::format;
+use crate::scenario::platform::Environments;
 
 impl RunReport<'_> {
     /// Each chart with its name and caption.
@@ -16,6 +18,10 @@ impl RunReport<'_> {
             ("concurrency", Box::new(self.concurrency_chart()), "Environments that serve or initialise."),
             ("cost", Box::new(self.cost_chart()), "What the run cost, by component."),
         ];
+        if !self.keep_alive.is_empty() {
+            let caption = "What another keep-alive would change, on the same arrivals.";
+            charts.push(("cold-starts", Box::new(self.keep_alive_chart()), caption));
+        }
         if !self.decisions.is_empty() {
             let caption = "The rate that was expected, and the configuration that was chosen for it.";
             charts.push(("decisions", Box::new(self.decision_chart()), caption));
@@ -84,6 +90,22 @@ impl RunReport<'_> {
         let cold = Series::new("cold starts", self.over_time(|row| Some(row.cold_starts as f64))).steps();
         chart
             .panel(Panel::new(Axis::new("cold starts", Unit::Number(String::new())).from_zero()).series(cold))
+    }
+
+    fn keep_alive_chart(&self) -> LineChart {
+        let points = self.keep_alive.iter().map(|point| (point.keep_alive_s, point.cold_starts as f64));
+        let panel = Panel::new(Axis::new("cold starts", Unit::Number(String::new())).from_zero())
+            .series(Series::new("", points.collect()));
+        let chart =
+            LineChart::new("Cold starts against keep-alive", Axis::new("keep-alive", Unit::Seconds).log())
+                .subtitle(self.headline());
+        match &self.scenario.platform.environments {
+            Environments::Pool(PoolSettings { keep_alive: KeepAlive::Fixed(own), .. }) => {
+                chart.mark_x(own.as_secs_f64(), format!("here {own}"))
+            }
+            _ => chart,
+        }
+        .panel(panel)
     }
 
     /// Rates and the settings that were chosen for them.

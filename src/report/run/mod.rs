@@ -15,7 +15,9 @@ use super::notes::{self, always_warm, cautions};
 use super::omitted::omitted;
 use super::table::text_table;
 use crate::error::InputError;
-use crate::outcome::{HourRow, Predicted, RelativeError, Simulated, Simulation};
+use crate::outcome::{
+    HourRow, KeepAlivePoint, KeepAliveSource, Predicted, RelativeError, Simulated, Simulation,
+};
 use crate::planner::predict::Prediction;
 use crate::policy::adaptive::{Decision, Reason};
 use crate::scenario::Scenario;
@@ -34,6 +36,8 @@ pub struct RunReport<'a> {
     pub prediction: Option<&'a Prediction>,
     /// The plans of an adaptive policy.
     pub decisions: &'a [Decision],
+    /// Cold starts by keep-alive; empty where there are none to count.
+    pub keep_alive: &'a [KeepAlivePoint],
 }
 
 /// A row of decisions.csv.
@@ -84,6 +88,8 @@ struct Summary<'a> {
     slo_percentile: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adaptive: Option<Plans>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    keep_alive_curve: &'a [KeepAlivePoint],
 }
 
 /// Hours in which too many requests were over the SLO.
@@ -119,6 +125,7 @@ impl RunReport<'_> {
             meets_slo: self.meets_slo(),
             slo_percentile: self.meets_slo().map(|_| (scenario.slo.percentile * 1e8).round() / 1e6),
             adaptive: self.plans(),
+            keep_alive_curve: self.keep_alive,
         };
         let mut text = serde_json::to_string_pretty(&summary).expect("plain data");
         text.push('\n');
@@ -352,7 +359,27 @@ impl RunReport<'_> {
         if self.simulation.hours.len() > 1 {
             page = page.heading("Hours").table("By hour", &HOUR_HEADERS, &self.hour_rows());
         }
+        if !self.keep_alive.is_empty() {
+            let table = "Cold starts against keep-alive";
+            page = page.heading("Keep-alive").table(table, &KEEP_ALIVE_HEADERS, &self.keep_alive_rows());
+        }
         write_atomically(&folder.join("index.html"), page.render())
+    }
+
+    fn keep_alive_rows(&self) -> Vec<Vec<String>> {
+        let batches = self.simulation.batches as f64 / f64::from(self.simulation.replications);
+        let row = |point: &KeepAlivePoint| {
+            vec![
+                format::duration(point.keep_alive_s),
+                format::count(point.cold_starts),
+                format::percent(point.cold_starts as f64 / batches),
+                match point.source {
+                    KeepAliveSource::Crossing => "from the path of the run".to_owned(),
+                    KeepAliveSource::Simulated => "simulated".to_owned(),
+                },
+            ]
+        };
+        self.keep_alive.iter().map(row).collect()
     }
 
     fn cards(&self) -> Vec<Card> {
@@ -393,6 +420,7 @@ impl RunReport<'_> {
 }
 
 const HEADERS: [&str; 5] = ["", "simulated", "95 % interval", "predicted", "difference"];
+const KEEP_ALIVE_HEADERS: [&str; 4] = ["keep-alive", "cold starts", "of invocations", "how it was found"];
 const HOUR_HEADERS: [&str; 9] =
     ["hour", "rate [1/s]", "p50", "p95", "p99", "cost", "mean batch", "over the SLO", "cold starts"];
 
