@@ -264,6 +264,7 @@ impl CompareReport<'_> {
             text.push_str(&format!("\n{title}\n{}", text_table(headers, &rows)));
         }
         text.push_str(&format!("\n{}\n", self.note()));
+        self.scenario.workload.notes().iter().for_each(|note| text.push_str(&format!("{note}\n")));
         text
     }
 
@@ -287,6 +288,9 @@ impl CompareReport<'_> {
             page = page.table(title, headers, &rows);
         }
         page = page.note(&self.note());
+        for note in self.scenario.workload.notes() {
+            page = page.note(&note);
+        }
         for (_, chart, caption) in &charts {
             page = page.chart(chart.as_ref(), caption);
         }

@@ -1,7 +1,10 @@
 //! What `sim trace info` shows.
 
+use serde::Serialize;
+
 use super::format;
 use super::table::text_table;
+use crate::arrivals::trace::Reading;
 use crate::fitting::{Basis, TraceStats};
 
 /// A measured trace.
@@ -11,12 +14,23 @@ pub struct TraceReport<'a> {
     pub name: &'a str,
     /// What was measured.
     pub stats: &'a TraceStats,
+    /// How the file was read.
+    pub reading: &'a Reading,
+}
+
+/// What trace.json holds.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    stats: &'a TraceStats,
+    reading: &'a Reading,
 }
 
 impl TraceReport<'_> {
     /// The figures as JSON.
     pub fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self.stats).expect("plain data");
+        let whole = Whole { stats: self.stats, reading: self.reading };
+        let mut text = serde_json::to_string_pretty(&whole).expect("plain data");
         text.push('\n');
         text
     }
@@ -28,18 +42,22 @@ impl TraceReport<'_> {
             vec![scale.scale.to_string(), bins, format::number(scale.idc), format::number(scale.peak_to_mean)]
         });
         let scales: Vec<Vec<String>> = scales.collect();
+        let notes: String = self.reading.notes().iter().map(|note| format!("{note}\n")).collect();
         format!(
-            "{}\n\n{}\n{}",
+            "{}\n\n{}\n{}{}{notes}",
             self.name,
             text_table(&["", "measured"], &self.rows()),
-            text_table(&["bins of", "bins", "IDC", "peak / mean"], &scales)
+            text_table(&["bins of", "bins", "IDC", "peak / mean"], &scales),
+            if notes.is_empty() { "" } else { "\n" }
         )
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let stats = self.stats;
         let row = |name: &str, value: String| vec![name.to_owned(), value];
+        let times = &self.reading.times;
         let mut rows = vec![
+            row("read as", [self.reading.format, times].map(str::trim).join(if times.is_empty() { "" } else { ": " })),
             row("arrivals", format::count(stats.arrivals)),
             row("length", format::duration(stats.duration.as_secs_f64())),
             row("rate", format!("{}/s", format::number(stats.rate))),

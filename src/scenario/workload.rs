@@ -3,7 +3,7 @@
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::schedule::{Schedule, ScheduleArrivals, plausible, process_from_section};
-use crate::arrivals::trace::TraceSpec;
+use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
 use crate::error::InputError;
@@ -41,6 +41,8 @@ pub struct TraceWorkload {
     pub scale: f64,
     /// Each request is kept with this probability.
     pub thin: f64,
+    /// What was found in the file, once it has been read.
+    pub findings: Findings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,8 @@ impl Workload {
                 Source::Schedule(schedule)
             }
             Kind::Trace => {
-                Source::Trace(TraceWorkload { spec: TraceSpec::from_section(section)?, scale, thin })
+                let (spec, findings) = (TraceSpec::from_section(section)?, Findings::default());
+                Source::Trace(TraceWorkload { spec, scale, thin, findings })
             }
         };
         Ok(Workload { source, requests, duration })
@@ -113,6 +116,19 @@ impl Workload {
             Source::Process(_) => Drift::Stationary,
             Source::Schedule(_) | Source::Trace(_) => Drift::Changing,
         }
+    }
+
+    /// What was found in the trace, once it has been read; none for other workloads.
+    pub fn reading(&self) -> Option<Reading> {
+        match &self.source {
+            Source::Trace(trace) => trace.findings.get(),
+            Source::Process(_) | Source::Schedule(_) => None,
+        }
+    }
+
+    /// What a reader of results must know of how the trace was read.
+    pub fn notes(&self) -> Vec<String> {
+        self.reading().map_or_else(Vec::new, |reading| reading.notes())
     }
 
     /// The same workload at `factor` times its rate.
@@ -148,7 +164,7 @@ impl Workload {
                 Box::new(ScheduleArrivals::new(schedule, streams, end))
             }
             Source::Trace(trace) => {
-                let raw = trace.spec.open(streams.stream("trace"))?;
+                let raw = trace.spec.open_noted(streams.stream("trace"), &trace.findings)?;
                 let scaled = transform::scale(raw, trace.scale);
                 let thinned = transform::thin(scaled, trace.thin, streams.stream("thin"));
                 transform::until(thinned, end)

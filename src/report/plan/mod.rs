@@ -98,6 +98,7 @@ impl PlanReport<'_> {
             notes
                 .push("Without [sweep], the grid is made from the profile, the book and the SLO.".to_owned());
         }
+        notes.extend(self.scenario.workload.notes());
         notes
     }
 

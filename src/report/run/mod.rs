@@ -11,6 +11,7 @@ use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
 use super::table::text_table;
+use crate::arrivals::trace::{Reading, Stamps};
 use crate::error::InputError;
 use crate::outcome::{HourRow, Predicted, RelativeError, Simulated, Simulation};
 use crate::planner::predict::Prediction;
@@ -68,6 +69,11 @@ struct Summary<'a> {
     replications: u32,
     warmup_s: f64,
     notes: Vec<String>,
+    /// What became of the time stamps of a trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stamps: Option<Stamps>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Reading>,
     settings: &'a Json,
     simulated: &'a Simulated,
     predicted: Option<&'a Predicted>,
@@ -103,6 +109,8 @@ impl RunReport<'_> {
             replications: simulation.replications,
             warmup_s: scenario.warmup.as_secs_f64(),
             notes: self.notes(),
+            stamps: scenario.workload.reading().and_then(|reading| reading.stamps),
+            trace: scenario.workload.reading(),
             settings: &scenario.written,
             simulated: &simulation.simulated,
             predicted,
@@ -158,7 +166,7 @@ impl RunReport<'_> {
 
     /// What a reader must know to trust the figures.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes = self.scenario.workload.notes();
         match &self.scenario.platform.environments {
             Environments::Pool(_) if self.prediction.is_some() => notes.push(
                 "The prediction leaves out cold starts, throttling and waiting for capacity; the simulation has them."
