@@ -162,7 +162,7 @@ fn about(scenario: &Scenario, model: Model) -> About {
 /// The size of the trace's files, by which a changed trace is noticed; 0 for other workloads.
 fn trace_bytes(scenario: &Scenario) -> Result<u64, InputError> {
     match &scenario.workload.source {
-        Source::Process(_) | Source::Schedule(_) => Ok(0),
+        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Ok(0),
         Source::Trace(trace) if trace.spec.paths.iter().any(|path| path == Path::new("-")) => Err(InputError::new(
             &scenario.name,
             "a sweep reads its trace many times, which standard input cannot",

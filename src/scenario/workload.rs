@@ -2,7 +2,8 @@
 
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
-use crate::arrivals::schedule::{Schedule, ScheduleArrivals, plausible, process_from_section};
+use crate::arrivals::renewal::{Renewal, RenewalArrivals};
+use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible, process};
 use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
@@ -24,8 +25,10 @@ pub struct Workload {
 /// Where arrivals come from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// Poisson, MMPP or MAP, scaled and thinned.
+    /// Poisson, MMPP, MAP, and processes of Erlang or hyperexponential gaps, scaled and thinned.
     Process(Map),
+    /// A renewal process that has no phases, scaled and thinned.
+    Renewal(Renewal),
     /// A schedule of such processes, scaled and thinned.
     Schedule(Schedule),
     /// A trace file.
@@ -68,6 +71,12 @@ impl Workload {
             ("poisson", Kind::Process),
             ("mmpp", Kind::Process),
             ("map", Kind::Process),
+            ("erlang", Kind::Process),
+            ("hyperexponential", Kind::Process),
+            ("constant", Kind::Process),
+            ("gamma", Kind::Process),
+            ("weibull", Kind::Process),
+            ("lognormal", Kind::Process),
             ("schedule", Kind::Schedule),
             ("trace", Kind::Trace),
         ];
@@ -87,14 +96,20 @@ impl Workload {
             share if share <= 1.0 => Ok(share),
             share => Err(v.error(format!("is the share of requests to keep, at most 1, not {share}"))),
         })?;
-        let changed = |map: &Map| {
-            let changed = map.scaled(scale).thinned(thin);
-            let usable = Map::new(changed.d0().clone(), changed.d1().clone()).map_err(|e| e.to_string());
-            let usable = usable.and_then(|map| plausible(&map).map(|()| map));
-            usable.map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
+        let changed = |process: &Process| match process.scaled(scale).thinned(thin) {
+            Process::Map(map) => {
+                let usable = Map::new(map.d0().clone(), map.d1().clone()).map_err(|e| e.to_string());
+                let usable = usable.and_then(|map| plausible(&map).map(|()| Process::Map(map)));
+                usable.map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
+            }
+            other => Ok(other),
         };
         let source = match kind {
-            Kind::Process => Source::Process(changed(&process_from_section(section)?)?),
+            Kind::Process => match changed(&process(section)?)? {
+                Process::Map(map) => Source::Process(map),
+                Process::Renewal(renewal) => Source::Renewal(renewal),
+                Process::Silent => unreachable!("only a segment may be silent"),
+            },
             Kind::Schedule => {
                 let mut schedule = Schedule::read(&section.required("file")?.file()?)?;
                 for segment in &mut schedule.segments {
@@ -113,7 +128,7 @@ impl Workload {
     /// Does the law of the arrivals change over time?
     pub fn drift(&self) -> Drift {
         match self.source {
-            Source::Process(_) => Drift::Stationary,
+            Source::Process(_) | Source::Renewal(_) => Drift::Stationary,
             Source::Schedule(_) | Source::Trace(_) => Drift::Changing,
         }
     }
@@ -122,7 +137,7 @@ impl Workload {
     pub fn reading(&self) -> Option<Reading> {
         match &self.source {
             Source::Trace(trace) => trace.findings.get(),
-            Source::Process(_) | Source::Schedule(_) => None,
+            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => None,
         }
     }
 
@@ -136,6 +151,7 @@ impl Workload {
         let mut workload = self.clone();
         match &mut workload.source {
             Source::Process(map) => *map = map.scaled(factor),
+            Source::Renewal(renewal) => *renewal = renewal.scaled(factor),
             Source::Schedule(schedule) => {
                 schedule.segments.iter_mut().for_each(|segment| {
                     segment.process = segment.process.scaled(factor);
@@ -154,6 +170,9 @@ impl Workload {
         let source: Box<dyn Arrivals> = match &self.source {
             Source::Process(map) => {
                 Box::new(MapArrivals::new(map, Time::ZERO, end, streams.stream("arrivals")))
+            }
+            Source::Renewal(renewal) => {
+                Box::new(RenewalArrivals::new(renewal, Time::ZERO, end, streams.stream("arrivals")))
             }
             Source::Schedule(schedule) => {
                 // A schedule runs once through unless the duration asks for more or less.

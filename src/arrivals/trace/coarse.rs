@@ -168,7 +168,8 @@ mod tests {
     }
 
     fn spread(times: &[Time], mode: StampMode) -> Vec<Time> {
-        drawn(judged(Box::new(Listed(times.to_vec())), mode, Streams::new(5).stream("trace")).unwrap())
+        let reader = judged(Box::new(Listed(times.to_vec())), mode, Streams::new(5).stream("trace")).unwrap();
+        drawn(reader as Box<dyn Arrivals>)
     }
 
     #[test]

@@ -307,7 +307,10 @@ impl Iterator for Fields<'_> {
             quoted = blanks + 1;
             // A doubled quote stands for a quote inside the field.
             loop {
-                let Some(close) = memchr(b'"', &rest[quoted..]) else { return Some(Err(OpenQuote)) };
+                let Some(close) = memchr(b'"', &rest[quoted..]) else {
+                    self.at = self.line.len() + 1;
+                    return Some(Err(OpenQuote));
+                };
                 quoted += close + 1;
                 if rest.get(quoted) != Some(&b'"') {
                     break;
@@ -315,7 +318,9 @@ impl Iterator for Fields<'_> {
                 quoted += 1;
             }
         }
-        let end = quoted + memchr(self.delimiter, &rest[quoted..]).unwrap_or(rest.len() - quoted);
+        // Where blanks are between fields, several are one.
+        let begun = quoted.max(blanks);
+        let end = begun + memchr(self.delimiter, &rest[begun..]).unwrap_or(rest.len() - begun);
         let (mut from, mut until) = (blanks.min(end), end);
         while until > from && rest[until - 1].is_ascii_whitespace() {
             until -= 1;

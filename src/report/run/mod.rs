@@ -178,6 +178,10 @@ impl RunReport<'_> {
             }
         }
         match (&self.scenario.workload.source, self.prediction) {
+            (_, None) if self.scenario.policy.adaptive.is_none() => notes.push(
+                "Nothing is predicted: the law covers processes of phases, and this workload has others."
+                    .to_owned(),
+            ),
             (_, None) => notes.push(
                 "An adaptive policy has no one configuration to predict; its plans are in decisions.csv."
                     .to_owned(),
@@ -186,7 +190,7 @@ impl RunReport<'_> {
                 "Predicted from hourly fits of the trace (Poisson or MMPP(2)), not from the trace itself."
                     .to_owned(),
             ),
-            (Source::Process(_) | Source::Schedule(_), Some(_)) => {}
+            (Source::Process(_) | Source::Renewal(_) | Source::Schedule(_), Some(_)) => {}
         }
         notes.push(match self.scenario.warmup {
             Span::ZERO => "Every request is counted: there is no warm-up.".to_owned(),
