@@ -56,7 +56,8 @@ impl Shape {
         let cut: String = shown.chars().take(72).collect();
         let more = if cut.len() < shown.len() { " ..." } else { "" };
         let line = format!("{cut}{more}").replace('|', "\\|").replace('\t', " → ");
-        let set = if self.set.is_empty() { String::new() } else { format!("`{}`", self.set.replace('\n', "`, `")) };
+        let set =
+            if self.set.is_empty() { String::new() } else { format!("`{}`", self.set.replace('\n', "`, `")) };
         format!("| {} | `{line}` | {set} | {} |\n", self.name, self.read)
     }
 }
@@ -156,27 +157,77 @@ fn json() -> Vec<Shape> {
 fn tables() -> Vec<Shape> {
     vec![
         shape("one column", "12.5\n13\n14.25\n", &[0, 500, 1750], "seconds"),
-        shape("epoch milliseconds", "t\n1795442136250\n1795442136500\n", &[0, 250], "milliseconds, by their magnitude")
-            .notes(&["milliseconds since 1970"]),
-        shape("epoch microseconds", "t\n1795442136250000\n1795442136500000\n", &[0, 250], "microseconds, by their magnitude")
-            .notes(&["microseconds since 1970"]),
-        shape("epoch nanoseconds", "t\n1795442136250000000\n1795442136500000000\n", &[0, 250], "nanoseconds, by their magnitude")
-            .notes(&["nanoseconds since 1970"]),
+        shape(
+            "epoch milliseconds",
+            "t\n1795442136250\n1795442136500\n",
+            &[0, 250],
+            "milliseconds, by their magnitude",
+        )
+        .notes(&["milliseconds since 1970"]),
+        shape(
+            "epoch microseconds",
+            "t\n1795442136250000\n1795442136500000\n",
+            &[0, 250],
+            "microseconds, by their magnitude",
+        )
+        .notes(&["microseconds since 1970"]),
+        shape(
+            "epoch nanoseconds",
+            "t\n1795442136250000000\n1795442136500000000\n",
+            &[0, 250],
+            "nanoseconds, by their magnitude",
+        )
+        .notes(&["nanoseconds since 1970"]),
         shape("a unit in the header", "id,Time [ms]\n1,700\n2,950\n", &[0, 250], "the unit of the name"),
-        shape("a header with @", "@timestamp,@message\n2026-11-23 00:00:01.500,\"a\nb\"\n2026-11-23 00:00:01.250,c\n", &[0, 250],
-            "the date; fields in quotes may have line breaks; the newest may come first").notes(&["1 of 2 records were earlier"]),
-        shape("columns between blanks", "929840891 1194892620.250 http://example.org/wiki/A,_B -\n\
+        shape(
+            "a header with @",
+            "@timestamp,@message\n2026-11-23 00:00:01.500,\"a\nb\"\n2026-11-23 00:00:01.250,c\n",
+            &[0, 250],
+            "the date; fields in quotes may have line breaks; the newest may come first",
+        )
+        .notes(&["1 of 2 records were earlier"]),
+        shape(
+            "columns between blanks",
+            "929840891 1194892620.250 http://example.org/wiki/A,_B -\n\
             929840892   1194892620.500 http://example.org/wiki/C -\n929840893 1194892621.250 http://example.org/wiki/D -\n",
-            &[0, 250, 1000], "the column of seconds since 1970"),
-        shape("`;` and decimal commas", "zeit;wert;at\nx;1,5;0,250\ny;2,5;0,500\n", &[0, 250], "the column").set("column = \"at\""),
+            &[0, 250, 1000],
+            "the column of seconds since 1970",
+        ),
+        shape("`;` and decimal commas", "zeit;wert;at\nx;1,5;0,250\ny;2,5;0,500\n", &[0, 250], "the column")
+            .set("column = \"at\""),
         shape("tabs", "at\tpath\n1.5\t/a b\n1.75\t/c\n", &[0, 250], "the column").set("column = \"at\""),
-        shape("date and time apart", "date,time,what\n2026-11-23,23:59:59.5,a\n2026-11-24,00:00:00.25,b\n", &[0, 750], "both columns together"),
-        shape("RFC 2822", "date\n\"Mon, 23 Nov 2026 00:00:00 +0100\"\n\"Sun, 22 Nov 2026 23:00:05 GMT\"\n", &[0, 5000], "the date, with its zone"),
-        shape("a comma before the fraction", "2026-11-23 00:00:00;x\n2026-11-23 00:00:00,250;y\n", &[0, 250], "the date")
-            .set("column = \"1\""),
-        shape("dates with `/`", "2026/11/23 00:00:01 a\n", &[0], "the date of a table of one column").set("format = \"timestamps\"\ncolumn = \"1\"").line("2026/11/23 00:00:01"),
-        shape("in no order", "t\n9\n1\n5\n2\n8\n3\n7\n4\n6\n0\n10\n11\n15\n14\n13\n12\n19\n18\n16\n17\n", &[0, 1000, 2000, 3000, 4000, 5000, 6000, 7000,
-            8000, 9000, 10000, 11000, 12000, 13000, 14000, 15000, 16000, 17000, 18000, 19000], "sorted as a whole").set("sort = true"),
+        shape(
+            "date and time apart",
+            "date,time,what\n2026-11-23,23:59:59.5,a\n2026-11-24,00:00:00.25,b\n",
+            &[0, 750],
+            "both columns together",
+        ),
+        shape(
+            "RFC 2822",
+            "date\n\"Mon, 23 Nov 2026 00:00:00 +0100\"\n\"Sun, 22 Nov 2026 23:00:05 GMT\"\n",
+            &[0, 5000],
+            "the date, with its zone",
+        ),
+        shape(
+            "a comma before the fraction",
+            "2026-11-23 00:00:00;x\n2026-11-23 00:00:00,250;y\n",
+            &[0, 250],
+            "the date",
+        )
+        .set("column = \"1\""),
+        shape("dates with `/`", "2026/11/23 00:00:01 a\n", &[0], "the date of a table of one column")
+            .set("format = \"timestamps\"\ncolumn = \"1\"")
+            .line("2026/11/23 00:00:01"),
+        shape(
+            "in no order",
+            "t\n9\n1\n5\n2\n8\n3\n7\n4\n6\n0\n10\n11\n15\n14\n13\n12\n19\n18\n16\n17\n",
+            &[
+                0, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000, 11000, 12000, 13000, 14000,
+                15000, 16000, 17000, 18000, 19000,
+            ],
+            "sorted as a whole",
+        )
+        .set("sort = true"),
         shape("gaps", "interarrival_ms\n250\n500\n", &[0, 250, 750], "the times between arrivals"),
     ]
 }
@@ -206,12 +257,38 @@ type Counted = (&'static str, &'static str, &'static str, &'static str, &'static
 fn counted() -> Vec<Counted> {
     vec![
         ("counts, a bin a line", "3", "bin = \"1s\"\nformat = \"counts\"", "3\n0\n2\n", &[3, 0, 2], 1000),
-        ("counts by date", "period,count", "", "period,count\n2026-11-23 00:00:00,2\n2026-11-23 00:01:00,1\n2026-11-23 00:03:00,1\n", &[2, 1, 0, 1], 60_000),
-        ("OpenDC serverless", "Timestamp [ms],Invocations,Avg Exec time per Invocation,...", "",
-            "Timestamp [ms],Invocations,Avg Exec time per Invocation\n0,2,100\n60000,0,100\n120000,3,100\n", &[2, 0, 3], 60_000),
-        ("Huawei 2023", "day,time,0,1,2", "function = \"1\"", "day,time,0,1,2\n0,0,5,2,\n0,60,5,,1\n0,120,5,1,1\n", &[2, 0, 1], 60_000),
-        ("Azure Functions 2019", "HashOwner,HashApp,HashFunction,Trigger,1,2,3", "function = \"f1\"",
-            "HashOwner,HashApp,HashFunction,Trigger,1,2,3\no,a,f1,http,1,0,2\no,a,f2,timer,0,4,0\n", &[1, 0, 2], 60_000),
+        (
+            "counts by date",
+            "period,count",
+            "",
+            "period,count\n2026-11-23 00:00:00,2\n2026-11-23 00:01:00,1\n2026-11-23 00:03:00,1\n",
+            &[2, 1, 0, 1],
+            60_000,
+        ),
+        (
+            "OpenDC serverless",
+            "Timestamp [ms],Invocations,Avg Exec time per Invocation,...",
+            "",
+            "Timestamp [ms],Invocations,Avg Exec time per Invocation\n0,2,100\n60000,0,100\n120000,3,100\n",
+            &[2, 0, 3],
+            60_000,
+        ),
+        (
+            "Huawei 2023",
+            "day,time,0,1,2",
+            "function = \"1\"",
+            "day,time,0,1,2\n0,0,5,2,\n0,60,5,,1\n0,120,5,1,1\n",
+            &[2, 0, 1],
+            60_000,
+        ),
+        (
+            "Azure Functions 2019",
+            "HashOwner,HashApp,HashFunction,Trigger,1,2,3",
+            "function = \"f1\"",
+            "HashOwner,HashApp,HashFunction,Trigger,1,2,3\no,a,f1,http,1,0,2\no,a,f2,timer,0,4,0\n",
+            &[1, 0, 2],
+            60_000,
+        ),
     ]
 }
 
@@ -226,8 +303,14 @@ fn every_shape_is_read_as_the_table_says() {
         for part in shape.notes {
             assert!(notes.contains(part), "{}: `{part}` is not in: {notes}", shape.name);
         }
-        let left: u64 = reading.left_out.iter().filter(|left| !left.reason.contains('#')).map(|left| left.lines).sum();
-        assert_eq!(reading.records, all.len() as u64 + left - u64::from(reading.format == "interarrivals"), "{}", shape.name);
+        let left: u64 =
+            reading.left_out.iter().filter(|left| !left.reason.contains('#')).map(|left| left.lines).sum();
+        assert_eq!(
+            reading.records,
+            all.len() as u64 + left - u64::from(reading.format == "interarrivals"),
+            "{}",
+            shape.name
+        );
     }
     for (name, _, set, text, counts, bin) in counted() {
         let shape = shape(name, text, &[], "").set(set);
@@ -252,7 +335,10 @@ fn the_table_of_the_docs_is_that_of_these_rows() {
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(DOCS, &fresh).unwrap();
     }
-    assert!(docs == fresh || std::env::var_os("BLESS").is_some(), "docs/traces.md is out of date: run with BLESS=1");
+    assert!(
+        docs == fresh || std::env::var_os("BLESS").is_some(),
+        "docs/traces.md is out of date: run with BLESS=1"
+    );
 }
 
 /// The text, what is set, and what the message must hold.
@@ -263,15 +349,31 @@ fn mistakes_are_named_with_their_mend() {
     let log = "10.0.0.7 - - [23/Nov/2026:00:00:01 +0000] \"GET /a HTTP/1.1\" 200 93\n";
     let mistakes: &[Mistake] = &[
         (log, "where = \"statsu < 500\"", &["has no field `statsu`", "did you mean `status`?"]),
-        (log, "where = \"status < 100\"", &["has no record that can be used: of 1, 1 do not meet `status < 100`"]),
+        (
+            log,
+            "where = \"status < 100\"",
+            &["has no record that can be used: of 1, 1 do not meet `status < 100`"],
+        ),
         (log, "where = \"status\"", &["`where`: `status` is no condition such as"]),
         (log, "where = \"status = 1 or status = 2\"", &["joined by `and` only"]),
         ("{\"ts\": 1}\n", "column = \"tss\"", &["has no field `tss`", "did you mean `ts`?"]),
-        ("{\"a\": \"x\", \"b\": \"y\"}\n", "", &["without a field that is a time", "set `column` to one of: a, b"]),
+        (
+            "{\"a\": \"x\", \"b\": \"y\"}\n",
+            "",
+            &["without a field that is a time", "set `column` to one of: a, b"],
+        ),
         ("t,status\n1,200\n", "where = \"stats = 200\"", &["has no field `stats`", "did you mean `status`?"]),
         ("t,status\n1,200\n2,x\nbad,200\n", "where = \"status = 200\"", &["trace:4: `bad` is no number"]),
-        ("a,b\n1,2\n", "function = \"f\"\ncolumn = \"a\"", &["has no column of functions", "name it in `where`"]),
-        ("day,time,0,1\n0,0,1,2\n0,60,1,2\n", "", &["has a column for each function", "set `function` to one of: 0, 1"]),
+        (
+            "a,b\n1,2\n",
+            "function = \"f\"\ncolumn = \"a\"",
+            &["has no column of functions", "name it in `where`"],
+        ),
+        (
+            "day,time,0,1\n0,0,1,2\n0,60,1,2\n",
+            "",
+            &["has a column for each function", "set `function` to one of: 0, 1"],
+        ),
         ("x y z\n", "format = \"access-log\"", &["does not look like an access log"]),
         ("t\n1\n2\n", "stamps = \"exakt\"", &["did you mean `exact`?"]),
     ];

@@ -95,7 +95,9 @@ impl Law {
         match self {
             Law::Constant => 1.0,
             Law::Gamma { shape } => gamma(shape, stream) / shape,
-            Law::Weibull { shape } => gamma(1.0, stream).powf(1.0 / shape) / ln_gamma(1.0 + 1.0 / shape).exp(),
+            Law::Weibull { shape } => {
+                gamma(1.0, stream).powf(1.0 / shape) / ln_gamma(1.0 + 1.0 / shape).exp()
+            }
             Law::LogNormal { sigma } => lognormal(-0.5 * sigma * sigma, sigma, stream),
         }
     }
@@ -205,7 +207,8 @@ mod tests {
 
     fn times(process: &Renewal, seconds: u64, seed: u64) -> Vec<f64> {
         let end = Time::ZERO + Span::from_secs(seconds);
-        let all = drawn(RenewalArrivals::new(process, Time::ZERO, end, Streams::new(seed).stream("arrivals")));
+        let all =
+            drawn(RenewalArrivals::new(process, Time::ZERO, end, Streams::new(seed).stream("arrivals")));
         all.iter().map(|time| time.as_secs_f64()).collect()
     }
 

@@ -162,11 +162,14 @@ fn ramp(section: &Section<'_>, duration: Span) -> Result<Vec<Segment>, InputErro
     let (from, to) = (section.required("from_rate")?, section.required("to_rate")?);
     let (first, last) = (from.nonnegative()?, to.nonnegative()?);
     if first == last {
-        return Err(to.error("is the rate that the ramp begins with").help("use kind = \"poisson\" for a steady rate"));
+        return Err(to
+            .error("is the rate that the ramp begins with")
+            .help("use kind = \"poisson\" for a steady rate"));
     }
     let steps = RAMP_STEPS.min(duration.0);
     let step = |i: u64| {
-        let (begin, end) = (duration.0 / steps * i, if i + 1 == steps { duration.0 } else { duration.0 / steps * (i + 1) });
+        let (begin, end) =
+            (duration.0 / steps * i, if i + 1 == steps { duration.0 } else { duration.0 / steps * (i + 1) });
         let middle = first + (last - first) * (i as f64 + 0.5) / steps as f64;
         let map = Map::poisson(middle);
         plausible(&map).map_err(|reason| from.error(reason))?;
@@ -191,7 +194,9 @@ pub fn process(section: &Section<'_>) -> Result<Process, InputError> {
             },
             (None, Some(cv)) => Law::weibull(variation(&cv)?),
             (None, None) => {
-                return Err(section.error("a weibull process needs `cv` or `shape`").help("add a line `cv = 1.5`"));
+                return Err(section
+                    .error("a weibull process needs `cv` or `shape`")
+                    .help("add a line `cv = 1.5`"));
             }
         },
         _ => return process_from_section(section).map(Process::Map),
@@ -297,7 +302,9 @@ pub fn plausible(map: &Map) -> Result<(), String> {
     let changes: f64 = law.iter().enumerate().map(|(phase, share)| share * leave(phase)).sum();
     if finite && changes > MOST_CHANGES * rate {
         let each = changes / rate;
-        return Err(format!("changes its phase {each:.1e} times for each arrival, more than {MOST_CHANGES:.0e}: a simulation would not end"));
+        return Err(format!(
+            "changes its phase {each:.1e} times for each arrival, more than {MOST_CHANGES:.0e}: a simulation would not end"
+        ));
     }
     match finite && (SLOWEST..=FASTEST).contains(&rate) {
         true => Ok(()),
@@ -480,7 +487,8 @@ mod tests {
         assert_eq!((schedule.segments.len(), schedule.total()), (102, Span::from_secs(300)));
         let all = draw(&schedule, 300);
         let within = |from: u64, to: u64| {
-            let count = all.iter().filter(|t| t.0 / 1_000_000_000 >= from && t.0 / 1_000_000_000 < to).count();
+            let count =
+                all.iter().filter(|t| t.0 / 1_000_000_000 >= from && t.0 / 1_000_000_000 < to).count();
             count as f64
         };
         // The integral of the ramp over each half: 1250 and 3750, within five standard deviations.

@@ -163,11 +163,13 @@ fn about(scenario: &Scenario, model: Model) -> About {
 fn trace_bytes(scenario: &Scenario) -> Result<u64, InputError> {
     match &scenario.workload.source {
         Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Ok(0),
-        Source::Trace(trace) if trace.spec.paths.iter().any(|path| path == Path::new("-")) => Err(InputError::new(
-            &scenario.name,
-            "a sweep reads its trace many times, which standard input cannot",
-        )
-        .help("save the trace to a file")),
+        Source::Trace(trace) if trace.spec.paths.iter().any(|path| path == Path::new("-")) => {
+            Err(InputError::new(
+                &scenario.name,
+                "a sweep reads its trace many times, which standard input cannot",
+            )
+            .help("save the trace to a file"))
+        }
         Source::Trace(trace) => {
             let size = |path: &PathBuf| std::fs::metadata(path).map_err(|e| InputError::io(path, &e));
             trace.spec.files()?.iter().map(|path| size(path).map(|data| data.len())).sum()

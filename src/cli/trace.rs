@@ -170,8 +170,10 @@ fn layout(target: &Target) -> Result<Layout, InputError> {
         (TraceFormat::Timestamps, None) => Ok(Layout::Timestamps),
         (TraceFormat::Interarrivals, None) => Ok(Layout::Interarrivals),
         (TraceFormat::Binary, None) => Ok(Layout::Binary),
-        (other, None) => Err(InputError::new("--to-format", format!("{} can be read, not written", other.name()))
-            .help("expected timestamps, interarrivals, counts or binary")),
+        (other, None) => {
+            Err(InputError::new("--to-format", format!("{} can be read, not written", other.name()))
+                .help("expected timestamps, interarrivals, counts or binary"))
+        }
     }
 }
 

@@ -80,9 +80,12 @@ impl TraceArgs {
 
     /// The first file's name without its folder and extensions.
     pub fn name(&self) -> String {
-        let name = self.trace[0].file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name =
+            self.trace[0].file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         match name.split('.').next() {
-            Some(stem) if !stem.is_empty() && stem != "-" && !stem.contains(['*', '?', '[']) => stem.to_owned(),
+            Some(stem) if !stem.is_empty() && stem != "-" && !stem.contains(['*', '?', '[']) => {
+                stem.to_owned()
+            }
             _ => "trace".to_owned(),
         }
     }

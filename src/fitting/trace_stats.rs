@@ -140,6 +140,8 @@ pub struct Meter {
     equal: u64,
     /// Greatest common divisor of the times since the first arrival [ns].
     divisor: u64,
+    /// The first [`LAGS`] gaps.
+    oldest: [f64; LAGS],
     /// The last [`LAGS`] gaps, oldest first, and the sums of their products with the next.
     recent: [f64; LAGS],
     products: [f64; LAGS],
@@ -164,6 +166,7 @@ impl Meter {
             gaps: GapSums::default(),
             equal: 0,
             divisor: 0,
+            oldest: [0.0; LAGS],
             recent: [0.0; LAGS],
             products: [0.0; LAGS],
             scales: Cascade::new(FINEST),
@@ -196,6 +199,9 @@ impl Meter {
     }
 
     fn add_gap(&mut self, gap: f64, since: u64) {
+        if let Some(oldest) = self.oldest.get_mut(self.gaps.count as usize) {
+            *oldest = gap;
+        }
         self.gaps.add(gap);
         self.hours.gap(since, gap);
         for (product, past) in self.products.iter_mut().zip(&self.recent) {
@@ -240,8 +246,15 @@ impl Meter {
         let is_steady = m2 - m1 * m1 <= ROUNDING * m1 * m1;
         let variance = if is_steady { 0.0 } else { m2 - m1 * m1 };
         let lag = |k: usize| {
+            if is_steady {
+                return f64::NAN;
+            }
+            // The means of the pairs' earlier and later gaps, which the ends of a nearly steady beat tell apart.
             let pairs = (self.gaps.count - k as f64).max(1.0);
-            if is_steady { f64::NAN } else { (self.products[LAGS - k] / pairs - m1 * m1) / variance }
+            let all = m1 * self.gaps.count;
+            let earlier = (all - self.recent[LAGS - k..].iter().sum::<f64>()) / pairs;
+            let later = (all - self.oldest[..k].iter().sum::<f64>()) / pairs;
+            (self.products[LAGS - k] / pairs - earlier * later) / variance
         };
         GapStats {
             moments,

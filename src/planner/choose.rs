@@ -73,7 +73,10 @@ pub fn planned(
     let segments: Vec<(Time, Part)> = match (&scenario.workload.source, parts(&scenario.workload)) {
         (_, None) => {
             let help = "run `sim fit TRACE --window 1h` and set [workload] to `kind = \"schedule\"` with its fit.toml as `file`";
-            return Err(fail("a planned policy needs processes of phases, not a trace or other renewals", help));
+            return Err(fail(
+                "a planned policy needs processes of phases, not a trace or other renewals",
+                help,
+            ));
         }
         (Source::Schedule(schedule), Some(_)) => {
             let mut from = Time::ZERO;

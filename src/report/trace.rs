@@ -43,21 +43,29 @@ impl TraceReport<'_> {
         });
         let scales: Vec<Vec<String>> = scales.collect();
         let notes: String = self.reading.notes().iter().map(|note| format!("{note}\n")).collect();
-        format!(
-            "{}\n\n{}\n{}{}{notes}",
-            self.name,
+        let tables = [
             text_table(&["", "measured"], &self.rows()),
             text_table(&["bins of", "bins", "IDC", "peak / mean"], &scales),
-            if notes.is_empty() { "" } else { "\n" }
+        ];
+        format!(
+            "{}\n\n{}\n{}\nRead as {}: {}.\n{notes}",
+            self.name,
+            tables[0],
+            tables[1],
+            self.reading.format,
+            self.times()
         )
+    }
+
+    /// Where the times come from.
+    fn times(&self) -> &str {
+        if self.reading.times.is_empty() { "its times" } else { &self.reading.times }
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let stats = self.stats;
         let row = |name: &str, value: String| vec![name.to_owned(), value];
-        let times = &self.reading.times;
         let mut rows = vec![
-            row("read as", [self.reading.format, times].map(str::trim).join(if times.is_empty() { "" } else { ": " })),
             row("arrivals", format::count(stats.arrivals)),
             row("length", format::duration(stats.duration.as_secs_f64())),
             row("rate", format!("{}/s", format::number(stats.rate))),

@@ -100,7 +100,8 @@ impl Workload {
             Process::Map(map) => {
                 let usable = Map::new(map.d0().clone(), map.d1().clone()).map_err(|e| e.to_string());
                 let usable = usable.and_then(|map| plausible(&map).map(|()| Process::Map(map)));
-                usable.map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
+                usable
+                    .map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
             }
             other => Ok(other),
         };

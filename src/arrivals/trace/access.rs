@@ -8,12 +8,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::Unit;
 use super::datetime::date_time;
 use super::decimal;
 use super::layout::{Fault, Grain, Layout, Strictness};
 use super::reading::Reading;
 use super::tokens::{self, Mark, Request, Token};
-use super::Unit;
 
 /// The layout of an access log.
 pub(super) struct Access {
@@ -74,7 +74,8 @@ impl Access {
             return None;
         }
         // A column of times has one in every line.
-        let request_time = request_time.filter(|part| found.iter().all(|(_, other)| other.as_ref() == Some(part)));
+        let request_time =
+            request_time.filter(|part| found.iter().all(|(_, other)| other.as_ref() == Some(part)));
         let grain = Grain::of(&stamps);
         Some(Access { time, grain, request_time, pairs, tokens: Vec::new(), request: None, keys: Vec::new() })
     }
@@ -89,7 +90,8 @@ impl Access {
             Part::Url => Some(request?.1.url.clone()),
             Part::Path => Some(request?.1.path.clone()),
             Part::Quoted(n) => {
-                let quoted = self.tokens.iter().skip(request?.0 + 1).filter(|token| token.mark == Mark::Quotes);
+                let quoted =
+                    self.tokens.iter().skip(request?.0 + 1).filter(|token| token.mark == Mark::Quotes);
                 quoted.map(|token| token.place.clone()).nth(*n)
             }
             Part::Pair(key) => self.tokens.iter().find_map(|token| pair(record, token, key)),
@@ -114,7 +116,8 @@ fn seconds(text: &[u8]) -> Option<i64> {
 /// The key of `key=value`.
 fn key_of(text: &[u8]) -> Option<String> {
     let key = &text[..memchr::memchr(b'=', text)?];
-    let is_name = key.first()?.is_ascii_alphabetic() && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let is_name =
+        key.first()?.is_ascii_alphabetic() && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
     is_name.then(|| String::from_utf8_lossy(key).into_owned())
 }
 
@@ -188,7 +191,8 @@ impl Layout for Access {
                 Ok(number @ 1..) => Part::Token(number - 1),
                 _ if self.pairs.iter().any(|pair| pair == name) => Part::Pair(name.to_owned()),
                 _ => {
-                    let names = ["remote", "user", "method", "path", "url", "status", "bytes", "referer", "agent"];
+                    let names =
+                        ["remote", "user", "method", "path", "url", "status", "bytes", "referer", "agent"];
                     return Err(names.map(str::to_owned).into_iter().chain(self.pairs.clone()).collect());
                 }
             },

@@ -162,7 +162,8 @@ mod tests {
 
     fn floored(rate: f64, tick: u64) -> Vec<Time> {
         let end = Time::ZERO + Span::from_secs_f64(3000.0 / rate).unwrap();
-        let times = drawn(MapArrivals::new(&Map::poisson(rate), Time::ZERO, end, Streams::new(4).stream("arrivals")));
+        let times =
+            drawn(MapArrivals::new(&Map::poisson(rate), Time::ZERO, end, Streams::new(4).stream("arrivals")));
         let first = times[0].0 / tick * tick;
         times.into_iter().map(|time| Time(time.0 / tick * tick - first)).collect()
     }

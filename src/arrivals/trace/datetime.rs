@@ -18,7 +18,9 @@ pub(super) fn date_time(text: &[u8]) -> Option<i64> {
     match text.as_bytes() {
         [_, _, _, _, b'-', ..] => iso(text),
         [_, _, _, _, b'/', ..] => iso(&text.replacen('/', "-", 2)),
-        [date @ .., b'T', _, _, _, _, _, _] | [date @ .., b'T', _, _, _, _, _, _, b'Z'] if date.len() == 8 => {
+        [date @ .., b'T', _, _, _, _, _, _] | [date @ .., b'T', _, _, _, _, _, _, b'Z']
+            if date.len() == 8 =>
+        {
             iso(text)
         }
         _ => named_month(text),
@@ -122,7 +124,8 @@ fn clock(text: &str) -> Option<(i8, i8, i8, i32)> {
     let mut parts = whole.split(':').map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
     let digits = &fraction[..fraction.len().min(9)];
-    let nanos = if digits.is_empty() { 0 } else { digits.parse::<i32>().ok()? * 10_i32.pow(9 - digits.len() as u32) };
+    let nanos =
+        if digits.is_empty() { 0 } else { digits.parse::<i32>().ok()? * 10_i32.pow(9 - digits.len() as u32) };
     parts.next().is_none().then_some((hour, minute, second, nanos))
 }
 
@@ -182,8 +185,18 @@ mod tests {
     #[test]
     fn what_is_no_date_is_none() {
         for text in [
-            "", "20231116", "yesterday", "2026-13-01 00:00:00", "Mozilla/5.0", "10.0.0.1:8080", "23/Nov/2026",
-            "31/Feb/2026:00:00:00 +0000", "23/Nov/2026:25:00:00 +0000", "Nov 23 13:55:36", "1700000000.123", "/v1/classify",
+            "",
+            "20231116",
+            "yesterday",
+            "2026-13-01 00:00:00",
+            "Mozilla/5.0",
+            "10.0.0.1:8080",
+            "23/Nov/2026",
+            "31/Feb/2026:00:00:00 +0000",
+            "23/Nov/2026:25:00:00 +0000",
+            "Nov 23 13:55:36",
+            "1700000000.123",
+            "/v1/classify",
         ] {
             assert_eq!(date_time(text.as_bytes()), None, "{text}");
         }

@@ -79,7 +79,11 @@ impl Layout for Delimited {
     fn take(&mut self, record: &[u8]) -> Result<(), &'static str> {
         self.fields.clear();
         for field in Fields::new(record, self.delimiter) {
-            self.fields.push(field.map_err(|_| "has a quoted field that does not end on its line, nor on those that follow")?);
+            self.fields.push(
+                field.map_err(
+                    |_| "has a quoted field that does not end on its line, nor on those that follow",
+                )?,
+            );
         }
         Ok(())
     }
@@ -87,7 +91,8 @@ impl Layout for Delimited {
     fn key(&mut self, name: &str) -> Result<usize, Vec<String>> {
         let same = |known: &String| known.trim().eq_ignore_ascii_case(name.trim());
         let by_name = self.names.iter().position(same);
-        let by_number = || name.parse::<usize>().ok().filter(|n| (1..=self.names.len()).contains(n)).map(|n| n - 1);
+        let by_number =
+            || name.parse::<usize>().ok().filter(|n| (1..=self.names.len()).contains(n)).map(|n| n - 1);
         let Some(index) = by_name.or_else(by_number) else { return Err(self.names.clone()) };
         self.keys.push(index);
         Ok(self.keys.len() - 1)
@@ -123,7 +128,9 @@ impl Layout for Delimited {
     fn describe(&self, reading: &mut Reading) {
         (reading.format, reading.times) = match &self.time {
             TimeColumns::One(column, _) => ("timestamps", format!("{}, {}", column.label, self.unit)),
-            TimeColumns::DateAndTime(date, time) => ("timestamps", format!("{} and {}", date.label, time.label)),
+            TimeColumns::DateAndTime(date, time) => {
+                ("timestamps", format!("{} and {}", date.label, time.label))
+            }
             TimeColumns::EndLess(end, duration, _) => {
                 ("azure-2021", format!("{} less {}, {}", end.label, duration.label, self.unit))
             }

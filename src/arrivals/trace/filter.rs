@@ -132,7 +132,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '"' | '\'' | '`' => {
-                let end = rest[1..].find(first).ok_or_else(|| format!("the quote of `{rest}` does not end"))?;
+                let end =
+                    rest[1..].find(first).ok_or_else(|| format!("the quote of `{rest}` does not end"))?;
                 tokens.push(Token { text: rest[1..=end].to_owned(), quoted: true });
                 rest = rest[end + 2..].trim_start();
                 continue;
@@ -175,7 +176,10 @@ mod tests {
             assert_eq!(meets(filter, value), met, "{filter} {value}");
         }
         let both = Filter::parse("status < 500 and path = /x AND a.b != 'and'").unwrap();
-        assert_eq!(both.conditions.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["status", "path", "a.b"]);
+        assert_eq!(
+            both.conditions.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+            ["status", "path", "a.b"]
+        );
     }
 
     #[test]

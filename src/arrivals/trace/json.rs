@@ -44,7 +44,8 @@ struct Path(String);
 
 impl Path {
     fn of<'a>(&self, object: &'a Value) -> Option<&'a Value> {
-        let found = object.get(&self.0).or_else(|| self.0.split('.').try_fold(object, |inner, name| inner.get(name)));
+        let found =
+            object.get(&self.0).or_else(|| self.0.split('.').try_fold(object, |inner, name| inner.get(name)));
         found.filter(|value| !value.is_null())
     }
 }
@@ -54,7 +55,8 @@ pub(super) fn is_json(lines: &[&[u8]]) -> bool {
     let Some(first) = lines.first() else { return false };
     let begins = |line: &[u8]| {
         let line = line.trim_ascii_start();
-        line.starts_with(b"{") && line[1..].trim_ascii_start().first().is_none_or(|b| matches!(b, b'"' | b'}'))
+        line.starts_with(b"{")
+            && line[1..].trim_ascii_start().first().is_none_or(|b| matches!(b, b'"' | b'}'))
     };
     let listed = first.strip_prefix(b"[").is_some_and(|rest| rest.is_empty() || begins(rest));
     listed || begins(first) || 2 * lines.iter().filter(|line| begins(line)).count() > lines.len()
@@ -62,7 +64,11 @@ pub(super) fn is_json(lines: &[&[u8]]) -> bool {
 
 impl Json {
     /// Looks at the first objects. `column` and `unit` are what the user says.
-    pub(super) fn new(lines: &mut Lines, column: Option<&str>, unit: Option<Unit>) -> Result<Json, InputError> {
+    pub(super) fn new(
+        lines: &mut Lines,
+        column: Option<&str>,
+        unit: Option<Unit>,
+    ) -> Result<Json, InputError> {
         let objects = first_objects(lines)?;
         let mut names = Vec::new();
         objects.iter().for_each(|object| collect(object, String::new(), 0, &mut names));
@@ -190,7 +196,8 @@ fn opens_a_list(text: &[u8]) -> bool {
 fn parse(text: &[u8], into: &mut VecDeque<Value>) {
     let text = text.trim_ascii().trim_ascii_start();
     let inner = text.strip_suffix(b",").unwrap_or(text);
-    let candidates = [text, inner, inner.strip_prefix(b"[").unwrap_or(inner), inner.strip_suffix(b"]").unwrap_or(inner)];
+    let candidates =
+        [text, inner, inner.strip_prefix(b"[").unwrap_or(inner), inner.strip_suffix(b"]").unwrap_or(inner)];
     let Some(value) = candidates.iter().find_map(|text| serde_json::from_slice::<Value>(text).ok()) else {
         return into.push_back(Value::Null);
     };
@@ -198,10 +205,15 @@ fn parse(text: &[u8], into: &mut VecDeque<Value>) {
     match value {
         Value::Array(list) => into.extend(list),
         Value::Object(object) if object.len() == 1 && object.values().all(lists) => {
-            into.extend(object.into_iter().filter_map(|(_, list)| match list {
-                Value::Array(list) => Some(list),
-                _ => None,
-            }).flatten());
+            into.extend(
+                object
+                    .into_iter()
+                    .filter_map(|(_, list)| match list {
+                        Value::Array(list) => Some(list),
+                        _ => None,
+                    })
+                    .flatten(),
+            );
         }
         other => into.push_back(other),
     }
@@ -257,7 +269,8 @@ impl Layout for Json {
     fn arrival(&self, record: &[u8]) -> Result<i64, Fault> {
         let fault = |reason: String| Fault { token: 0..record.len(), reason };
         let value = self.time.of(&self.current).ok_or_else(|| fault(format!("have no `{}`", self.time.0)))?;
-        decimal::parse(&text_of(value), self.kind).map_err(|_| fault(format!("have a `{}` that is no time", self.time.0)))
+        decimal::parse(&text_of(value), self.kind)
+            .map_err(|_| fault(format!("have a `{}` that is no time", self.time.0)))
     }
 
     fn strictness(&self) -> Strictness {

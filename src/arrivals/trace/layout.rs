@@ -121,7 +121,9 @@ impl<L: Layout> Records<L> {
         if let Err(reason) = layout.take(record) {
             match layout.strictness() {
                 Strictness::LeaveOut => found.leave_out(reason, line),
-                Strictness::Refuse => return Err(lines.error(place, 0..place.len(), format!("this row {reason}"))),
+                Strictness::Refuse => {
+                    return Err(lines.error(place, 0..place.len(), format!("this row {reason}")));
+                }
             }
             return Ok(None);
         }
@@ -187,7 +189,8 @@ impl<L: Layout> Records<L> {
     fn nothing_used(&self) -> InputError {
         let reasons = self.found.left_out.iter().map(|left| format!("{} {}", left.lines, left.reason));
         let reasons: Vec<String> = reasons.collect();
-        let message = format!("has no record that can be used: of {}, {}", self.found.records, reasons.join("; "));
+        let message =
+            format!("has no record that can be used: of {}, {}", self.found.records, reasons.join("; "));
         InputError::new(self.lines.name(), message).help(self.layout.others())
     }
 }

@@ -220,7 +220,8 @@ impl Lines {
 
     fn open_quote(&self, place: &Range<usize>) -> InputError {
         let message = "a quoted field does not end on its line, nor on those that follow".to_owned();
-        self.error(place, 0..place.len(), message).help("close the quote, or double it where it is part of the text")
+        self.error(place, 0..place.len(), message)
+            .help("close the quote, or double it where it is part of the text")
     }
 
     fn read(&mut self) -> Result<(), InputError> {

@@ -50,7 +50,11 @@ impl TraceSpec {
     /// As [`TraceSpec::open`]; what is found is left in `findings` when the arrivals are dropped.
     ///
     /// Errors: as [`TraceSpec::open`].
-    pub fn open_noted(&self, mut stream: Stream, findings: &Findings) -> Result<Box<dyn Arrivals>, InputError> {
+    pub fn open_noted(
+        &self,
+        mut stream: Stream,
+        findings: &Findings,
+    ) -> Result<Box<dyn Arrivals>, InputError> {
         if let Some((_, message)) = self.fault(self.format) {
             return Err(InputError::new(self.name(), message));
         }
@@ -173,7 +177,9 @@ impl TraceSpec {
             },
             _ => match Access::recognise(&sample(&mut lines)?) {
                 Some(layout) => boxed(lines, layout, self.filter.clone()),
-                None => Err(refuse(&lines, "an access log, with a time and a request in quotes on each line")),
+                None => {
+                    Err(refuse(&lines, "an access log, with a time and a request in quotes on each line"))
+                }
             },
         }
     }
@@ -188,8 +194,11 @@ impl TraceSpec {
         for (wanted, value) in [(Wanted::Function, &self.function), (Wanted::App, &self.app)] {
             let Some(value) = value else { continue };
             let Some(name) = column(wanted) else {
-                return Err(InputError::new(file, format!("has no column of {}s by its name", wanted.name()))
-                    .help("name it in `where`, such as where = \"handler = resize\""));
+                return Err(InputError::new(
+                    file,
+                    format!("has no column of {}s by its name", wanted.name()),
+                )
+                .help("name it in `where`, such as where = \"handler = resize\""));
             };
             let condition = Filter::equal(&name, value);
             filter = Some(match filter {
@@ -200,10 +209,18 @@ impl TraceSpec {
         Ok(filter)
     }
 
-    fn table(&self, lines: Lines, table: &Table, format: TraceFormat, stream: Stream) -> Result<Content, InputError> {
+    fn table(
+        &self,
+        lines: Lines,
+        table: &Table,
+        format: TraceFormat,
+        stream: Stream,
+    ) -> Result<Content, InputError> {
         let named = |format: TraceFormat| Reading { format: format.name(), files: 1, ..Reading::default() };
         Ok(match format {
-            TraceFormat::Timestamps | TraceFormat::Azure2021 => Content::Stamps(self.instants(lines, table, format)?),
+            TraceFormat::Timestamps | TraceFormat::Azure2021 => {
+                Content::Stamps(self.instants(lines, table, format)?)
+            }
             TraceFormat::Interarrivals => {
                 let column = self.value_column(table, lines.name(), format)?;
                 let unit = self.unit_of(table, &column);
@@ -224,9 +241,14 @@ impl TraceSpec {
     fn instants(&self, lines: Lines, table: &Table, format: TraceFormat) -> Result<Box<dyn Raw>, InputError> {
         let filter = self.filter_of(lines.name(), &|wanted| table.column_called(wanted))?;
         let (time, unit) = if format == TraceFormat::Azure2021 {
-            let (end, duration) = (table.named(lines.name(), "end_timestamp")?, table.named(lines.name(), "duration")?);
+            let (end, duration) =
+                (table.named(lines.name(), "end_timestamp")?, table.named(lines.name(), "duration")?);
             let unit = self.unit.map_or(Chosen::Layout(Unit::Seconds, "Azure 2021"), Chosen::Said);
-            let raw = Records::new(lines, Delimited::new(table, TimeColumns::EndLess(end, duration, unit.unit().kind()), unit), filter)?;
+            let raw = Records::new(
+                lines,
+                Delimited::new(table, TimeColumns::EndLess(end, duration, unit.unit().kind()), unit),
+                filter,
+            )?;
             // The lines are in the order of the ends, and an invocation may take days.
             return Ok(Box::new(Sorted::new(Box::new(raw))));
         } else if let (None, Some((date, time))) = (&self.column, table.date_and_time()) {
@@ -255,7 +277,12 @@ impl TraceSpec {
         let column = self.value_column(&table, &source::name_of(path), format)?;
         let unit = self.unit_of(&table, &column).unit();
         match format {
-            TraceFormat::Timestamps => Ok(Content::Stamps(Box::new(columns.stamps(&column, unit, Meaning::Instant, table.others())?))),
+            TraceFormat::Timestamps => Ok(Content::Stamps(Box::new(columns.stamps(
+                &column,
+                unit,
+                Meaning::Instant,
+                table.others(),
+            )?))),
             TraceFormat::Interarrivals => {
                 let values = columns.stamps(&column, unit, Meaning::Gap, table.others())?;
                 let found = Reading { format: format.name(), files: 1, ..Reading::default() };
@@ -271,8 +298,11 @@ impl TraceSpec {
 
     #[cfg(not(feature = "parquet"))]
     fn parquet(&self, path: &Path) -> Result<Content, InputError> {
-        Err(InputError::new(source::name_of(path), "is a Parquet file, and this build of sim has no reader for it")
-            .help("build with `--features parquet`, or convert it to CSV"))
+        Err(InputError::new(
+            source::name_of(path),
+            "is a Parquet file, and this build of sim has no reader for it",
+        )
+        .help("build with `--features parquet`, or convert it to CSV"))
     }
 
     /// The format that is set, or the one that the columns show.
@@ -294,8 +324,11 @@ impl TraceSpec {
                     .help("leave out `function`, or set `column`"));
             }
             (None, true) if self.column.is_none() => {
-                return Err(InputError::new(lines.name(), "has a column for each function; which one is not said")
-                    .help(format!("set `function` to one of: {}", table.names[2..].join(", "))));
+                return Err(InputError::new(
+                    lines.name(),
+                    "has a column for each function; which one is not said",
+                )
+                .help(format!("set `function` to one of: {}", table.names[2..].join(", "))));
             }
             (None, huawei) => {
                 let blank = if huawei { Blank::Zero } else { Blank::Refused };
@@ -321,7 +354,8 @@ impl TraceSpec {
             unit => (unit.unit().kind(), true),
         };
         let parse = |row| value(row).and_then(|text| super::decimal::parse(text, kind).ok());
-        let step = parse(0).zip(parse(1)).and_then(|(a, b)| b.checked_sub(a)).filter(|step| *step > 0 && is_time);
+        let step =
+            parse(0).zip(parse(1)).and_then(|(a, b)| b.checked_sub(a)).filter(|step| *step > 0 && is_time);
         let width = self.bin.or(step.map(|step| Span(step as u64))).ok_or_else(|| no_bin(lines.name()))?;
         let step = if is_time { width.0 } else { 1 };
         let periods = Periods::Given(Period { column, kind, step, seen: None });
@@ -370,7 +404,11 @@ impl Wanted {
     }
 }
 
-fn boxed(lines: Lines, layout: impl Layout + 'static, filter: Option<Filter>) -> Result<Box<dyn Raw>, InputError> {
+fn boxed(
+    lines: Lines,
+    layout: impl Layout + 'static,
+    filter: Option<Filter>,
+) -> Result<Box<dyn Raw>, InputError> {
     Ok(Box::new(Records::new(lines, layout, filter)?))
 }
 

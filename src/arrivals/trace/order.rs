@@ -105,8 +105,12 @@ impl Ordered {
         if rising >= RISING_SHARE || (rising <= 1.0 - RISING_SHARE && self.ended) {
             return Ok(());
         }
-        let help = format!("if these are times in no order, set `sort = true` (`--sort`); else {}", self.raw.others());
-        Err(InputError::new(self.raw.name(), "has values that go up and down, unlike the times of a log").help(help))
+        let help = format!(
+            "if these are times in no order, set `sort = true` (`--sort`); else {}",
+            self.raw.others()
+        );
+        Err(InputError::new(self.raw.name(), "has values that go up and down, unlike the times of a log")
+            .help(help))
     }
 }
 
@@ -197,7 +201,8 @@ impl Sorted {
                     return Merge::new(runs);
                 }
                 let name = self.raw.name().to_owned();
-                let file = spill(&run).map_err(|e| InputError::new(&name, format!("cannot be sorted on disk: {e}")))?;
+                let file = spill(&run)
+                    .map_err(|e| InputError::new(&name, format!("cannot be sorted on disk: {e}")))?;
                 runs.push(Run::Disk { name, file });
             }
         }

@@ -120,9 +120,8 @@ impl Arrivals for Repeat {
             // All passes to come, so that a repeat beyond the clock ends after the first pass.
             let end = length.0.checked_mul(u64::from(self.left) + 1);
             let start = end.and_then(|end| self.start.0.checked_add(end)).map(|_| self.start.0 + length.0);
-            let refuse = |message: String, mend: &str| {
-                Err(InputError::new(self.spec.name(), message).help(mend))
-            };
+            let refuse =
+                |message: String, mend: &str| Err(InputError::new(self.spec.name(), message).help(mend));
             match start {
                 _ if length == Span::ZERO => {
                     return refuse("has no length that could be repeated".into(), "remove `repeat`");

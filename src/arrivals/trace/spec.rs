@@ -57,7 +57,8 @@ pub enum StampMode {
 
 impl StampMode {
     /// All modes with their names in files.
-    pub const ALL: &'static [(&'static str, StampMode)] = &[("auto", StampMode::Auto), ("exact", StampMode::Exact)];
+    pub const ALL: &'static [(&'static str, StampMode)] =
+        &[("auto", StampMode::Auto), ("exact", StampMode::Exact)];
 }
 
 impl TraceSpec {
@@ -89,9 +90,8 @@ impl TraceSpec {
     /// Reads the fields of a trace; the section may have others. Errors point at the field.
     pub fn from_section(section: &Section) -> Result<TraceSpec, InputError> {
         let file = section.required("file")?;
-        let path = |value: &Value<'_>| {
-            Ok(if value.str()? == "-" { PathBuf::from("-") } else { value.file()? })
-        };
+        let path =
+            |value: &Value<'_>| Ok(if value.str()? == "-" { PathBuf::from("-") } else { value.file()? });
         let paths = match file.is_list() {
             true => file.list()?.iter().map(path).collect::<Result<Vec<_>, InputError>>()?,
             false => vec![path(&file)?],
@@ -138,13 +138,16 @@ impl TraceSpec {
                 files.push(path.clone());
                 continue;
             }
-            let matched = glob::glob(&name).map_err(|e| InputError::new(&name, format!("is no pattern: {e}")))?;
+            let matched =
+                glob::glob(&name).map_err(|e| InputError::new(&name, format!("is no pattern: {e}")))?;
             let before = files.len();
             for found in matched {
                 files.push(found.map_err(|e| InputError::io(e.path(), e.error()))?);
             }
             if files.len() == before {
-                return Err(InputError::new(&name, "matches no file").help("check the pattern and its folder"));
+                return Err(
+                    InputError::new(&name, "matches no file").help("check the pattern and its folder")
+                );
             }
         }
         Ok(files)
@@ -170,7 +173,11 @@ impl TraceSpec {
             ("app", self.app.is_some(), &[Timestamps, JsonLines, Azure2021]),
             ("where", self.filter.is_some(), LINES),
             ("sort", self.order == Order::Whole, LINES),
-            ("stamps", self.stamps == StampMode::Exact, &[Timestamps, JsonLines, AccessLog, Alb, W3c, Azure2021, Binary]),
+            (
+                "stamps",
+                self.stamps == StampMode::Exact,
+                &[Timestamps, JsonLines, AccessLog, Alb, W3c, Azure2021, Binary],
+            ),
         ];
         let misfit = |format: TraceFormat| {
             let (field, ..) = uses.iter().find(|(_, set, formats)| *set && !formats.contains(&format))?;

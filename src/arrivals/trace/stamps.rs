@@ -37,7 +37,13 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
-    pub(super) fn new(lines: Lines, column: Column, unit: Chosen, meaning: Meaning, others: String) -> Stamps {
+    pub(super) fn new(
+        lines: Lines,
+        column: Column,
+        unit: Chosen,
+        meaning: Meaning,
+        others: String,
+    ) -> Stamps {
         let kind = match (unit, meaning) {
             (Chosen::Dated, Meaning::Instant) => Kind::DateTime,
             // A date is no gap, which its line will say.
@@ -181,9 +187,11 @@ impl<R: Raw> Arrivals for Summed<R> {
             self.count = 1;
         }
         while block.len() < full && self.at < self.values.len() {
-            let next = self.last.checked_add(self.values[self.at] as u64).filter(|next| *next <= i64::MAX as u64);
+            let next =
+                self.last.checked_add(self.values[self.at] as u64).filter(|next| *next <= i64::MAX as u64);
             let Some(next) = next else {
-                let message = format!("has gaps that add up to more than 292 years, after {} arrivals", self.count);
+                let message =
+                    format!("has gaps that add up to more than 292 years, after {} arrivals", self.count);
                 return Err(InputError::new(self.gaps.name(), message).help("set `unit` to ms, us or ns"));
             };
             block.push(Time(next));

@@ -88,8 +88,21 @@ const GAP_NAMES: &[&str] = &[
 const COUNT_NAMES: &[&str] =
     &["count", "counts", "requests", "request_count", "invocations", "arrivals", "num_requests", "calls"];
 const PERIOD_NAMES: &[&str] = &[
-    "period", "bin", "bucket", "timestamp", "time", "date", "datetime", "ts", "second", "minute", "hour", "window",
-    "interval", "start", "start_time",
+    "period",
+    "bin",
+    "bucket",
+    "timestamp",
+    "time",
+    "date",
+    "datetime",
+    "ts",
+    "second",
+    "minute",
+    "hour",
+    "window",
+    "interval",
+    "start",
+    "start_time",
 ];
 impl Table {
     /// Looks at the first lines, which stay unread, but takes the header.
@@ -224,7 +237,8 @@ impl Table {
 
     /// The one column whose values are surely times: dates, or rising numbers with a fraction or since 1970.
     fn by_values(&self) -> Option<usize> {
-        let column = |index: usize| self.rows.iter().map(move |row| row.get(index).map_or("", String::as_str));
+        let column =
+            |index: usize| self.rows.iter().map(move |row| row.get(index).map_or("", String::as_str));
         let dated = |index: &usize| column(*index).all(|text| date_time(text.as_bytes()).is_some());
         let mut indices = 0..self.rows[0].len();
         if let Some(index) = indices.clone().find(dated) {
@@ -232,10 +246,12 @@ impl Table {
         }
         let surety = |index: usize| {
             let values: Option<Vec<f64>> = column(index).map(|text| text.parse().ok()).collect();
-            let values = values.filter(|values| values.len() > 2 && values.is_sorted() && values[0] >= 0.0)?;
+            let values =
+                values.filter(|values| values.len() > 2 && values.is_sorted() && values[0] >= 0.0)?;
             let since_1970 = values[0] >= 1e9;
             let has_fraction = values.iter().any(|value| value.fract() != 0.0);
-            (values[0] < values[values.len() - 1]).then_some(u32::from(has_fraction) + 2 * u32::from(since_1970))
+            (values[0] < values[values.len() - 1])
+                .then_some(u32::from(has_fraction) + 2 * u32::from(since_1970))
         };
         let best = indices.clone().filter_map(surety).max().filter(|surety| *surety > 0)?;
         let first = indices.find(|index| surety(*index) == Some(best))?;
@@ -405,7 +421,10 @@ fn is_header(row: &[String]) -> bool {
     let is_value = |field: &String| is_number(field.as_bytes()) || date_time(field.as_bytes()).is_some();
     let is_name = |field: &String| field.chars().any(char::is_alphabetic);
     let numbered = minutes_start(row).is_some() || row.starts_with(&["day".to_owned(), "time".to_owned()]);
-    numbered || row.iter().any(is_name) && !row.iter().any(is_value) && row.iter().all(|field| field.is_empty() || is_name(field))
+    numbered
+        || row.iter().any(is_name)
+            && !row.iter().any(is_value)
+            && row.iter().all(|field| field.is_empty() || is_name(field))
 }
 
 /// Is this, without its unit, a usual name of a time?

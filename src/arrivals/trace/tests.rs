@@ -361,7 +361,9 @@ fn one_time_in_all_records_of_several_columns_is_a_wrong_column() {
 #[test]
 fn several_files_are_merged_by_time_and_patterns_are_expanded() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [("a.log.csv", "t\n1\n3\n8\n"), ("b.log.csv", "time_ms\n2000\n2500\n"), ("c.txt", "x\n")] {
+    for (name, text) in
+        [("a.log.csv", "t\n1\n3\n8\n"), ("b.log.csv", "time_ms\n2000\n2500\n"), ("c.txt", "x\n")]
+    {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     let spec = TraceSpec::new(folder.path().join("*.log.csv"));

@@ -41,7 +41,10 @@ impl Chosen {
                 words(unit)
             ),
             Chosen::Layout(unit, layout) => {
-                format!("Times are taken as {}, as the columns are those of {layout} (`unit` says otherwise)", words(unit))
+                format!(
+                    "Times are taken as {}, as the columns are those of {layout} (`unit` says otherwise)",
+                    words(unit)
+                )
             }
             _ => String::new(),
         }
@@ -78,7 +81,8 @@ pub(super) fn by_magnitude(text: &[u8]) -> Chosen {
         Ok(value) if value >= 1e17 => Chosen::Magnitude(Unit::Nanos),
         Ok(value) if value >= 1e14 => Chosen::Magnitude(Unit::Micros),
         Ok(value) if value >= 1e11 => Chosen::Magnitude(Unit::Millis),
-        Ok(value) if value >= 1e9 => Chosen::Magnitude(Unit::Seconds),
+        // What is beyond the clock's 292 years is no time in seconds.
+        Ok(value) if (1e9..9.2e9).contains(&value) => Chosen::Magnitude(Unit::Seconds),
         _ => Chosen::Assumed(Unit::Seconds),
     }
 }

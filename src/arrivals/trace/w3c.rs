@@ -51,7 +51,8 @@ impl W3c {
         let (places, keys) = (Vec::new(), Vec::new());
         let mut layout = W3c { time, grain: Grain::Fine, taken, places, keys, path: None, names };
         let mut stamps = Vec::new();
-        for line in lines().filter(|line| !line.is_empty() && line[0] != b'#').take(super::table::SAMPLE_ROWS) {
+        for line in lines().filter(|line| !line.is_empty() && line[0] != b'#').take(super::table::SAMPLE_ROWS)
+        {
             if layout.take(line).is_ok() {
                 stamps.extend(layout.stamp(line));
             }
@@ -98,7 +99,11 @@ impl Layout for W3c {
             other => other,
         };
         let Some(index) = self.names.iter().position(|name| name == known) else {
-            return Err(["status", "path", "method"].map(str::to_owned).into_iter().chain(self.names.clone()).collect());
+            return Err(["status", "path", "method"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(self.names.clone())
+                .collect());
         };
         self.keys.push(index);
         if lower == "path" {
