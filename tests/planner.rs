@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use batchsim::arrivals::map::Map;
-use batchsim::arrivals::schedule::Schedule;
+use batchsim::arrivals::schedule::{Process, Schedule, Segment};
 use batchsim::outcome::Model;
 use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::predict::Part;
@@ -18,7 +18,12 @@ fn file(name: &str) -> std::path::PathBuf {
 }
 
 fn hours(name: &str) -> Vec<Map> {
-    Schedule::read(&file(name)).unwrap().segments.into_iter().map(|segment| segment.process).collect()
+    let segments = Schedule::read(&file(name)).unwrap().segments.into_iter();
+    let map = |segment: Segment| match segment.process {
+        Process::Map(map) => map,
+        other => panic!("{other:?}"),
+    };
+    segments.map(map).collect()
 }
 
 /// The paper's grid, and its price: not rounded to any granule.

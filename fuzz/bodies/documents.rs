@@ -2,7 +2,7 @@
 //! a zero byte is an override (`--set`).
 
 use batchsim::arrivals::map::Map;
-use batchsim::arrivals::schedule::Schedule;
+use batchsim::arrivals::schedule::{Process, Schedule};
 use batchsim::error::InputError;
 use batchsim::outcome::Model;
 use batchsim::price::Book;
@@ -22,7 +22,7 @@ pub fn check(data: &[u8]) {
     match kind & 7 {
         0..=3 => scenario(content),
         4 => refused(Schedule::read(&scratch::file("schedule.toml", content)).map(|schedule| {
-            schedule.segments.iter().for_each(|segment| usable(&segment.process));
+            schedule.segments.iter().for_each(|segment| drawable(&segment.process));
         })),
         5 => refused(Profile::read(&scratch::file("profile.toml", content)).map(|p| profile(&p))),
         6 => refused(Book::read(&scratch::file("book.toml", content)).map(drop)),
@@ -39,6 +39,14 @@ fn refused(result: Result<(), InputError>) {
     }
 }
 
+fn drawable(process: &Process) {
+    match process {
+        Process::Map(map) => usable(map),
+        Process::Renewal(renewal) => assert!(renewal.rate() > 0.0),
+        Process::Silent => (),
+    }
+}
+
 fn scenario(content: &[u8]) {
     let mut parts = content.split(|byte| *byte == 0);
     let path = scratch::file("scenario.toml", parts.next().unwrap_or_default());
@@ -48,8 +56,8 @@ fn scenario(content: &[u8]) {
         profile(&scenario.profile);
         match &scenario.workload.source {
             Source::Process(map) => usable(map),
-            Source::Schedule(schedule) => schedule.segments.iter().for_each(|s| usable(&s.process)),
-            Source::Trace(_) => (),
+            Source::Schedule(schedule) => schedule.segments.iter().for_each(|s| drawable(&s.process)),
+            Source::Renewal(_) | Source::Trace(_) => (),
         }
         if let Some(grid) = &scenario.sweep {
             assert!(grid.len() <= 10_000_000, "{} configurations", grid.len());

@@ -82,6 +82,7 @@ pub fn part() -> Part {
             objective: String::new(),
             cold_starts: false,
             fitted: false,
+            reading: Vec::new(),
         },
     }
 }

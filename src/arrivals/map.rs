@@ -99,6 +99,35 @@ impl Map {
         Map::new(d0, d1)
     }
 
+    /// Gaps that are the sum of `phases` exponential ones: more regular than Poisson, of variation `1/sqrt(phases)`.
+    /// Panics unless `rate` is positive and finite and there is a phase.
+    pub fn erlang(rate: f64, phases: usize) -> Map {
+        assert!(rate > 0.0 && rate.is_finite() && phases > 0, "no Erlang process: {rate}, {phases}");
+        let fast = rate * phases as f64;
+        let next = |i: usize| (i + 1) % phases;
+        let d0 = Matrix::from_fn(phases, |i, j| match j {
+            _ if i == j => -fast,
+            _ if i + 1 < phases && j == next(i) => fast,
+            _ => 0.0,
+        });
+        let d1 = Matrix::from_fn(phases, |i, j| if i + 1 == phases && j == next(i) { fast } else { 0.0 });
+        Map { d0, d1 }
+    }
+
+    /// Gaps that are exponential with one of two rates: burstier than Poisson, of variation `cv` above 1, with balanced
+    /// means (both kinds of gaps fill half of the time; H. Tijms, "A First Course in Stochastic Models", 2003, appendix B).
+    /// Panics unless `rate` is positive and finite and `cv` above 1.
+    pub fn hyperexponential(rate: f64, cv: f64) -> Map {
+        assert!(rate > 0.0 && rate.is_finite() && cv > 1.0, "no hyperexponential process: {rate}, {cv}");
+        let square = cv * cv;
+        let first = 0.5 * (1.0 + ((square - 1.0) / (square + 1.0)).sqrt());
+        let share = [first, 1.0 - first];
+        let rates = share.map(|share| 2.0 * share * rate);
+        let d0 = Matrix::from_fn(2, |i, j| if i == j { -rates[i] } else { 0.0 });
+        let d1 = Matrix::from_fn(2, |i, j| rates[i] * share[j]);
+        Map { d0, d1 }
+    }
+
     /// Rates without an arrival.
     pub fn d0(&self) -> &Matrix {
         &self.d0
@@ -171,6 +200,27 @@ mod tests {
         let negative = Map::new(matrix(&[&[-0.5, -0.5], &[0.5, -2.5]]), d1);
         assert!(matches!(negative, Err(MapError::Sign { matrix: "d0", row: 0, column: 1, .. })));
         assert!(matches!(Map::mmpp(&[1.0], &[1.0, 2.0]), Err(MapError::Shape)));
+    }
+
+    #[test]
+    fn erlang_and_hyperexponential_gaps_have_their_moments() {
+        // E X^k = k! phi (-D0)^-k e.
+        let moments = |map: &Map| {
+            let inverse = map.d0().scaled(-1.0).inverse().unwrap();
+            let phi = map.embedded().stationary().unwrap();
+            let once = inverse.right(&vec![1.0; map.order()]);
+            (dot(&phi, &once), 2.0 * dot(&phi, &inverse.right(&once)))
+        };
+        for (map, rate, scv) in [
+            (Map::erlang(20.0, 1), 20.0, 1.0),
+            (Map::erlang(20.0, 4), 20.0, 0.25),
+            (Map::hyperexponential(8.0, 3.0), 8.0, 9.0),
+        ] {
+            assert_eq!(Map::new(map.d0().clone(), map.d1().clone()).as_ref(), Ok(&map));
+            let (m1, m2) = moments(&map);
+            assert!((m1 * rate - 1.0).abs() < 1e-9 && (map.rate() / rate - 1.0).abs() < 1e-9, "{m1}");
+            assert!((m2 / (m1 * m1) - 1.0 - scv).abs() < 1e-9, "{m2} {scv}");
+        }
     }
 
     #[test]

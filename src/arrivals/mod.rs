@@ -4,6 +4,7 @@ pub mod convert;
 pub mod map;
 pub mod map_arrivals;
 pub mod memory;
+pub mod renewal;
 pub mod rhythm;
 pub mod schedule;
 pub mod trace;

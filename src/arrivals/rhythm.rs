@@ -3,7 +3,7 @@
 //! A run is evidence of as many bursts as it holds, however many requests come in each.
 
 use super::map::Map;
-use super::schedule::Schedule;
+use super::schedule::{Process, Schedule};
 use crate::numeric::matrix::Matrix;
 use crate::units::Span;
 
@@ -37,7 +37,11 @@ const SQUARINGS: i32 = 12;
 impl Rhythm {
     /// Of a schedule of processes.
     pub fn of_schedule(schedule: &Schedule) -> Rhythm {
-        let beat = |process| Beat::of(process);
+        let beat = |process: &Process| match process {
+            Process::Map(map) => Beat::of(map),
+            // Gaps that are independent make no bursts.
+            Process::Silent | Process::Renewal(_) => Beat::default(),
+        };
         Rhythm::Turns(schedule.segments.iter().map(|s| (s.duration, beat(&s.process))).collect())
     }
 }

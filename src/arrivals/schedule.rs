@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Arrivals;
 use super::map::{Map, MapError};
 use super::map_arrivals::{MapArrivals, Portion};
+use super::renewal::{Law, Renewal, RenewalArrivals, VARIATION};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
@@ -24,20 +25,83 @@ pub struct Segment {
     /// How long it lasts; above zero.
     pub duration: Span,
     /// What arrives meanwhile.
-    pub process: Map,
+    pub process: Process,
 }
+
+/// What arrives for some time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Process {
+    /// Nothing.
+    Silent,
+    /// A Markovian process.
+    Map(Map),
+    /// A renewal process that is none.
+    Renewal(Renewal),
+}
+
+/// A ramp is made of so many steps, each a Poisson process of constant rate: then the law of each step is exact.
+const RAMP_STEPS: u64 = 100;
 
 /// The most phases of a process that is read: computing with it takes the cube of their number.
 const MOST_PHASES: usize = 100;
+/// Changes of phase that may go by for each arrival: each takes some 10 ns.
+const MOST_CHANGES: f64 = 1e6;
 /// Rates [1/s] that can be simulated.
 const SLOWEST: f64 = 1e-12;
 const FASTEST: f64 = 1e9;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Poisson,
     Mmpp,
     Map,
+    Erlang,
+    Hyperexponential,
+    Constant,
+    Gamma,
+    Weibull,
+    LogNormal,
+}
+
+const KINDS: [(&str, Kind); 9] = [
+    ("poisson", Kind::Poisson),
+    ("mmpp", Kind::Mmpp),
+    ("map", Kind::Map),
+    ("erlang", Kind::Erlang),
+    ("hyperexponential", Kind::Hyperexponential),
+    ("constant", Kind::Constant),
+    ("gamma", Kind::Gamma),
+    ("weibull", Kind::Weibull),
+    ("lognormal", Kind::LogNormal),
+];
+
+impl Process {
+    /// Arrivals a second.
+    pub fn rate(&self) -> f64 {
+        match self {
+            Process::Silent => 0.0,
+            Process::Map(map) => map.rate(),
+            Process::Renewal(renewal) => renewal.rate(),
+        }
+    }
+
+    /// The process at `factor` times its rate.
+    pub fn scaled(&self, factor: f64) -> Process {
+        match self {
+            Process::Silent => Process::Silent,
+            Process::Map(map) => Process::Map(map.scaled(factor)),
+            Process::Renewal(renewal) => Process::Renewal(renewal.scaled(factor)),
+        }
+    }
+
+    /// The process of which each arrival is kept with probability `keep`.
+    pub fn thinned(&self, keep: f64) -> Process {
+        match self {
+            Process::Silent => Process::Silent,
+            Process::Map(map) => Process::Map(map.thinned(keep)),
+            Process::Renewal(renewal) => Process::Renewal(renewal.thinned(keep)),
+        }
+    }
 }
 
 impl Schedule {
@@ -52,9 +116,18 @@ impl Schedule {
         // For people.
         root.optional("source");
         let list = root.required("segment")?;
-        let segments = list.list()?.iter().map(segment).collect::<Result<Vec<_>, _>>()?;
+        let mut segments = Vec::new();
+        for value in list.list()? {
+            segments.extend(read_segment(&value)?);
+        }
         root.finish()?;
-        if segments.is_empty() { Err(list.error("is empty")) } else { Ok(Schedule { segments }) }
+        if segments.is_empty() {
+            return Err(list.error("is empty"));
+        }
+        if segments.iter().all(|segment| segment.process == Process::Silent) {
+            return Err(list.error("has no segment in which anything arrives"));
+        }
+        Ok(Schedule { segments })
     }
 
     /// How long it lasts.
@@ -63,24 +136,116 @@ impl Schedule {
     }
 }
 
-fn segment(value: &Value<'_>) -> Result<Segment, InputError> {
+/// A segment, or the steps of a ramp.
+fn read_segment(value: &Value<'_>) -> Result<Vec<Segment>, InputError> {
     let section = value.section()?;
     let length = section.required("duration")?;
     let duration = length.span()?;
     if duration == Span::ZERO {
         return Err(length.error("must be above 0"));
     }
-    section.required("kind")?.choice(&[("poisson", ()), ("mmpp", ()), ("map", ())])?;
-    let process = process_from_section(&section)?;
+    let kinds: Vec<(&str, Option<Kind>)> =
+        KINDS.iter().map(|(name, kind)| (*name, Some(*kind))).chain([("ramp", None)]).collect();
+    let segments = match section.required("kind")?.choice(&kinds)? {
+        None => ramp(&section, duration)?,
+        Some(Kind::Poisson) if section.required("rate")?.nonnegative()? == 0.0 => {
+            vec![Segment { duration, process: Process::Silent }]
+        }
+        Some(_) => vec![Segment { duration, process: process(&section)? }],
+    };
     section.finish()?;
-    Ok(Segment { duration, process })
+    Ok(segments)
 }
 
-/// Reads a process: `kind` = poisson (`rate`), mmpp (`rates`, mean `sojourns`) or map (`d0`, `d1`), in
-/// 1/s and s; sojourns may be durations such as "10min". `finish` is left to the caller.
+/// A Poisson process whose rate goes evenly from one value to another.
+fn ramp(section: &Section<'_>, duration: Span) -> Result<Vec<Segment>, InputError> {
+    let (from, to) = (section.required("from_rate")?, section.required("to_rate")?);
+    let (first, last) = (from.nonnegative()?, to.nonnegative()?);
+    if first == last {
+        return Err(to
+            .error("is the rate that the ramp begins with")
+            .help("use kind = \"poisson\" for a steady rate"));
+    }
+    let steps = RAMP_STEPS.min(duration.0);
+    let step = |i: u64| {
+        let (begin, end) =
+            (duration.0 / steps * i, if i + 1 == steps { duration.0 } else { duration.0 / steps * (i + 1) });
+        let middle = first + (last - first) * (i as f64 + 0.5) / steps as f64;
+        let map = Map::poisson(middle);
+        plausible(&map).map_err(|reason| from.error(reason))?;
+        Ok(Segment { duration: Span(end - begin), process: Process::Map(map) })
+    };
+    (0..steps).map(step).collect()
+}
+
+/// Reads a process of any kind: those of [`process_from_section`], and renewal processes: constant (`rate`), gamma,
+/// lognormal (`rate`, `cv`) and weibull (`rate`, `cv` or `shape`). `finish` is left to the caller.
+pub fn process(section: &Section<'_>) -> Result<Process, InputError> {
+    let kind = section.required("kind")?.choice(&KINDS)?;
+    let law = match kind {
+        Kind::Constant => Law::Constant,
+        Kind::Gamma => Law::gamma(variation(&section.required("cv")?)?),
+        Kind::LogNormal => Law::lognormal(variation(&section.required("cv")?)?),
+        Kind::Weibull => match (section.optional("shape"), section.optional("cv")) {
+            (Some(_), Some(cv)) => return Err(cv.error("`shape` says the same: leave out one")),
+            (Some(shape), None) => match (shape.positive()?, Law::Weibull { shape: shape.positive()? }) {
+                (_, law) if VARIATION.contains(&law.cv()) => law,
+                (value, _) => return Err(shape.error(format!("{value} is beyond what can be drawn"))),
+            },
+            (None, Some(cv)) => Law::weibull(variation(&cv)?),
+            (None, None) => {
+                return Err(section
+                    .error("a weibull process needs `cv` or `shape`")
+                    .help("add a line `cv = 1.5`"));
+            }
+        },
+        _ => return process_from_section(section).map(Process::Map),
+    };
+    let rate = section.required("rate")?;
+    match rate.positive()? {
+        value if (SLOWEST..=FASTEST).contains(&value) => Ok(Process::Renewal(Renewal::new(law, value))),
+        value => Err(rate.error(format!("must be {SLOWEST} to {FASTEST}, is {value}"))),
+    }
+}
+
+/// A coefficient of variation.
+fn variation(value: &Value<'_>) -> Result<f64, InputError> {
+    match value.positive()? {
+        cv if VARIATION.contains(&cv) => Ok(cv),
+        cv => Err(value.error(format!("must be {} to {}, is {cv}", VARIATION.start(), VARIATION.end()))),
+    }
+}
+
+/// Reads a Markovian process: `kind` = poisson (`rate`), mmpp (`rates`, mean `sojourns`), map (`d0`, `d1`), erlang
+/// (`rate`, `phases`) or hyperexponential (`rate`, `cv`), in 1/s and s; sojourns may be durations such as "10min".
+/// `finish` is left to the caller.
 pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
-    let kinds = [("poisson", Kind::Poisson), ("mmpp", Kind::Mmpp), ("map", Kind::Map)];
-    match section.required("kind")?.choice(&kinds)? {
+    let kind = section.required("kind")?;
+    match kind.choice(&KINDS)? {
+        Kind::Erlang => {
+            let (rate, phases) = (section.required("rate")?, section.required("phases")?);
+            let map = match phases.integer::<usize>()? {
+                count @ 1..=MOST_PHASES => Map::erlang(rate.positive()?, count),
+                count => return Err(phases.error(format!("must be 1 to {MOST_PHASES}, is {count}"))),
+            };
+            plausible(&map).map_err(|reason| rate.error(reason))?;
+            Ok(map)
+        }
+        Kind::Hyperexponential => {
+            let (rate, cv) = (section.required("rate")?, section.required("cv")?);
+            let map = match variation(&cv)? {
+                value if value > 1.0 => Map::hyperexponential(rate.positive()?, value),
+                value => {
+                    let message = format!("must be above 1, is {value}");
+                    return Err(cv.error(message).help("below 1 use kind = \"erlang\" or \"gamma\""));
+                }
+            };
+            plausible(&map).map_err(|reason| rate.error(reason))?;
+            Ok(map)
+        }
+        Kind::Constant | Kind::Gamma | Kind::Weibull | Kind::LogNormal => {
+            Err(kind.error("is a process without phases, which is not read here"))
+        }
         Kind::Poisson => {
             let value = section.required("rate")?;
             let map = Map::poisson(value.positive()?);
@@ -133,6 +298,14 @@ pub fn plausible(map: &Map) -> Result<(), String> {
     }
     let (rate, law) = (map.rate(), map.phase_law());
     let finite = map.embedded().cells().iter().chain(&law).all(|p| p.is_finite());
+    let leave = |phase: usize| -map.d0()[(phase, phase)] - map.d1()[(phase, phase)];
+    let changes: f64 = law.iter().enumerate().map(|(phase, share)| share * leave(phase)).sum();
+    if finite && changes > MOST_CHANGES * rate {
+        let each = changes / rate;
+        return Err(format!(
+            "changes its phase {each:.1e} times for each arrival, more than {MOST_CHANGES:.0e}: a simulation would not end"
+        ));
+    }
     match finite && (SLOWEST..=FASTEST).contains(&rate) {
         true => Ok(()),
         false => Err(format!("has {rate} arrivals a second, not {SLOWEST} to {FASTEST}")),
@@ -190,7 +363,14 @@ pub struct ScheduleArrivals {
     /// The segments begun so far, repetitions counted.
     begun: usize,
     segment_end: Time,
-    current: Option<MapArrivals>,
+    current: Option<Current>,
+}
+
+/// The segment that is under way.
+#[derive(Debug)]
+enum Current {
+    Map(MapArrivals),
+    Renewal(RenewalArrivals),
 }
 
 impl ScheduleArrivals {
@@ -210,7 +390,13 @@ impl ScheduleArrivals {
         self.segment_end = start + segment.duration;
         let stream = self.streams.part(self.begun as u64).stream("arrivals");
         let end = self.segment_end.min(self.end);
-        self.current = Some(MapArrivals::new(&segment.process, start, end, stream));
+        self.current = match &segment.process {
+            Process::Silent => None,
+            Process::Map(map) => Some(Current::Map(MapArrivals::new(map, start, end, stream))),
+            Process::Renewal(process) => {
+                Some(Current::Renewal(RenewalArrivals::new(process, start, end, stream)))
+            }
+        };
         self.begun += 1;
         true
     }
@@ -220,8 +406,10 @@ impl Arrivals for ScheduleArrivals {
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
         let before = block.len();
         loop {
-            if let Some(current) = &mut self.current {
-                current.fill(block)?;
+            match &mut self.current {
+                Some(Current::Map(current)) => current.fill(block)?,
+                Some(Current::Renewal(current)) => current.fill(block)?,
+                None => (),
             }
             if block.len() > before || !self.begin() {
                 return Ok(());
@@ -230,8 +418,15 @@ impl Arrivals for ScheduleArrivals {
     }
 
     fn portion(&mut self) -> Option<Portion> {
+        // Renewal processes only hand over in turn, and then so does all that follows.
+        if self.schedule.segments.iter().any(|segment| matches!(segment.process, Process::Renewal(_))) {
+            return None;
+        }
         loop {
-            let portion = self.current.as_mut().and_then(MapArrivals::portion);
+            let portion = match &mut self.current {
+                Some(Current::Map(current)) => current.portion(),
+                Some(Current::Renewal(_)) | None => None,
+            };
             if portion.is_some() || !self.begin() {
                 return portion;
             }
@@ -281,6 +476,33 @@ mod tests {
             all.into_iter().filter(|t| *t >= Time::ZERO + Span::from_secs(100)).collect()
         };
         assert_eq!(later(&read(TWO).unwrap()), later(&changed));
+    }
+
+    #[test]
+    fn ramps_silence_and_renewals_are_segments_too() {
+        let text = "[[segment]]\nduration = \"100s\"\nkind = \"ramp\"\nfrom_rate = 0\nto_rate = 100\n\
+            [[segment]]\nduration = \"100s\"\nkind = \"poisson\"\nrate = 0\n\
+            [[segment]]\nduration = \"100s\"\nkind = \"constant\"\nrate = 10\n";
+        let schedule = read(text).unwrap();
+        assert_eq!((schedule.segments.len(), schedule.total()), (102, Span::from_secs(300)));
+        let all = draw(&schedule, 300);
+        let within = |from: u64, to: u64| {
+            let count =
+                all.iter().filter(|t| t.0 / 1_000_000_000 >= from && t.0 / 1_000_000_000 < to).count();
+            count as f64
+        };
+        // The integral of the ramp over each half: 1250 and 3750, within five standard deviations.
+        assert!((within(0, 50) - 1250.0).abs() < 177.0 && (within(50, 100) - 3750.0).abs() < 307.0);
+        assert_eq!((within(100, 200), within(200, 300)), (0.0, 1000.0));
+        let silent = read("[[segment]]\nduration = \"1s\"\nkind = \"poisson\"\nrate = 0\n").unwrap_err();
+        assert!(silent.message.contains("no segment in which anything arrives"), "{silent}");
+    }
+
+    #[test]
+    fn a_process_that_changes_phase_for_ever_is_refused() {
+        let map = Map::mmpp(&[0.0, 1e-6], &[1e-6, 1e-6]).unwrap();
+        assert!(plausible(&map).unwrap_err().contains("times for each arrival"));
+        assert_eq!(plausible(&Map::mmpp(&[0.0, 1.0], &[1e-3, 1e-3]).unwrap()), Ok(()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::trace_args::{TraceArgs, named};
 use super::{OUTPUT, OutputArgs};
+use crate::arrivals::trace::Findings;
 use crate::error::InputError;
 use crate::fitting::{Method, Observed, fit, piecewise};
 use crate::numeric::streams::Streams;
@@ -49,12 +50,14 @@ fn window(text: &str) -> Result<Span, String> {
 
 pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     args.output.start_threads()?;
-    let file = args.trace.trace.display().to_string();
+    let file = args.trace.shown();
     let name = args.trace.name();
     let folder = args.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&name));
     let started = Instant::now();
-    let mut source = args.trace.spec().open(Streams::new(args.seed).stream("trace"))?;
+    let findings = Findings::default();
+    let mut source = args.trace.spec().open_noted(Streams::new(args.seed).stream("trace"), &findings)?;
     let (stats, observed) = Observed::read(&mut *source)?;
+    drop(source);
     let read = started.elapsed();
     let fitted = fit(&observed, stats, args.method).map_err(|e| {
         let help = "look at the trace with `sim trace info`, or choose another --method";
@@ -72,6 +75,8 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     }
     args.output.index(&folder)?;
     args.output.show(&json, &report.text())?;
+    let read_as = findings.get().map_or_else(Vec::new, |reading| reading.notes());
+    read_as.iter().for_each(|note| args.output.note(note));
     args.output.note(&format!(
         "{} arrivals read in {}, fitted in {}; results in {}",
         format::count(fitted.trace.arrivals),

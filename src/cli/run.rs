@@ -92,6 +92,7 @@ fn length(workload: &Workload) -> Option<Span> {
     let by_requests = |rate: f64| workload.requests.and_then(|n| Span::from_secs_f64(n as f64 / rate));
     let natural = match &workload.source {
         Source::Process(map) => by_requests(map.rate()),
+        Source::Renewal(renewal) => by_requests(renewal.rate()),
         Source::Schedule(schedule) if workload.requests.is_none() => Some(schedule.total()),
         Source::Schedule(_) | Source::Trace(_) => None,
     };

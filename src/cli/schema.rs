@@ -49,19 +49,27 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 13] = examples![
+const EXAMPLES: [(&str, &str); 21] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
     "profile-init.toml"
     "profile-quantiles.toml"
+    "scenario-constant.toml"
+    "scenario-erlang.toml"
+    "scenario-gamma.toml"
+    "scenario-hyperexponential.toml"
+    "scenario-lognormal.toml"
     "scenario-map.toml"
     "scenario-mmpp.toml"
     "scenario-poisson.toml"
     "scenario-schedule.toml"
     "scenario-trace.toml"
     "scenario-trace-azure.toml"
+    "scenario-trace-files.toml"
     "scenario-trace-timestamps.toml"
+    "scenario-weibull.toml"
+    "scenario-weibull-shape.toml"
     "schedule.toml"
 ];
 

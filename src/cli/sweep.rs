@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -97,7 +97,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
             write_atomically(&shard_file, table::head(&part) + &table::lines(&rows))?;
             common.output.note(&format!("{} rows in {}", rows.len(), shard_file.display()));
         }
-        None => finish(&part.about, &rows, &folder, &common.output)?,
+        None => {
+            // Known only now, so no part of what a resumed sweep must agree with.
+            let about = About { reading: scenario.workload.notes(), ..part.about };
+            finish(&about, &rows, &folder, &common.output)?;
+        }
     }
     watcher.journal.remove()?;
     let (count, time) = (format::count((rows.len() - kept) as u64), format::duration(elapsed));
@@ -153,21 +157,24 @@ fn about(scenario: &Scenario, model: Model) -> About {
         objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
         cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
         fitted: matches!(scenario.workload.source, Source::Trace(_)),
+        reading: Vec::new(),
     }
 }
 
-/// The size of the trace file, by which a changed trace is noticed; 0 for other workloads.
+/// The size of the trace's files, by which a changed trace is noticed; 0 for other workloads.
 fn trace_bytes(scenario: &Scenario) -> Result<u64, InputError> {
     match &scenario.workload.source {
-        Source::Process(_) | Source::Schedule(_) => Ok(0),
-        Source::Trace(trace) if trace.spec.path == Path::new("-") => Err(InputError::new(
-            &scenario.name,
-            "a sweep reads its trace many times, which standard input cannot",
-        )
-        .help("save the trace to a file")),
+        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Ok(0),
+        Source::Trace(trace) if trace.spec.paths.iter().any(|path| path == Path::new("-")) => {
+            Err(InputError::new(
+                &scenario.name,
+                "a sweep reads its trace many times, which standard input cannot",
+            )
+            .help("save the trace to a file"))
+        }
         Source::Trace(trace) => {
-            let path = &trace.spec.path;
-            std::fs::metadata(path).map(|data| data.len()).map_err(|e| InputError::io(path, &e))
+            let size = |path: &PathBuf| std::fs::metadata(path).map_err(|e| InputError::io(path, &e));
+            trace.spec.files()?.iter().map(|path| size(path).map(|data| data.len())).sum()
         }
     }
 }

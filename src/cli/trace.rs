@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::trace_args::{TraceArgs, format};
 use super::{Common, OutputArgs, tell};
 use crate::arrivals::convert::{Layout, write};
-use crate::arrivals::trace::TraceFormat;
+use crate::arrivals::trace::{Findings, TraceFormat};
 use crate::arrivals::{Arrivals, transform};
 use crate::error::InputError;
 use crate::fitting::Observed;
@@ -115,9 +115,14 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
             let mut spec = args.trace.spec();
             spec.repeat = args.repeat;
             let streams = Streams::new(args.seed);
-            let source = transform::scale(spec.open(streams.stream("trace"))?, args.scale);
+            let findings = Findings::default();
+            let source = transform::scale(spec.open_noted(streams.stream("trace"), &findings)?, args.scale);
             let mut source = transform::thin(source, args.thin, streams.stream("thin"));
-            convert(&mut *source, &args.target, args.quiet)
+            convert(&mut *source, &args.target, args.quiet)?;
+            drop(source);
+            let notes = findings.get().map_or_else(Vec::new, |reading| reading.notes());
+            notes.iter().filter(|_| !args.quiet).for_each(|note| tell(note));
+            Ok(())
         }
     }?;
     Ok(ExitCode::SUCCESS)
@@ -125,9 +130,12 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
 
 fn info(args: &InfoArgs) -> Result<(), InputError> {
     args.output.start_threads()?;
-    let mut source = args.trace.spec().open(Streams::new(args.seed).stream("trace"))?;
+    let findings = Findings::default();
+    let mut source = args.trace.spec().open_noted(Streams::new(args.seed).stream("trace"), &findings)?;
     let (stats, _) = Observed::read(&mut *source)?;
-    let report = TraceReport { name: &args.trace.name(), stats: &stats };
+    drop(source);
+    let reading = findings.get().unwrap_or_default();
+    let report = TraceReport { name: &args.trace.name(), stats: &stats, reading: &reading };
     let json = report.json();
     if let Some(folder) = &args.out {
         write_atomically(&folder.join("trace.json"), &json)?;
@@ -162,8 +170,8 @@ fn layout(target: &Target) -> Result<Layout, InputError> {
         (TraceFormat::Timestamps, None) => Ok(Layout::Timestamps),
         (TraceFormat::Interarrivals, None) => Ok(Layout::Interarrivals),
         (TraceFormat::Binary, None) => Ok(Layout::Binary),
-        (TraceFormat::Azure2019 | TraceFormat::Azure2021, None) => {
-            Err(InputError::new("--to-format", format!("{} can be read, not written", format.name()))
+        (other, None) => {
+            Err(InputError::new("--to-format", format!("{} can be read, not written", other.name()))
                 .help("expected timestamps, interarrivals, counts or binary"))
         }
     }

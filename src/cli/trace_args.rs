@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::arrivals::trace::{TraceFormat, TraceSpec, Unit};
+use crate::arrivals::trace::{Filter, Order, StampMode, TraceFormat, TraceSpec, Unit};
 use crate::units::Span;
 
 /// Which trace, and how to read it.
 #[derive(Debug, Args)]
 pub(super) struct TraceArgs {
-    /// The trace: plain, .gz or .zst, or Parquet if built with it; `-` is standard input.
-    pub trace: PathBuf,
-    /// timestamps, interarrivals, counts, azure-2019, azure-2021 or binary; found out if not given.
+    /// The trace: a table, JSON objects or an access log, plain, .gz or .zst, or Parquet if built with it; `-` is
+    /// standard input. Several files are merged by time; names may have `*`, `?` and `[..]`.
+    #[arg(required = true)]
+    pub trace: Vec<PathBuf>,
+    /// timestamps, interarrivals, counts, azure-2019, azure-2021, binary, jsonl, access-log, alb or w3c; found out if not
+    /// given.
     #[arg(long, value_parser = format)]
     format: Option<TraceFormat>,
     /// The column to read: its name in the header, or its number from 1.
@@ -27,6 +30,21 @@ pub(super) struct TraceArgs {
     /// The function of an azure-2019 file.
     #[arg(long)]
     row: Option<String>,
+    /// The function, of a file of many.
+    #[arg(long)]
+    function: Option<String>,
+    /// The application, of a file of many.
+    #[arg(long)]
+    app: Option<String>,
+    /// Only records that meet conditions: "status < 500 and path = /v1/embed".
+    #[arg(long = "where", value_name = "CONDITIONS", value_parser = Filter::parse)]
+    filter: Option<Filter>,
+    /// auto spreads coarse time stamps within their resolution, exact replays them as they are.
+    #[arg(long, default_value = "auto", value_parser = stamps)]
+    stamps: StampMode,
+    /// Sort the whole file by time.
+    #[arg(long)]
+    sort: bool,
     /// Leave out what comes before this time since the start: 10min, 24h.
     #[arg(long, value_parser = Span::parse)]
     from: Option<Span>,
@@ -43,18 +61,31 @@ impl TraceArgs {
             unit: self.unit,
             bin: self.bin,
             row: self.row.clone(),
+            function: self.function.clone(),
+            app: self.app.clone(),
+            filter: self.filter.clone(),
+            stamps: self.stamps,
+            order: if self.sort { Order::Whole } else { Order::Window },
             from: self.from.unwrap_or(Span::ZERO),
             until: self.until,
-            ..TraceSpec::new(&self.trace)
+            ..TraceSpec::of(self.trace.clone())
         }
     }
 
-    /// The file's name without its folder and extensions.
+    /// How messages call it.
+    pub fn shown(&self) -> String {
+        let names: Vec<String> = self.trace.iter().map(|path| path.display().to_string()).collect();
+        names.join(", ")
+    }
+
+    /// The first file's name without its folder and extensions.
     pub fn name(&self) -> String {
         let name =
-            self.trace.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            self.trace[0].file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         match name.split('.').next() {
-            Some(stem) if !stem.is_empty() && stem != "-" => stem.to_owned(),
+            Some(stem) if !stem.is_empty() && stem != "-" && !stem.contains(['*', '?', '[']) => {
+                stem.to_owned()
+            }
             _ => "trace".to_owned(),
         }
     }
@@ -72,4 +103,8 @@ pub(super) fn format(name: &str) -> Result<TraceFormat, String> {
 
 fn unit(name: &str) -> Result<Unit, String> {
     named(name, Unit::ALL)
+}
+
+fn stamps(name: &str) -> Result<StampMode, String> {
+    named(name, StampMode::ALL)
 }

@@ -21,6 +21,10 @@ const STEPS_A_GAP: f64 = 20.0;
 /// Or if more than this share of the gaps is zero.
 const MOST_EQUAL: f64 = 0.05;
 
+/// A squared coefficient of variation below this is that of sums of doubles: gaps of a nanosecond's resolution and a
+/// second's length vary by at least 1e-18, but their moments are known to 1e-13 or so.
+const ROUNDING: f64 = 1e-12;
+
 /// What was measured of a trace.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TraceStats {
@@ -49,9 +53,9 @@ pub struct GapStats {
     pub moments: [f64; 3],
     /// Squared coefficient of variation.
     pub scv: f64,
-    /// Skewness.
+    /// Skewness; NaN (null in JSON) where all gaps are the same.
     pub skewness: f64,
-    /// Autocorrelation at lags 1, 2, ... [`LAGS`].
+    /// Autocorrelation at lags 1, 2, ... [`LAGS`]; NaN (null in JSON) where all gaps are the same.
     pub autocorrelation: Vec<f64>,
     /// The share of gaps that are zero.
     pub equal: f64,
@@ -136,6 +140,8 @@ pub struct Meter {
     equal: u64,
     /// Greatest common divisor of the times since the first arrival [ns].
     divisor: u64,
+    /// The first [`LAGS`] gaps.
+    oldest: [f64; LAGS],
     /// The last [`LAGS`] gaps, oldest first, and the sums of their products with the next.
     recent: [f64; LAGS],
     products: [f64; LAGS],
@@ -160,6 +166,7 @@ impl Meter {
             gaps: GapSums::default(),
             equal: 0,
             divisor: 0,
+            oldest: [0.0; LAGS],
             recent: [0.0; LAGS],
             products: [0.0; LAGS],
             scales: Cascade::new(FINEST),
@@ -192,6 +199,9 @@ impl Meter {
     }
 
     fn add_gap(&mut self, gap: f64, since: u64) {
+        if let Some(oldest) = self.oldest.get_mut(self.gaps.count as usize) {
+            *oldest = gap;
+        }
         self.gaps.add(gap);
         self.hours.gap(since, gap);
         for (product, past) in self.products.iter_mut().zip(&self.recent) {
@@ -232,15 +242,24 @@ impl Meter {
     fn gap_stats(&self) -> GapStats {
         let moments = self.gaps.moments();
         let [m1, m2, _] = moments;
-        let variance = (m2 - m1 * m1).max(f64::MIN_POSITIVE);
+        // What is left of the variance of equal gaps is rounding; nothing correlates with it.
+        let is_steady = m2 - m1 * m1 <= ROUNDING * m1 * m1;
+        let variance = if is_steady { 0.0 } else { m2 - m1 * m1 };
         let lag = |k: usize| {
+            if is_steady {
+                return f64::NAN;
+            }
+            // The means of the pairs' earlier and later gaps, which the ends of a nearly steady beat tell apart.
             let pairs = (self.gaps.count - k as f64).max(1.0);
-            (self.products[LAGS - k] / pairs - m1 * m1) / variance
+            let all = m1 * self.gaps.count;
+            let earlier = (all - self.recent[LAGS - k..].iter().sum::<f64>()) / pairs;
+            let later = (all - self.oldest[..k].iter().sum::<f64>()) / pairs;
+            (self.products[LAGS - k] / pairs - earlier * later) / variance
         };
         GapStats {
             moments,
             scv: variance / (m1 * m1),
-            skewness: skewness(moments),
+            skewness: if is_steady { f64::NAN } else { skewness(moments) },
             autocorrelation: (1..=LAGS).map(lag).collect(),
             equal: self.equal as f64 / self.gaps.count,
             resolution: Span(self.divisor),
@@ -341,6 +360,21 @@ mod tests {
         assert!((drawn.idc(10.0).unwrap() / measured.idc(10.0).unwrap() - 1.0).abs() < 0.01);
         assert_eq!(drawn.hours[0].arrivals, measured.hours[0].arrivals);
         assert_eq!(drawn.hours[1].idc_60s, measured.hours[1].idc_60s);
+    }
+
+    #[test]
+    fn a_steady_beat_varies_by_nothing_and_correlates_with_nothing() {
+        let mut meter = Meter::new();
+        meter.add(&(0..5000).map(|i| Time(i * 100_000_000)).collect::<Vec<_>>());
+        let gaps = meter.finish().gaps.unwrap();
+        assert_eq!(gaps.scv, 0.0);
+        assert!(gaps.skewness.is_nan() && gaps.autocorrelation.iter().all(|lag| lag.is_nan()));
+        assert!(serde_json::to_string(&gaps).unwrap().contains("\"autocorrelation\":[null,null"));
+        // A beat with a jitter of a thousandth still does.
+        let mut meter = Meter::new();
+        meter.add(&(0..5000).map(|i| Time(i * 100_000_000 + i % 2 * 100_000)).collect::<Vec<_>>());
+        let gaps = meter.finish().gaps.unwrap();
+        assert!((gaps.scv - 1e-6).abs() < 1e-8 && (gaps.autocorrelation[0] + 1.0).abs() < 1e-3, "{gaps:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost, parts};
+use crate::arrivals::schedule::{Process, Segment};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::profile::ServiceTimes;
@@ -77,16 +78,23 @@ pub fn planned(
     let segments: Vec<(Time, Part)> = match (&scenario.workload.source, parts(&scenario.workload)) {
         (_, None) => {
             let help = "run `sim fit TRACE --window 1h` and set [workload] to `kind = \"schedule\"` with its fit.toml as `file`";
-            return Err(fail("a planned policy needs a process, not a trace", help));
+            return Err(fail(
+                "a planned policy needs processes of phases, not a trace or other renewals",
+                help,
+            ));
         }
         (Source::Schedule(schedule), Some(_)) => {
             let mut from = Time::ZERO;
-            let segment = |segment: &crate::arrivals::schedule::Segment| {
+            let segment = |segment: &Segment| {
                 let start = from;
                 from += segment.duration;
-                (start, Part { requests: 1.0, process: segment.process.clone() })
+                match &segment.process {
+                    Process::Map(map) => Some((start, Part { requests: 1.0, process: map.clone() })),
+                    // Nothing comes, so what was chosen before stays.
+                    Process::Silent | Process::Renewal(_) => None,
+                }
             };
-            schedule.segments.iter().map(segment).collect()
+            schedule.segments.iter().filter_map(segment).collect()
         }
         (_, Some(parts)) => parts.into_iter().map(|part| (Time::ZERO, part)).collect(),
     };

@@ -419,7 +419,7 @@ impl<'a> Chooser<'a> {
 pub fn evidence(scenario: &Scenario) -> Evidence {
     match scenario.workload.source {
         Source::Trace(_) => Evidence::Counts,
-        Source::Process(_) | Source::Schedule(_) => Evidence::UpperEnds,
+        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Evidence::UpperEnds,
     }
 }
 

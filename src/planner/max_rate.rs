@@ -193,6 +193,7 @@ fn affordable(workload: &Workload) -> f64 {
     let seconds = workload.duration.map_or(0.0, Span::as_secs_f64);
     let expected = match &workload.source {
         Source::Process(map) => map.rate() * seconds,
+        Source::Renewal(renewal) => renewal.rate() * seconds,
         _ => parts(workload).iter().flatten().map(|part| part.requests).sum(),
     };
     MOST_REQUESTS as f64 / expected

@@ -7,6 +7,7 @@ use super::ceiling::mean_started;
 use crate::analytic::{exact, published};
 use crate::arrivals::Arrivals;
 use crate::arrivals::map::Map;
+use crate::arrivals::schedule::Process;
 use crate::error::InputError;
 use crate::fitting::{FitError, Observed, Piece, piecewise};
 use crate::numeric::streams::Streams;
@@ -26,12 +27,19 @@ pub struct Part {
     pub process: Map,
 }
 
-/// The processes behind a workload; `None` for a trace, which has none until one is fitted.
+/// The processes behind a workload; `None` for a trace, which has none until one is fitted, and where a process
+/// without phases is part of it.
 pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
     match &workload.source {
         Source::Process(map) => Some(vec![Part { requests: 1.0, process: map.clone() }]),
-        Source::Trace(_) => None,
+        Source::Trace(_) | Source::Renewal(_) => None,
         Source::Schedule(schedule) => {
+            let maps = schedule.segments.iter().map(|segment| match &segment.process {
+                Process::Map(map) => Some(Some(map)),
+                Process::Silent => Some(None),
+                Process::Renewal(_) => None,
+            });
+            let maps: Vec<Option<&Map>> = maps.collect::<Option<_>>()?;
             let (duration, requests) = match (workload.duration, workload.requests) {
                 (None, None) => (schedule.total().as_secs_f64(), f64::INFINITY),
                 (duration, requests) => (
@@ -40,23 +48,24 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
                 ),
             };
             let (mut time_left, mut requests_left) = (duration, requests);
-            let mut parts: Vec<Part> = Vec::new();
             let count = schedule.segments.len();
+            let mut weights = vec![0.0; count];
             for i in 0.. {
                 let segment = &schedule.segments[i % count];
                 let rate = segment.process.rate();
-                let seconds = segment.duration.as_secs_f64().min(time_left).min(requests_left / rate);
-                if seconds <= 0.0 {
+                let in_requests = if rate > 0.0 { requests_left / rate } else { f64::INFINITY };
+                let seconds = segment.duration.as_secs_f64().min(time_left).min(in_requests);
+                if seconds <= 0.0 || requests_left <= 0.0 {
                     break;
                 }
                 time_left -= seconds;
                 requests_left -= seconds * rate;
-                match parts.get_mut(i % count) {
-                    Some(part) => part.requests += seconds * rate,
-                    None => parts.push(Part { requests: seconds * rate, process: segment.process.clone() }),
-                }
+                weights[i % count] += seconds * rate;
             }
-            Some(parts)
+            let part = |(map, requests): (Option<&Map>, f64)| {
+                map.filter(|_| requests > 0.0).map(|map| Part { requests, process: map.clone() })
+            };
+            Some(maps.into_iter().zip(weights).filter_map(part).collect())
         }
     }
 }
@@ -311,7 +320,8 @@ pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(
 }
 
 /// Predicts a scenario at a setting, a trace by the fits of its hours; `None` for an adaptive policy, which has no
-/// one setting, and for a trace to which no process can be fitted: it has one arrival, or all at one instant.
+/// one setting, for processes without phases, which the laws do not cover, and for a trace to which no process can be
+/// fitted: it has one arrival, or all at one instant.
 ///
 /// Errors: the profile does not cover the setting, or the model the process.
 pub fn predict(
@@ -319,7 +329,8 @@ pub fn predict(
     setting: Setting,
     model: Model,
 ) -> Result<Option<Prediction>, InputError> {
-    if scenario.policy.adaptive.is_some() {
+    let is_trace = matches!(scenario.workload.source, Source::Trace(_));
+    if scenario.policy.adaptive.is_some() || (!is_trace && parts(&scenario.workload).is_none()) {
         return Ok(None);
     }
     let parts = fitted_parts(scenario)?;

@@ -59,7 +59,10 @@ impl<'a> Replayed<'a> {
     ///
     /// Errors: the trace cannot be read, or says too little to fit.
     pub fn parts(&self) -> Result<&[Part], InputError> {
-        let fitted = || some(self.scenario, parts_of(&mut *self.open()?)?);
+        let fitted = || match self.scenario.workload.source {
+            Source::Trace(_) => some(self.scenario, parts_of(&mut *self.open()?)?),
+            _ => some(self.scenario, Vec::new()),
+        };
         let found = self.parts.get_or_init(|| parts(&self.scenario.workload).map_or_else(fitted, Ok));
         found.as_deref().map_err(InputError::clone)
     }
@@ -72,6 +75,7 @@ impl<'a> Replayed<'a> {
             let asked = workload.requests.map_or(f64::INFINITY, |requests| requests as f64);
             match (&workload.source, parts(workload)) {
                 (Source::Process(map), _) => (map.rate() * seconds).min(asked),
+                (Source::Renewal(renewal), _) => (renewal.rate() * seconds).min(asked),
                 (_, Some(parts)) => parts.iter().map(|part| part.requests).sum(),
                 (_, None) => MOST_KEPT as f64,
             }

@@ -1,7 +1,10 @@
 //! What `sim trace info` shows.
 
+use serde::Serialize;
+
 use super::format;
 use super::table::text_table;
+use crate::arrivals::trace::Reading;
 use crate::fitting::{Basis, TraceStats};
 use crate::units::Span;
 
@@ -12,12 +15,23 @@ pub struct TraceReport<'a> {
     pub name: &'a str,
     /// What was measured.
     pub stats: &'a TraceStats,
+    /// How the file was read.
+    pub reading: &'a Reading,
+}
+
+/// What trace.json holds.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    stats: &'a TraceStats,
+    reading: &'a Reading,
 }
 
 impl TraceReport<'_> {
     /// The figures as JSON.
     pub fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self.stats).expect("plain data");
+        let whole = Whole { stats: self.stats, reading: self.reading };
+        let mut text = serde_json::to_string_pretty(&whole).expect("plain data");
         text.push('\n');
         text
     }
@@ -33,12 +47,24 @@ impl TraceReport<'_> {
             true => "All arrivals are at one instant: is this the column of their times?\n",
             false => "",
         };
-        format!(
-            "{}\n\n{}\n{}{doubt}",
-            self.name,
+        let notes: String = self.reading.notes().iter().map(|note| format!("{note}\n")).collect();
+        let tables = [
             text_table(&["", "measured"], &self.rows()),
-            text_table(&["bins of", "bins", "IDC", "peak / mean"], &scales)
+            text_table(&["bins of", "bins", "IDC", "peak / mean"], &scales),
+        ];
+        format!(
+            "{}\n\n{}\n{}\nRead as {}: {}.\n{doubt}{notes}",
+            self.name,
+            tables[0],
+            tables[1],
+            self.reading.format,
+            self.times()
         )
+    }
+
+    /// Where the times come from.
+    fn times(&self) -> &str {
+        if self.reading.times.is_empty() { "its times" } else { &self.reading.times }
     }
 
     fn rows(&self) -> Vec<Vec<String>> {

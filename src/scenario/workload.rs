@@ -2,9 +2,10 @@
 
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
+use crate::arrivals::renewal::{Renewal, RenewalArrivals};
 use crate::arrivals::rhythm::{Beat, Rhythm};
-use crate::arrivals::schedule::{Schedule, ScheduleArrivals, plausible, process_from_section};
-use crate::arrivals::trace::TraceSpec;
+use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible, process};
+use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
 use crate::error::InputError;
@@ -25,8 +26,10 @@ pub struct Workload {
 /// Where arrivals come from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// Poisson, MMPP or MAP, scaled and thinned.
+    /// Poisson, MMPP, MAP, and processes of Erlang or hyperexponential gaps, scaled and thinned.
     Process(Map),
+    /// A renewal process that has no phases, scaled and thinned.
+    Renewal(Renewal),
     /// A schedule of such processes, scaled and thinned.
     Schedule(Schedule),
     /// A trace file.
@@ -42,6 +45,8 @@ pub struct TraceWorkload {
     pub scale: f64,
     /// Each request is kept with this probability.
     pub thin: f64,
+    /// What was found in the file, once it has been read.
+    pub findings: Findings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,12 @@ impl Workload {
             ("poisson", Kind::Process),
             ("mmpp", Kind::Process),
             ("map", Kind::Process),
+            ("erlang", Kind::Process),
+            ("hyperexponential", Kind::Process),
+            ("constant", Kind::Process),
+            ("gamma", Kind::Process),
+            ("weibull", Kind::Process),
+            ("lognormal", Kind::Process),
             ("schedule", Kind::Schedule),
             ("trace", Kind::Trace),
         ];
@@ -77,15 +88,22 @@ impl Workload {
             share if share <= 1.0 => Ok(share),
             share => Err(v.error(format!("is the share of requests to keep, at most 1, not {share}"))),
         })?;
-        let changed = |map: &Map| {
-            let changed = map.scaled(scale).thinned(thin);
-            let usable = Map::new(changed.d0().clone(), changed.d1().clone()).map_err(|e| e.to_string());
-            let usable = usable.and_then(|map| plausible(&map).map(|()| map));
-            usable.map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
+        let changed = |process: &Process| match process.scaled(scale).thinned(thin) {
+            Process::Map(map) => {
+                let usable = Map::new(map.d0().clone(), map.d1().clone()).map_err(|e| e.to_string());
+                let usable = usable.and_then(|map| plausible(&map).map(|()| Process::Map(map)));
+                usable
+                    .map_err(|reason| section.error(format!("after `scale` and `thin` the process {reason}")))
+            }
+            other => Ok(other),
         };
         refuse_others(section, kind)?;
         let source = match kind {
-            Kind::Process => Source::Process(changed(&process_from_section(section)?)?),
+            Kind::Process => match changed(&process(section)?)? {
+                Process::Map(map) => Source::Process(map),
+                Process::Renewal(renewal) => Source::Renewal(renewal),
+                Process::Silent => unreachable!("only a segment may be silent"),
+            },
             Kind::Schedule => {
                 let mut schedule = Schedule::read(&section.required("file")?.file()?)?;
                 for segment in &mut schedule.segments {
@@ -94,7 +112,8 @@ impl Workload {
                 Source::Schedule(schedule)
             }
             Kind::Trace => {
-                Source::Trace(TraceWorkload { spec: TraceSpec::from_section(section)?, scale, thin })
+                let (spec, findings) = (TraceSpec::from_section(section)?, Findings::default());
+                Source::Trace(TraceWorkload { spec, scale, thin, findings })
             }
         };
         Ok(Workload { source, requests, duration })
@@ -104,6 +123,8 @@ impl Workload {
     pub fn rhythm(&self) -> Rhythm {
         match &self.source {
             Source::Process(map) => Rhythm::Steady(Beat::of(map)),
+            // Gaps that are independent make no bursts.
+            Source::Renewal(_) => Rhythm::Steady(Beat::default()),
             Source::Schedule(schedule) => Rhythm::of_schedule(schedule),
             Source::Trace(_) => Rhythm::Unknown,
         }
@@ -119,11 +140,25 @@ impl Workload {
         }
     }
 
+    /// What was found in the trace, once it has been read; none for other workloads.
+    pub fn reading(&self) -> Option<Reading> {
+        match &self.source {
+            Source::Trace(trace) => trace.findings.get(),
+            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => None,
+        }
+    }
+
+    /// What a reader of results must know of how the trace was read.
+    pub fn notes(&self) -> Vec<String> {
+        self.reading().map_or_else(Vec::new, |reading| reading.notes())
+    }
+
     /// The same workload at `factor` times its rate.
     pub fn scaled(&self, factor: f64) -> Workload {
         let mut workload = self.clone();
         match &mut workload.source {
             Source::Process(map) => *map = map.scaled(factor),
+            Source::Renewal(renewal) => *renewal = renewal.scaled(factor),
             Source::Schedule(schedule) => {
                 schedule.segments.iter_mut().for_each(|segment| {
                     segment.process = segment.process.scaled(factor);
@@ -143,6 +178,9 @@ impl Workload {
             Source::Process(map) => {
                 Box::new(MapArrivals::new(map, Time::ZERO, end, streams.stream("arrivals")))
             }
+            Source::Renewal(renewal) => {
+                Box::new(RenewalArrivals::new(renewal, Time::ZERO, end, streams.stream("arrivals")))
+            }
             Source::Schedule(schedule) => {
                 // A schedule runs once through unless the duration asks for more or less.
                 let end = match (self.duration, self.requests) {
@@ -152,7 +190,7 @@ impl Workload {
                 Box::new(ScheduleArrivals::new(schedule, streams, end))
             }
             Source::Trace(trace) => {
-                let raw = trace.spec.open(streams.stream("trace"))?;
+                let raw = trace.spec.open_noted(streams.stream("trace"), &trace.findings)?;
                 let scaled = transform::scale(raw, trace.scale);
                 let thinned = transform::thin(scaled, trace.thin, streams.stream("thin"));
                 transform::until(thinned, end)

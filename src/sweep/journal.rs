@@ -166,6 +166,7 @@ mod tests {
             objective: String::new(),
             cold_starts: false,
             fitted: false,
+            reading: Vec::new(),
         };
         Part { fingerprint: "00".into(), shard: 1, of: 1, rows: 8, about }
     }

@@ -55,7 +55,9 @@ impl FromStr for Shard {
 pub fn fingerprint(scenario: &Scenario, model: Model, mode: Mode, trace_bytes: u64) -> String {
     let mut scenario = scenario.clone();
     if let Source::Trace(trace) = &mut scenario.workload.source {
-        trace.spec.path = trace.spec.path.file_name().map(Into::into).unwrap_or_default();
+        for path in &mut trace.spec.paths {
+            *path = path.file_name().map(Into::into).unwrap_or_default();
+        }
     }
     // Its fields count as they were understood.
     scenario.written = Default::default();

@@ -53,6 +53,9 @@ pub struct About {
     pub cold_starts: bool,
     /// Was the workload fitted, being a trace?
     pub fitted: bool,
+    /// How the trace was read, once it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reading: Vec<String>,
 }
 
 /// The text of sweep.csv and of pareto.csv, for all rows in the order of the grid.

@@ -1,17 +1,12 @@
-//! The layouts of the Azure Functions traces of 2019 and 2021.
+//! The layout of the Azure Functions trace of 2019: invocations per function and minute.
 //!
-//! Sources: M. Shahrad et al., "Serverless in the Wild", USENIX ATC 2020 (2019: invocations per function and
-//! minute); Y. Zhang et al., "Faster and Cheaper Serverless Computing on Harvested Resources", SOSP 2021
-//! (2021: one line an invocation).
+//! Source: M. Shahrad et al., "Serverless in the Wild", USENIX ATC 2020.
 
-use super::Reader;
 use super::counts::{Bins, whole};
-use super::decimal::{self, Kind};
 use super::lines::{Fields, Lines};
+use super::reading::Reading;
 use super::table::{Table, minutes_start};
-use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::{InputError, nearest};
-use crate::units::{Span, Time};
 
 /// Names kept for the suggestion when a row is not found.
 const KEPT_NAMES: usize = 100_000;
@@ -19,8 +14,6 @@ const KEPT_NAMES: usize = 100_000;
 const LONGEST_NAME: usize = 1_000;
 /// Names listed in an error.
 const SHOWN_NAMES: usize = 5;
-/// Invocations of the 2021 layout that are sorted in memory at most (8 bytes each).
-const MOST_INVOCATIONS: usize = 100_000_000;
 
 /// One row of the 2019 layout.
 pub(super) struct AzureRow {
@@ -101,52 +94,8 @@ impl Bins for AzureRow {
     fn name(&self) -> &str {
         &self.name
     }
-}
 
-/// The 2021 layout: a line has the end and the duration of an invocation, and the lines are not in
-/// the order of arrival. So all arrivals are kept and sorted.
-pub(super) struct Invocations {
-    arrivals: Vec<u64>,
-    given: usize,
-}
-
-impl Invocations {
-    pub(super) fn read(mut lines: Lines, table: &Table, kind: Kind) -> Result<Invocations, InputError> {
-        let end = table.named(lines.name(), "end_timestamp")?;
-        let duration = table.named(lines.name(), "duration")?;
-        let Kind::Number { .. } = kind else { unreachable!("durations are numbers") };
-        let mut starts: Vec<i64> = Vec::new();
-        while let Some(line) = lines.next()? {
-            let value = |column: &super::table::Column| {
-                let field = lines.field(&line, column.delimiter, column.index, &column.label)?;
-                decimal::parse(&lines.text(&line)[field.clone()], kind)
-                    .map_err(|reason| lines.error(&line, field, reason).help("expected a number of seconds"))
-            };
-            starts.push(value(&end)? - value(&duration)?);
-            if starts.len() > MOST_INVOCATIONS {
-                let message = format!("has more than {MOST_INVOCATIONS} invocations to sort in memory");
-                return Err(InputError::new(lines.name(), message).help("split the file"));
-            }
-        }
-        starts.sort_unstable();
-        let first = starts.first().copied().unwrap_or(0);
-        let arrivals = starts.into_iter().map(|start| start.abs_diff(first)).collect();
-        Ok(Invocations { arrivals, given: 0 })
-    }
-}
-
-impl Arrivals for Invocations {
-    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
-        let next = (self.given + BLOCK).min(self.arrivals.len());
-        block.extend(self.arrivals[self.given..next].iter().map(|nanos| Time(*nanos)));
-        self.given = next;
-        Ok(())
-    }
-}
-
-impl Reader for Invocations {
-    fn length(&self) -> Span {
-        let last = self.arrivals.last().copied().unwrap_or(0);
-        Span(last + last / (self.arrivals.len() as u64).saturating_sub(1).max(1))
+    fn report(&self, reading: &mut Reading) {
+        reading.times = "a column for each minute".into();
     }
 }

@@ -4,6 +4,7 @@
 use std::io::Read;
 
 use super::Reader;
+use super::reading::Reading;
 use super::source::unreadable;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
@@ -102,5 +103,10 @@ impl Arrivals for Binary {
 impl Reader for Binary {
     fn length(&self) -> Span {
         Span(self.last + self.last / self.count.saturating_sub(1).max(1))
+    }
+
+    fn report(&self, reading: &mut Reading) {
+        (reading.format, reading.times) = ("binary", "nanoseconds".into());
+        reading.records += self.count;
     }
 }

@@ -5,6 +5,7 @@ use rand_distr::{Distribution, Exp1};
 use super::Reader;
 use super::decimal::{self, Kind};
 use super::lines::Lines;
+use super::reading::Reading;
 use super::table::Column;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
@@ -17,6 +18,17 @@ pub(super) trait Bins: Send {
     fn next(&mut self) -> Result<Option<(u64, u64)>, InputError>;
     /// Where bins come from, for errors.
     fn name(&self) -> &str;
+    /// Adds what was found to `reading`.
+    fn report(&self, reading: &mut Reading);
+}
+
+/// What a cell without a count means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blank {
+    /// A mistake.
+    Refused,
+    /// Nothing came, as in Huawei's traces.
+    Zero,
 }
 
 /// Arrivals spread in the bins of `B`: exactly as many as were counted, in order, uniform in the bin.
@@ -91,12 +103,17 @@ impl<B: Bins> Reader for Spread<B> {
     fn length(&self) -> Span {
         Span(self.end)
     }
+
+    fn report(&self, reading: &mut Reading) {
+        self.bins.report(reading);
+    }
 }
 
 /// Counts one a line, or with their periods.
 pub(super) struct CountLines {
     pub(super) lines: Lines,
     pub(super) count: Column,
+    pub(super) blank: Blank,
     pub(super) periods: Periods,
 }
 
@@ -122,13 +139,17 @@ impl Bins for CountLines {
     fn next(&mut self) -> Result<Option<(u64, u64)>, InputError> {
         let lines = &mut self.lines;
         let empty_before = lines.last_empty();
-        let Some(line) = lines.next()? else { return Ok(None) };
+        let Some(line) = lines.next_record(self.count.delimiter)? else { return Ok(None) };
         let Column { index, delimiter, ref label } = self.count;
         let field = lines.field(&line, delimiter, index, label)?;
         let text = &lines.text(&line)[field.clone()];
-        let count = whole(text).map_err(|reason| {
-            lines.error(&line, field, reason).help("a count is a whole number of arrivals, 0 or more")
-        })?;
+        let is_blank = text.is_empty() || text.eq_ignore_ascii_case(b"nan");
+        let count = match self.blank {
+            Blank::Zero if is_blank => 0,
+            _ => whole(text).map_err(|reason| {
+                lines.error(&line, field, reason).help("a count is a whole number of arrivals, 0 or more")
+            })?,
+        };
         let bin = match &mut self.periods {
             Periods::Consecutive { next } => {
                 if *next > 0 && lines.last_empty() != empty_before {
@@ -146,6 +167,14 @@ impl Bins for CountLines {
 
     fn name(&self) -> &str {
         self.lines.name()
+    }
+
+    fn report(&self, reading: &mut Reading) {
+        self.lines.report(reading);
+        reading.times = match &self.periods {
+            Periods::Consecutive { .. } => "a bin on each line".into(),
+            Periods::Given(period) => format!("bins by {}", period.column.label),
+        };
     }
 }
 

@@ -1,17 +1,17 @@
 //! Numbers and date-times of a trace in integer nanoseconds, exact for decimal text.
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use super::datetime::date_time;
 
 /// What the values of a column are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Numbers of which one is `10^digits` ns.
     Number { digits: u32 },
-    /// ISO 8601 date-times; without a zone they are taken as UTC.
+    /// Date-times in any of the forms of [`date_time`]; without a zone they are taken as UTC.
     DateTime,
 }
 
+#[cfg(feature = "parquet")]
 impl Kind {
     /// How a value of `nanos` is written.
     pub(super) fn text(self, nanos: i64) -> String {
@@ -162,21 +162,6 @@ pub(super) fn scaled(value: f64, digits: u32) -> Result<i64, Refused> {
     }
 }
 
-/// Nanoseconds since 1970 of an ISO date-time; `None` if it is none or beyond 1677 to 2262.
-pub(super) fn date_time(text: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?.trim();
-    // A plain number would pass as a date in ISO's basic form.
-    if text.as_bytes().get(4) != Some(&b'-') {
-        return None;
-    }
-    let text = text.strip_suffix(" UTC").unwrap_or(text);
-    let time = match text.parse::<jiff::Timestamp>() {
-        Ok(time) => time,
-        Err(_) => TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok()?,
-    };
-    i64::try_from(time.as_nanosecond()).ok()
-}
-
 /// True if `text` is a number, whatever its value.
 pub(super) fn is_number(text: &[u8]) -> bool {
     fast_float2::parse::<f64, _>(text).is_ok()
@@ -240,25 +225,6 @@ mod tests {
         ] {
             let error = seconds(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn date_times_with_and_without_zone() {
-        let base = 1_700_158_623_000_000_000;
-        for (text, nanos) in [
-            ("2023-11-16 18:17:03.9799600", base + 979_960_000),
-            ("2023-11-16T18:17:03Z", base),
-            ("2023-11-16 18:17:03+00:00", base),
-            ("2023-11-16T19:17:03+01:00", base),
-            ("2023-11-16 18:17:03 UTC", base),
-            ("1970-01-01", 0),
-            ("1969-12-31T23:59:59", -1_000_000_000),
-        ] {
-            assert_eq!(date_time(text.as_bytes()), Some(nanos), "{text}");
-        }
-        for bad in ["20231116", "2023-13-01", "2023-11-16 25:00:00", "yesterday", ""] {
-            assert_eq!(date_time(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
+use super::reading::Reading;
 use super::source::unreadable;
 use crate::error::{Excerpt, InputError};
 
@@ -12,6 +13,8 @@ use crate::error::{Excerpt, InputError};
 const BLOCK_BYTES: usize = 256 << 10;
 /// The longest line: a row of a day in minutes has about 10 kB.
 const LONGEST_LINE: usize = 4 << 20;
+/// The longest quoted field with line breaks.
+const LONGEST_QUOTE: usize = 1 << 20;
 /// Bytes of a line that an error shows on either side of the token.
 const EXCERPT_BYTES: usize = 60;
 
@@ -29,8 +32,15 @@ pub(super) struct Lines {
     ended: bool,
     /// Lines handed out so far; the number of the last one.
     line: usize,
+    /// The number of the first line of the record that was handed out last.
+    first: usize,
+    /// Empty lines and comments that were skipped: how many, and the first of them.
+    empty: (u64, usize),
+    comments: (u64, usize),
     /// The number of the last line that was skipped because it was empty; 0 for none.
     last_empty: usize,
+    /// As of [`Lines::keep`].
+    kept: Range<usize>,
 }
 
 /// Why a line cannot be split into fields.
@@ -40,9 +50,23 @@ pub(super) struct OpenQuote;
 impl Lines {
     pub(super) fn new(name: String, source: Box<dyn Read + Send>) -> Result<Lines, InputError> {
         let buffer = vec![0; BLOCK_BYTES];
-        let (start, complete, filled, line) = (0, 0, 0, 0);
-        let mut lines =
-            Lines { name, source, buffer, start, complete, filled, ended: false, line, last_empty: 0 };
+        let (start, complete, filled, ended) = (0, 0, 0, false);
+        let (line, first, empty, comments, last_empty) = (0, 0, (0, 0), (0, 0), 0);
+        let mut lines = Lines {
+            name,
+            source,
+            buffer,
+            start,
+            complete,
+            filled,
+            ended,
+            line,
+            first,
+            empty,
+            comments,
+            last_empty,
+            kept: 0..0,
+        };
         let head = lines.ready()?;
         if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
             return Err(InputError::new(&lines.name, "is UTF-16 text").help("save it as UTF-8"));
@@ -84,10 +108,68 @@ impl Lines {
             let (used, comment) = (text.len(), text.first() == Some(&b'#'));
             let start = self.start;
             self.take(length + 1, 1);
-            match used {
-                0 => self.last_empty = self.line,
-                _ if comment => (),
+            self.first = self.line;
+            let skipped = match used {
+                0 => {
+                    self.last_empty = self.line;
+                    &mut self.empty
+                }
+                _ if comment => &mut self.comments,
                 _ => return Ok(Some(start..start + used)),
+            };
+            *skipped = (skipped.0 + 1, if skipped.0 == 0 { self.line } else { skipped.1 });
+        }
+    }
+
+    /// The next record of a table: a line, with those that follow while a quoted field is open.
+    pub(super) fn next_record(&mut self, delimiter: u8) -> Result<Option<Range<usize>>, InputError> {
+        let Some(mut place) = self.next()? else { return Ok(None) };
+        while has_open_quote(self.text(&place), delimiter)
+            && place.len() <= LONGEST_QUOTE
+            && self.extend(&mut place)?
+        {}
+        Ok(Some(place))
+    }
+
+    /// Adds one more line to the record at `place`, which was handed out last; false at the end of the text.
+    pub(super) fn extend(&mut self, place: &mut Range<usize>) -> Result<bool, InputError> {
+        if self.start == self.complete {
+            self.read_keeping(place.start)?;
+            *place = 0..place.len();
+        }
+        let ready = &self.buffer[self.start..self.complete];
+        let Some(length) = memchr(b'\n', ready) else { return Ok(false) };
+        place.end = place.end.max(self.start + ready[..length].trim_ascii_end().len());
+        self.take(length + 1, 1);
+        Ok(true)
+    }
+
+    /// The next line, if it is at hand.
+    pub(super) fn peek(&self) -> &[u8] {
+        let ready = &self.buffer[self.start..self.complete];
+        &ready[..memchr(b'\n', ready).unwrap_or(0)]
+    }
+
+    /// Keeps the place of a record of which more will be asked.
+    pub(super) fn keep(&mut self, place: Range<usize>) {
+        self.kept = place;
+    }
+
+    /// The place that was kept last.
+    pub(super) fn kept(&self) -> Range<usize> {
+        self.kept.clone()
+    }
+
+    /// The number of the first line of the record that was handed out last.
+    pub(super) fn number(&self) -> usize {
+        self.first
+    }
+
+    /// Counts the lines that were skipped.
+    pub(super) fn report(&self, reading: &mut Reading) {
+        for ((lines, first), reason) in [(self.empty, "are empty"), (self.comments, "begin with #")] {
+            if lines > 0 {
+                reading.leave_out_some(reason, lines, first);
             }
         }
     }
@@ -111,7 +193,7 @@ impl Lines {
         let (before, marked) = (lossy(from..token.start), lossy(token.start..token.end.min(until)));
         let after = lossy(token.end.min(until)..until);
         let token = before.len()..before.len() + marked.len();
-        let excerpt = Excerpt { line: self.line, text: before + &marked + &after, token };
+        let excerpt = Excerpt { line: self.first.max(1), text: before + &marked + &after, token };
         InputError { excerpt: Some(excerpt), ..InputError::new(&self.name, message) }
     }
 
@@ -137,16 +219,23 @@ impl Lines {
     }
 
     fn open_quote(&self, place: &Range<usize>) -> InputError {
-        let message = "a quoted field does not end on its line".to_owned();
-        self.error(place, 0..place.len(), message).help("remove line breaks from inside the fields")
+        let message = "a quoted field does not end on its line, nor on those that follow".to_owned();
+        self.error(place, 0..place.len(), message)
+            .help("close the quote, or double it where it is part of the text")
     }
 
     fn read(&mut self) -> Result<(), InputError> {
-        self.buffer.copy_within(self.complete..self.filled, 0);
-        self.filled -= self.complete;
-        (self.start, self.complete) = (0, 0);
+        self.read_keeping(self.complete)
+    }
+
+    /// Reads on, and keeps what was handed out from `from` on: it is then at the start of the buffer.
+    fn read_keeping(&mut self, from: usize) -> Result<(), InputError> {
+        let kept = self.complete - from;
+        self.buffer.copy_within(from..self.filled, 0);
+        self.filled -= from;
+        (self.start, self.complete) = (kept, kept);
         // Full blocks only, as pipes hand over little at a time and the first block has to show the format.
-        while self.complete == 0 && !self.ended {
+        while self.complete == kept && !self.ended {
             if self.filled == self.buffer.len() {
                 if self.filled >= LONGEST_LINE {
                     let message = format!("line {} is longer than {LONGEST_LINE} bytes", self.line + 1);
@@ -155,7 +244,8 @@ impl Lines {
                 self.buffer.resize(2 * self.filled, 0);
             }
             self.fill_buffer()?;
-            self.complete = memrchr(b'\n', &self.buffer[..self.filled]).map_or(0, |last| last + 1);
+            let last = memrchr(b'\n', &self.buffer[kept..self.filled]);
+            self.complete = kept + last.map_or(0, |last| last + 1);
         }
         // A last line without an end gets one, so that all lines are alike.
         if self.ended && self.complete < self.filled {
@@ -188,6 +278,11 @@ impl Lines {
     }
 }
 
+/// Does a quoted field of the line go on beyond it?
+pub(super) fn has_open_quote(line: &[u8], delimiter: u8) -> bool {
+    memchr(b'"', line).is_some() && Fields::new(line, delimiter).any(|field| field.is_err())
+}
+
 /// The fields of one line, without their quotes and the blanks around them.
 pub(super) struct Fields<'a> {
     line: &'a [u8],
@@ -213,7 +308,10 @@ impl Iterator for Fields<'_> {
             quoted = blanks + 1;
             // A doubled quote stands for a quote inside the field.
             loop {
-                let Some(close) = memchr(b'"', &rest[quoted..]) else { return Some(Err(OpenQuote)) };
+                let Some(close) = memchr(b'"', &rest[quoted..]) else {
+                    self.at = self.line.len() + 1;
+                    return Some(Err(OpenQuote));
+                };
                 quoted += close + 1;
                 if rest.get(quoted) != Some(&b'"') {
                     break;
@@ -221,7 +319,9 @@ impl Iterator for Fields<'_> {
                 quoted += 1;
             }
         }
-        let end = quoted + memchr(self.delimiter, &rest[quoted..]).unwrap_or(rest.len() - quoted);
+        // Where blanks are between fields, several are one.
+        let begun = quoted.max(blanks);
+        let end = begun + memchr(self.delimiter, &rest[begun..]).unwrap_or(rest.len() - begun);
         let (mut from, mut until) = (blanks.min(end), end);
         while until > from && rest[until - 1].is_ascii_whitespace() {
             until -= 1;

@@ -17,12 +17,14 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
 use super::decimal::{self, Kind, Refused};
-use super::stamps::{Clock, Meaning};
+use super::layout::too_late;
+use super::order::Raw;
+use super::reading::Reading;
+use super::stamps::Meaning;
 use super::table::{Column, SAMPLE_ROWS, Table};
-use super::{PARQUET, Reader, Unit, source};
-use crate::arrivals::{Arrivals, BLOCK};
+use super::{PARQUET, Unit, source};
+use crate::arrivals::BLOCK;
 use crate::error::InputError;
-use crate::units::{Span, Time};
 
 /// Julian day number of 1970-01-01, from which INT96 counts days.
 const EPOCH_DAY: i128 = 2_440_588;
@@ -35,11 +37,12 @@ pub(super) struct Columns {
 }
 
 /// One column of arrivals.
-struct Values {
+pub(super) struct Values {
     columns: Columns,
     leaf: usize,
     scale: Scale,
-    clock: Clock,
+    label: String,
+    others: String,
     /// The row group to open next, and the column of the one that is open.
     group: usize,
     open: Option<ColumnReader>,
@@ -126,13 +129,14 @@ impl Columns {
         Ok(Table { delimiter: b',', names, rows })
     }
 
-    /// The arrivals of `column`.
-    pub(super) fn arrivals(
+    /// The values of `column`.
+    pub(super) fn stamps(
         self,
         column: &Column,
         unit: Unit,
         meaning: Meaning,
-    ) -> Result<Box<dyn Reader>, InputError> {
+        others: String,
+    ) -> Result<Values, InputError> {
         let descriptor = self.column(column.index);
         let Some(scale) = scale(descriptor, unit) else {
             let message = format!("{} holds {}, no times", column.label, type_name(descriptor));
@@ -144,9 +148,8 @@ impl Columns {
             return Err(InputError::new(&self.name, message)
                 .help("set `format` to timestamps, or choose another `column`"));
         }
-        let kind = if scale.dated { Kind::DateTime } else { Kind::Number { digits: scale.digits } };
-        let (clock, leaf, batch) = (Clock::new(kind, meaning), column.index, Batch::default());
-        Ok(Box::new(Values { columns: self, leaf, scale, clock, group: 0, open: None, rows: 0, batch }))
+        let (label, leaf, batch) = (column.label.clone(), column.index, Batch::default());
+        Ok(Values { columns: self, leaf, scale, label, others, group: 0, open: None, rows: 0, batch })
     }
 
     fn width(&self) -> usize {
@@ -170,8 +173,7 @@ impl Columns {
 impl Values {
     /// Reads the next rows, none at the end of the file.
     fn read(&mut self) -> Result<(), InputError> {
-        // The first gap gives two arrivals.
-        const MOST: usize = BLOCK - 1;
+        const MOST: usize = BLOCK;
         loop {
             let Some(open) = &mut self.open else {
                 if self.group == self.columns.file.num_row_groups() {
@@ -220,26 +222,34 @@ impl Values {
     }
 }
 
-impl Arrivals for Values {
-    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+impl Raw for Values {
+    fn fill(&mut self, floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
         self.batch.numbers.clear();
         self.read()?;
         for (index, number) in self.batch.numbers.iter().enumerate() {
             let nanos = number.nanos(self.scale).map_err(|refused| self.refused(index, refused))?;
-            if !self.clock.push(nanos, block) {
+            if nanos < floor {
                 let shown = if self.scale.dated { Kind::DateTime.text(nanos) } else { number.to_string() };
-                let (message, mend) = self.clock.not_next(&shown);
-                return Err(self.error(index, message).help(mend));
+                return Err(too_late(self.error(index, format!("`{shown}`"))));
             }
+            block.push(nanos);
         }
         self.rows += self.batch.numbers.len() as u64;
         Ok(())
     }
-}
 
-impl Reader for Values {
-    fn length(&self) -> Span {
-        self.clock.length()
+    fn report(&self, reading: &mut Reading) {
+        reading.records += self.rows;
+        reading.format = "parquet";
+        reading.times = self.label.clone();
+    }
+
+    fn name(&self) -> &str {
+        &self.columns.name
+    }
+
+    fn others(&self) -> String {
+        self.others.clone()
     }
 }
 

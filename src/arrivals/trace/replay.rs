@@ -1,10 +1,41 @@
 //! Cuts a window from a trace and replays it end to end.
 
+use super::reading::{Findings, Reading};
 use super::{Reader, TraceSpec};
 use crate::arrivals::Arrivals;
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::units::{Span, Time};
+
+/// Leaves what was found about the trace when it is dropped.
+pub(super) struct Noted {
+    pub(super) inner: Box<dyn Reader>,
+    pub(super) findings: Findings,
+}
+
+impl Arrivals for Noted {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        self.inner.fill(block)
+    }
+
+    fn bin(&self) -> Option<Span> {
+        self.inner.bin()
+    }
+}
+
+impl Reader for Noted {
+    fn length(&self) -> Span {
+        self.inner.length()
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        let mut reading = Reading { files: 1, ..Reading::default() };
+        self.inner.report(&mut reading);
+        self.findings.keep(reading);
+    }
+}
 
 /// The part `[from, until)` of a trace; its start is time 0.
 pub(super) struct Window {
@@ -68,6 +99,7 @@ pub(super) struct Repeat {
     pub(super) start: Span,
     /// Has there been an arrival?
     pub(super) any: bool,
+    pub(super) findings: Findings,
 }
 
 impl Arrivals for Repeat {
@@ -88,9 +120,8 @@ impl Arrivals for Repeat {
             // All passes to come, so that a repeat beyond the clock ends after the first pass.
             let end = length.0.checked_mul(u64::from(self.left) + 1);
             let start = end.and_then(|end| self.start.0.checked_add(end)).map(|_| self.start.0 + length.0);
-            let refuse = |message: String, mend: &str| {
-                Err(InputError::new(super::source::name_of(&self.spec.path), message).help(mend))
-            };
+            let refuse =
+                |message: String, mend: &str| Err(InputError::new(self.spec.name(), message).help(mend));
             match start {
                 _ if length == Span::ZERO => {
                     return refuse("has no length that could be repeated".into(), "remove `repeat`");
@@ -105,7 +136,7 @@ impl Arrivals for Repeat {
                 Some(start) => self.start = Span(start),
             }
             self.left -= 1;
-            self.inner = self.spec.pass(self.stream.clone())?;
+            self.inner = self.spec.pass(self.stream.clone(), &self.findings)?;
             self.stream.jump();
         }
     }

@@ -1,7 +1,10 @@
 //! The columns of a trace, and which format it can be.
 
-use super::decimal::{date_time, is_number};
-use super::lines::{Fields, Lines};
+use super::datetime::date_time;
+use super::decimal::is_number;
+use super::lines::{Fields, Lines, has_open_quote};
+use super::open::Wanted;
+use super::unit::{Chosen, by_magnitude};
 use super::{TraceFormat, Unit};
 use crate::error::{InputError, nearest};
 
@@ -31,6 +34,7 @@ const SHOWN_NAMES: usize = 12;
 /// So many different values in ascending order are taken for points in time.
 const CONVINCING: usize = 8;
 
+/// Names of columns of times, in lower case with `_` between words; the surer ones first.
 const TIME_NAMES: &[&str] = &[
     "timestamp",
     "timestamps",
@@ -38,9 +42,39 @@ const TIME_NAMES: &[&str] = &[
     "arrival",
     "arrivals",
     "arrival_time",
+    "arrivaltime",
+    "arrival_timestamp",
     "arrived_at",
     "datetime",
+    "date_time",
     "ts",
+    "t",
+    "time_frontend",
+    "start",
+    "start_time",
+    "starttime",
+    "start_timestamp",
+    "started_at",
+    "startedat",
+    "received_at",
+    "receivedat",
+    "event_time",
+    "eventtime",
+    "created_at",
+    "createdat",
+    "submit_time",
+    "submitted_at",
+    "submission_time",
+    "invocation_time",
+    "log_time",
+    "logged_at",
+    "time_local",
+    "time_iso8601",
+    "msec",
+    "epoch",
+    "start_utc",
+    "startutc",
+    "date",
 ];
 const GAP_NAMES: &[&str] = &[
     "interarrival",
@@ -51,19 +85,30 @@ const GAP_NAMES: &[&str] = &[
     "iat",
     "gap",
 ];
-const COUNT_NAMES: &[&str] = &["count", "counts", "requests", "invocations", "arrivals"];
-const PERIOD_NAMES: &[&str] =
-    &["period", "bin", "bucket", "timestamp", "time", "date", "datetime", "second", "minute", "hour"];
-
+const COUNT_NAMES: &[&str] =
+    &["count", "counts", "requests", "request_count", "invocations", "arrivals", "num_requests", "calls"];
+const PERIOD_NAMES: &[&str] = &[
+    "period",
+    "bin",
+    "bucket",
+    "timestamp",
+    "time",
+    "date",
+    "datetime",
+    "ts",
+    "second",
+    "minute",
+    "hour",
+    "window",
+    "interval",
+    "start",
+    "start_time",
+];
 impl Table {
     /// Looks at the first lines, which stay unread, but takes the header.
     pub(super) fn of(lines: &mut Lines) -> Result<Table, InputError> {
         let ready = lines.ready()?;
-        let texts = ready.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end);
-        let texts = texts.filter(|text| !text.is_empty() && text[0] != b'#');
-        let texts: Vec<&[u8]> = texts.take(SAMPLE_ROWS + 1).collect();
-        let has = |delimiter: &u8| texts.first().is_some_and(|text| text.contains(delimiter));
-        let delimiter = *b"\t,;|".iter().find(|d| has(d)).unwrap_or(&b',');
+        let delimiter = delimiter(ready);
         let split = |text: &[u8]| -> Vec<String> {
             let lossy = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
             let fields = Fields::new(text, delimiter).map_while(Result::ok);
@@ -71,11 +116,12 @@ impl Table {
             // A line that begins with an open quote is one field, so that every row has a first.
             if fields.is_empty() { vec![lossy(text)] } else { fields }
         };
-        let mut rows: Vec<Vec<String>> = texts.iter().map(|text| split(text)).collect();
+        let mut rows: Vec<Vec<String>> =
+            records(ready, delimiter).take(SAMPLE_ROWS + 1).map(|text| split(text)).collect();
         let mut names = Vec::new();
         if rows.first().is_some_and(|row| is_header(row)) {
             names = rows.remove(0);
-            lines.next()?;
+            lines.next_record(delimiter)?;
         }
         if rows.is_empty() {
             return Err(InputError::new(lines.name(), "holds no arrivals")
@@ -104,6 +150,43 @@ impl Table {
         Some(self.column(index))
     }
 
+    /// The column that names functions or applications.
+    pub(super) fn column_called(&self, wanted: Wanted) -> Option<String> {
+        self.names.iter().find(|name| wanted.is_named(name)).cloned()
+    }
+
+    /// The names of the columns, or their numbers where there is no header.
+    pub(super) fn all_names(&self) -> Vec<String> {
+        match self.names.len() {
+            0 => (1..=self.rows[0].len()).map(|number| number.to_string()).collect(),
+            _ => self.names.clone(),
+        }
+    }
+
+    /// What else could be read; empty if there is one column alone.
+    pub(super) fn others(&self) -> String {
+        match self.names.len().max(self.rows[0].len()) {
+            0 | 1 => String::new(),
+            _ => format!("set `column` to one of: {}", self.all_names().join(", ")),
+        }
+    }
+
+    /// Columns of a date and of a time of day, which are one time together.
+    pub(super) fn date_and_time(&self) -> Option<(Column, Column)> {
+        let (date, time) = (self.known(&["date", "day"])?, self.known(&["time", "time_of_day", "hour"])?);
+        let row = &self.rows[0];
+        let (day, clock) = (row.get(date.index)?, row.get(time.index)?);
+        let is_both = date_time(format!("{day} {clock}").as_bytes()).is_some();
+        (is_both && date_time(clock.as_bytes()).is_none() && clock.contains(':')).then_some((date, time))
+    }
+
+    /// True for the first release of Huawei's traces: a day, seconds, and a column of counts for each function.
+    pub(super) fn is_huawei_counts(&self) -> bool {
+        let [day, time, functions @ ..] = &self.names[..] else { return false };
+        let is_id = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
+        day == "day" && time == "time" && !functions.is_empty() && functions.iter().all(is_id)
+    }
+
     fn column(&self, index: usize) -> Column {
         let label = match self.names.get(index) {
             Some(name) => format!("column `{name}`"),
@@ -122,6 +205,9 @@ impl Table {
         if let Some(column) = self.known(known) {
             return Ok(column);
         }
+        if let Some(index) = (format == TraceFormat::Timestamps).then(|| self.by_values()).flatten() {
+            return Ok(self.column(index));
+        }
         match (self.names.len(), self.rows[0].len(), format) {
             (0, 2.., TraceFormat::Counts) => Ok(self.column(1)),
             (0, ..) | (1, ..) => Ok(self.column(0)),
@@ -138,9 +224,38 @@ impl Table {
         self.known(PERIOD_NAMES).filter(other)
     }
 
-    /// The unit in the name of a column, such as `time_ms`.
-    pub(super) fn unit_of(&self, column: &Column) -> Option<Unit> {
-        split_unit(self.names.get(column.index)?).1
+    /// The unit of a column: what the user says, its name, its layout, or its magnitude.
+    pub(super) fn unit_of(&self, column: &Column, said: Option<Unit>) -> Chosen {
+        let named = self.names.get(column.index).and_then(|name| split_unit(name).1);
+        let has = |name: &str| self.names.iter().any(|known| known == name);
+        let alibaba = has("traceid") && has("rpcid") && has("timestamp");
+        let known = alibaba.then_some(Chosen::Layout(Unit::Millis, "Alibaba's microservices"));
+        let first = self.rows[0].get(column.index).map_or("", String::as_str);
+        let chosen = said.map(Chosen::Said).or(named.map(Chosen::Named)).or(known);
+        chosen.unwrap_or_else(|| by_magnitude(first.as_bytes()))
+    }
+
+    /// The one column whose values are surely times: dates, or rising numbers with a fraction or since 1970.
+    fn by_values(&self) -> Option<usize> {
+        let column =
+            |index: usize| self.rows.iter().map(move |row| row.get(index).map_or("", String::as_str));
+        let dated = |index: &usize| column(*index).all(|text| date_time(text.as_bytes()).is_some());
+        let mut indices = 0..self.rows[0].len();
+        if let Some(index) = indices.clone().find(dated) {
+            return Some(index);
+        }
+        let surety = |index: usize| {
+            let values: Option<Vec<f64>> = column(index).map(|text| text.parse().ok()).collect();
+            let values =
+                values.filter(|values| values.len() > 2 && values.is_sorted() && values[0] >= 0.0)?;
+            let since_1970 = values[0] >= 1e9;
+            let has_fraction = values.iter().any(|value| value.fract() != 0.0);
+            (values[0] < values[values.len() - 1])
+                .then_some(u32::from(has_fraction) + 2 * u32::from(since_1970))
+        };
+        let best = indices.clone().filter_map(surety).max().filter(|surety| *surety > 0)?;
+        let first = indices.find(|index| surety(*index) == Some(best))?;
+        indices.all(|index| surety(index) != Some(best)).then_some(first)
     }
 
     fn no_column(&self, file: &str, message: String, wanted: &str) -> InputError {
@@ -166,16 +281,21 @@ impl Table {
 
     /// The one format that the rows can be; else an error that names the choices.
     pub(super) fn guess(&self, file: &str, has_bin: bool) -> Result<TraceFormat, InputError> {
+        if self.is_huawei_counts() {
+            return Ok(TraceFormat::Counts);
+        }
         if has_column(self, "end_timestamp") && has_column(self, "duration") {
             return Ok(TraceFormat::Azure2021);
         }
         if minutes_start(&self.names).is_some() {
             return Ok(TraceFormat::Azure2019);
         }
-        let count = self.known(COUNT_NAMES);
-        if count.is_some_and(|count| self.names.len() == 1 || self.period_column(&count).is_some())
-            && !self.rising()
-        {
+        // Rising numbers in a column called arrivals or requests are points in time.
+        let is_counts = |count: &Column| match self.period_column(count) {
+            Some(_) => self.rows.iter().all(|row| row.get(count.index).is_none_or(|text| is_whole(text))),
+            None => self.names.len() == 1 && !self.rising(),
+        };
+        if self.known(COUNT_NAMES).is_some_and(|count| is_counts(&count)) {
             return Ok(TraceFormat::Counts);
         }
         if self.known(GAP_NAMES).is_some() {
@@ -189,6 +309,9 @@ impl Table {
         }
         let single = self.rows.iter().all(|row| row.len() == 1);
         if single && (self.rising() || date_time(self.rows[0][0].as_bytes()).is_some()) {
+            return Ok(TraceFormat::Timestamps);
+        }
+        if !single && self.by_values().is_some() {
             return Ok(TraceFormat::Timestamps);
         }
         Err(self.ambiguous(file))
@@ -233,26 +356,110 @@ pub(super) fn minutes_start(names: &[String]) -> Option<usize> {
     (start > 0 && names.len() > start + 1 && consecutive).then_some(start)
 }
 
-/// A header has names where values could stand; `nan` is a bad value and no name.
-fn is_header(row: &[String]) -> bool {
-    let name = |field: &String| {
-        let starts_as_name = field.chars().next().is_none_or(|c| c.is_alphabetic() || c == '_');
-        starts_as_name && !is_number(field.as_bytes())
-    };
-    row.iter().any(|field| !field.is_empty()) && (row.iter().all(name) || minutes_start(row).is_some())
+fn is_whole(text: &str) -> bool {
+    text.is_empty() || text.parse::<f64>().is_ok_and(|count| count.fract() == 0.0 && count >= 0.0)
 }
 
-/// `time_ms` and `time (ms)` are `time` in ms.
-fn split_unit(name: &str) -> (String, Option<Unit>) {
-    let lower = name.trim().to_ascii_lowercase();
-    for (suffix, unit) in Unit::ALL {
-        for end in
-            [format!("_{suffix}"), format!(" ({suffix})"), format!("({suffix})"), format!(" [{suffix}]")]
-        {
-            if let Some(plain) = lower.strip_suffix(&end) {
-                return (plain.to_owned(), Some(*unit));
+/// What stands between the fields of the first lines: the first of tab, `,`, `;` and `|` that all of them have equally
+/// often, else the first that the first line has, else blanks.
+fn delimiter(ready: &[u8]) -> u8 {
+    let lines = || records(ready, b',').take(SAMPLE_ROWS);
+    let Some(first) = lines().next() else { return b',' };
+    let count = |text: &[u8], delimiter: u8| Fields::new(text, delimiter).count();
+    let present = |delimiter: &u8| first.contains(delimiter);
+    let even = |delimiter: &u8| {
+        let width = count(first, *delimiter);
+        width > 1 && records(ready, *delimiter).take(SAMPLE_ROWS).all(|text| count(text, *delimiter) == width)
+    };
+    let all = *b"\t,;|";
+    if let Some(found) = all.iter().filter(|d| present(d)).find(|d| even(d)) {
+        return *found;
+    }
+    // Blanks also stand within dates, and commas within what stands between blanks.
+    let is_date = date_time(first).is_some();
+    let is_wide = first.split(|b| *b == b' ').filter(|field| !field.is_empty()).count() > 1;
+    let is_text = first.iter().any(|b| *b == b'"') || first.iter().all(|b| *b != b' ');
+    let has_blank_columns = !is_date && is_wide && !is_text;
+    match all.iter().find(|d| present(d)) {
+        Some(_) if has_blank_columns && even(&b' ') => b' ',
+        Some(found) => *found,
+        None if has_blank_columns => b' ',
+        None => b',',
+    }
+}
+
+/// The records of a table, as far as they are at hand.
+fn records(ready: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = ready;
+    std::iter::from_fn(move || {
+        loop {
+            let mut length = memchr::memchr(b'\n', rest)?;
+            let head = rest[..length].trim_ascii_end();
+            if head.is_empty() || head[0] == b'#' {
+                rest = &rest[length + 1..];
+                continue;
             }
+            let whole = length;
+            while has_open_quote(&rest[..length], delimiter) {
+                match memchr::memchr(b'\n', &rest[length + 1..]) {
+                    Some(more) => length += more + 1,
+                    None => {
+                        length = whole;
+                        break;
+                    }
+                }
+            }
+            let record = rest[..length].trim_ascii_end();
+            rest = &rest[length + 1..];
+            return Some(record);
+        }
+    })
+}
+
+/// A header has names where values could stand; `nan` is a bad value and no name.
+fn is_header(row: &[String]) -> bool {
+    let is_value = |field: &String| is_number(field.as_bytes()) || date_time(field.as_bytes()).is_some();
+    let is_name = |field: &String| field.chars().any(char::is_alphabetic);
+    let numbered = minutes_start(row).is_some() || row.starts_with(&["day".to_owned(), "time".to_owned()]);
+    numbered
+        || row.iter().any(is_name)
+            && !row.iter().any(is_value)
+            && row.iter().all(|field| field.is_empty() || is_name(field))
+}
+
+/// Is this, without its unit, a usual name of a time?
+pub(super) fn is_time_name(name: &str) -> bool {
+    TIME_NAMES.contains(&split_unit(name).0.as_str())
+}
+
+/// `time_ms`, `Time [ms]` and `@time (ms)` are `time` in ms.
+pub(super) fn split_unit(name: &str) -> (String, Option<Unit>) {
+    const LONG: [(&str, Unit); 16] = [
+        ("seconds", Unit::Seconds),
+        ("secs", Unit::Seconds),
+        ("sec", Unit::Seconds),
+        ("milliseconds", Unit::Millis),
+        ("millis", Unit::Millis),
+        ("msec", Unit::Millis),
+        ("microseconds", Unit::Micros),
+        ("micros", Unit::Micros),
+        ("usec", Unit::Micros),
+        ("nanoseconds", Unit::Nanos),
+        ("nanos", Unit::Nanos),
+        ("nsec", Unit::Nanos),
+        ("s", Unit::Seconds),
+        ("ms", Unit::Millis),
+        ("us", Unit::Micros),
+        ("ns", Unit::Nanos),
+    ];
+    let lower = name.trim().trim_start_matches(['@', '#', '$']).to_ascii_lowercase();
+    let plain = |text: &str| text.trim_end_matches([' ', '_', '-']).replace([' ', '-'], "_");
+    let ends = |end: String| lower.strip_suffix(&end).filter(|rest| !rest.is_empty());
+    for (suffix, unit) in LONG {
+        let forms = [format!("_{suffix}"), format!("({suffix})"), format!("[{suffix}]")];
+        if let Some(rest) = forms.into_iter().find_map(ends) {
+            return (plain(rest), Some(unit));
         }
     }
-    (lower, None)
+    (plain(&lower), None)
 }

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::document::Document;
-use crate::numeric::streams::Streams;
-use crate::units::Time;
+use crate::numeric::streams::{Stream, Streams};
+use crate::units::{Span, Time};
 
 fn stream() -> Stream {
     Streams::new(3).stream("arrivals")
@@ -24,7 +24,7 @@ fn all(spec: &TraceSpec) -> Result<Vec<Time>, InputError> {
     loop {
         let before = all.len();
         arrivals.fill(&mut all)?;
-        assert!(all.len() <= before + crate::arrivals::BLOCK);
+        assert!(all.len() <= before + crate::arrivals::BLOCK, "a block of {}", all.len() - before);
         if all.len() == before {
             return Ok(all);
         }
@@ -55,6 +55,8 @@ fn points_in_time_in_every_unit_and_shape() {
     assert_eq!(numbers("1\n1001\n", Some(Unit::Micros)), [0, 1]);
     assert_eq!(numbers("7\n2000007\n", Some(Unit::Nanos)), [0, 2]);
     assert_eq!(numbers("time_ms\n7\n9.5\n", None), [0, 2]);
+    assert_eq!(numbers("1700000000000\n1700000000250\n", None), [0, 250]);
+    assert_eq!(numbers("5\n7\n6\n", None), [0, 1000, 2000]);
     assert_eq!(numbers("\u{feff}7\n9.5\n", None), [0, 2500]);
 }
 
@@ -215,14 +217,13 @@ fn bad_input_is_refused_with_the_place_and_the_mend() {
         (b"", guess, &["is empty"]),
         (b"\n\n# only a comment\n", guess, &["holds no arrivals"]),
         (b"timestamp\n", guess, &["holds no arrivals"]),
-        (b"5\n7\n6\n", stamps, &[":3:", "`6` is earlier than the arrival before it, 7", "sort the file"]),
         (b"5\n-7\n", stamps, &[":2:", "`-7` is negative"]),
         (b"NaN\n5\n", stamps, &[":1:", "`NaN` is not finite"]),
         (b"5\ninf\n", stamps, &[":2:", "`inf` is not finite"]),
         (b"5\nfive\n", stamps, &[":2:", "`five` is no number", "^^^^"]),
         (b"5\n\xff\xfe7\n", stamps, &[":2:", "is no number"]),
         (b"\xff\xfe5\0\n\0", stamps, &["UTF-16", "UTF-8"]),
-        (b"1700000000000\n", stamps, &[":1:", "beyond 292 years", "set `unit`"]),
+        (b"5\n1700000000000\n", stamps, &[":2:", "beyond 292 years", "set `unit`"]),
         (b"2026-01-01\n5\n", stamps, &[":2:", "`5` is no date-time"]),
         (b"a,arrival\n1,2\n", named, &["no column `arival`", "did you mean `arrival`?", "a, arrival"]),
         (b"a,timestamp\n1,2\n1\n", guess, &[":3:", "has 1 fields, but column `timestamp` is number 2"]),
@@ -290,7 +291,7 @@ fn long_files_cross_the_blocks_without_loss() {
 
 proptest::proptest! {
     #[test]
-    fn no_content_makes_a_reader_panic(content: Vec<u8>, format in 0..6_usize, repeat in 1..3_u32) {
+    fn no_content_makes_a_reader_panic(content: Vec<u8>, format in 0..10_usize, repeat in 1..3_u32) {
         let (_folder, mut spec) = file("t.csv", &content);
         spec.repeat = repeat;
         spec.format = Some(TraceFormat::ALL[format].1);
@@ -309,7 +310,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn text_like_content_neither(content in "[0-9.,:eE+\\- \n\r\"a-cN#]{0,80}", format in 0..7_usize) {
+    fn text_like_content_neither(content in "[0-9.,:eE+\\- \n\r\"a-cN#]{0,80}", format in 0..11_usize) {
         let (_folder, mut spec) = file("t.csv", content.as_bytes());
         spec.format = TraceFormat::ALL.get(format).map(|(_, format)| *format);
         spec.from = Span(10);
@@ -340,4 +341,50 @@ fn a_row_that_begins_with_an_open_quote_is_refused() {
     let error =
         refusal("t.csv", b"period,count\n0,2\n\"t\n3,1\n", |spec| spec.bin = Some(Span::from_secs(1)));
     assert!(error.contains("t.csv:3: a quoted field does not end on its line"), "{error}");
+}
+
+#[test]
+fn one_time_in_all_records_of_several_columns_is_a_wrong_column() {
+    let rows: String = (0..20).map(|i| format!("{i},200\n")).collect();
+    let wrong = |spec: &mut TraceSpec| spec.column = Some("status".into());
+    let error = refusal("t.csv", format!("at,status\n{rows}").as_bytes(), wrong);
+    assert!(error.contains("same time in all of its first 20 records"), "{error}");
+    assert!(error.contains("set `column` to one of: at, status"), "{error}");
+    let (_folder, mut spec) = file("t.csv", format!("at,status\n{rows}").as_bytes());
+    (spec.column, spec.stamps) = (Some("status".into()), StampMode::Exact);
+    assert_eq!(all(&spec).unwrap().len(), 20);
+    // A burst in a column of its own is one.
+    let (_folder, spec) = file("t.csv", format!("t\n{}", "0.0\n".repeat(140)).as_bytes());
+    assert_eq!(all(&spec).unwrap(), [Time(0); 140]);
+}
+
+#[test]
+fn several_files_are_merged_by_time_and_patterns_are_expanded() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in
+        [("a.log.csv", "t\n1\n3\n8\n"), ("b.log.csv", "time_ms\n2000\n2500\n"), ("c.txt", "x\n")]
+    {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let spec = TraceSpec::new(folder.path().join("*.log.csv"));
+    assert_eq!(millis(&spec), [0, 1000, 1500, 2000, 7000]);
+    let spec = TraceSpec::of(vec![folder.path().join("a.log.csv"), folder.path().join("b.log.csv")]);
+    let findings = Findings::default();
+    drop(spec.open_noted(stream(), &findings).unwrap());
+    assert_eq!(findings.get().unwrap().files, 2);
+    let none = all(&TraceSpec::new(folder.path().join("*.none"))).unwrap_err().to_string();
+    assert!(none.contains("matches no file"), "{none}");
+}
+
+#[test]
+fn the_same_bytes_whichever_reader_reads_them() {
+    // A filter that all records meet takes the careful path.
+    let text: String = (0..9000).map(|i| format!("{},{}.{:03},x\n", i, i / 7, i * 37 % 1000)).collect();
+    let (_folder, mut spec) = file("t.csv", format!("id,at,what\n{text}").as_bytes());
+    spec.column = Some("at".into());
+    let quick = all(&spec).unwrap();
+    spec.filter = Some(Filter::parse("what = x").unwrap());
+    assert_eq!(all(&spec).unwrap(), quick);
+    spec.order = Order::Whole;
+    assert_eq!(all(&spec).unwrap(), quick);
 }

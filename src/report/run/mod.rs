@@ -14,6 +14,7 @@ use super::html::{Card, Page};
 use super::notes::{self, always_warm, cautions};
 use super::omitted::omitted;
 use super::table::text_table;
+use crate::arrivals::trace::{Reading, Stamps};
 use crate::error::InputError;
 use crate::outcome::{
     HourRow, KeepAlivePoint, KeepAliveSource, Predicted, RelativeError, Simulated, Simulation,
@@ -75,6 +76,11 @@ struct Summary<'a> {
     replications: u32,
     warmup_s: f64,
     notes: Vec<String>,
+    /// What became of the time stamps of a trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stamps: Option<Stamps>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Reading>,
     settings: &'a Json,
     simulated: &'a Simulated,
     predicted: Option<&'a Predicted>,
@@ -117,6 +123,8 @@ impl RunReport<'_> {
             replications: simulation.replications,
             warmup_s: scenario.warmup.as_secs_f64(),
             notes: self.notes(),
+            stamps: scenario.workload.reading().and_then(|reading| reading.stamps),
+            trace: scenario.workload.reading(),
             settings: &scenario.written,
             simulated: &simulation.simulated,
             predicted,
@@ -187,7 +195,7 @@ impl RunReport<'_> {
 
     /// What a reader must know to trust the figures.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes = self.scenario.workload.notes();
         match &self.scenario.platform.environments {
             Environments::Pool(_) => {}
             Environments::AlwaysWarm => notes.push(always_warm(&self.scenario.profile)),
@@ -209,7 +217,7 @@ impl RunReport<'_> {
                 "Predicted from hourly fits of the trace (Poisson or MMPP(2)), not from the trace itself."
                     .to_owned(),
             ),
-            (Source::Process(_) | Source::Schedule(_), Some(_)) => {}
+            (Source::Process(_) | Source::Renewal(_) | Source::Schedule(_), Some(_)) => {}
         }
         notes.push(match self.scenario.warmup {
             Span::ZERO => "Every request is counted: there is no warm-up.".to_owned(),

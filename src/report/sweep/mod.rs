@@ -143,6 +143,7 @@ impl<'a> SweepReport<'a> {
         if self.about.fitted {
             notes.push("The trace is predicted by a process fitted to each of its hours.".to_owned());
         }
+        notes.extend(self.about.reading.iter().cloned());
         notes
     }
 

@@ -1,0 +1,460 @@
+//! Puts points in time in order: within a window that is always kept, or wholly, with runs on disk.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
+
+use super::Reader;
+use super::reading::Reading;
+use crate::arrivals::{Arrivals, BLOCK};
+use crate::error::InputError;
+use crate::units::{Span, Time};
+
+/// A record may be so many records later than its place by time.
+pub(super) const WINDOW: usize = 1 << 16;
+/// Points in time that are sorted in memory at a time, 8 bytes each; more go to a temporary file.
+const IN_MEMORY: usize = 8 << 20;
+/// So many equal values are no accident.
+const CONVINCING: usize = 8;
+/// At least this share of records must be later than the one half a window before: of values in no order, half are.
+const RISING_SHARE: f64 = 0.75;
+
+/// Points in time \[ns\] as they come from a file.
+pub(super) trait Raw: Send {
+    /// Appends the next ones, at most [`BLOCK`]; nothing at the end. One before `floor` is an error at its line.
+    fn fill(&mut self, floor: i64, block: &mut Vec<i64>) -> Result<(), InputError>;
+
+    /// Adds what was found to `reading`.
+    fn report(&self, reading: &mut Reading);
+
+    /// How errors call the file.
+    fn name(&self) -> &str;
+
+    /// What else could be the times: the mend of a wrong choice.
+    fn others(&self) -> String;
+}
+
+/// How a file is put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Records may be up to [`WINDOW`] records out of place.
+    #[default]
+    Window,
+    /// In any order.
+    Whole,
+}
+
+/// Points in time in order.
+pub(super) struct Ordered {
+    raw: Box<dyn Raw>,
+    pending: Vec<i64>,
+    /// Handed over so far of `pending`, and how many of it may be.
+    given: usize,
+    ready: usize,
+    floor: i64,
+    ended: bool,
+    is_first: bool,
+    out_of_order: u64,
+}
+
+impl Ordered {
+    pub(super) fn new(raw: Box<dyn Raw>) -> Ordered {
+        let pending = Vec::with_capacity(2 * WINDOW + BLOCK);
+        let (given, ready, floor) = (0, 0, i64::MIN);
+        Ordered { raw, pending, given, ready, floor, ended: false, is_first: true, out_of_order: 0 }
+    }
+
+    fn refill(&mut self) -> Result<(), InputError> {
+        self.pending.drain(..self.given);
+        self.given = 0;
+        let mut in_order = true;
+        while self.pending.len() < 2 * WINDOW && !self.ended {
+            let before = self.pending.len();
+            self.raw.fill(self.floor, &mut self.pending)?;
+            self.ended = self.pending.len() == before;
+            let new = &self.pending[before.saturating_sub(1)..];
+            if !new.is_sorted() {
+                in_order = false;
+                self.out_of_order += new.windows(2).filter(|w| w[1] < w[0]).count() as u64;
+            }
+        }
+        if self.is_first {
+            self.check_sense(in_order)?;
+            self.is_first = false;
+        }
+        if !in_order {
+            // Nearly sorted: a merge sort finds the runs.
+            self.pending.sort();
+        }
+        self.ready = if self.ended { self.pending.len() } else { self.pending.len() - WINDOW };
+        if let Some(last) = self.ready.checked_sub(1) {
+            self.floor = self.pending[last];
+        }
+        Ok(())
+    }
+
+    /// Refuses values that rise and fall like no times do.
+    fn check_sense(&self, in_order: bool) -> Result<(), InputError> {
+        let half = self.pending.len() / 2;
+        if in_order || half < CONVINCING {
+            return Ok(());
+        }
+        let pairs = self.pending.iter().zip(&self.pending[half..]);
+        let rising = pairs.filter(|(early, late)| early <= late).count() as f64 / half as f64;
+        if rising >= RISING_SHARE || (rising <= 1.0 - RISING_SHARE && self.ended) {
+            return Ok(());
+        }
+        let help = format!(
+            "if these are times in no order, set `sort = true` (`--sort`); else {}",
+            self.raw.others()
+        );
+        Err(InputError::new(self.raw.name(), "has values that go up and down, unlike the times of a log")
+            .help(help))
+    }
+}
+
+impl Raw for Ordered {
+    fn fill(&mut self, _floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+        if self.given == self.ready && !self.ended {
+            self.refill()?;
+        }
+        let next = (self.given + BLOCK).min(self.ready);
+        block.extend_from_slice(&self.pending[self.given..next]);
+        self.given = next;
+        Ok(())
+    }
+
+    fn report(&self, reading: &mut Reading) {
+        self.raw.report(reading);
+        reading.out_of_order += self.out_of_order;
+    }
+
+    fn name(&self) -> &str {
+        self.raw.name()
+    }
+
+    fn others(&self) -> String {
+        self.raw.others()
+    }
+}
+
+/// Ascending points in time, one at a time.
+trait Feed: Send {
+    fn next(&mut self) -> Result<Option<i64>, InputError>;
+}
+
+/// Several feeds as one.
+struct Merge<F> {
+    feeds: Vec<F>,
+    heads: BinaryHeap<Reverse<(i64, usize)>>,
+}
+
+impl<F: Feed> Merge<F> {
+    fn new(mut feeds: Vec<F>) -> Result<Merge<F>, InputError> {
+        let mut heads = BinaryHeap::new();
+        for (index, feed) in feeds.iter_mut().enumerate() {
+            heads.extend(feed.next()?.map(|first| Reverse((first, index))));
+        }
+        Ok(Merge { feeds, heads })
+    }
+
+    fn fill(&mut self, block: &mut Vec<i64>) -> Result<(), InputError> {
+        for _ in 0..BLOCK {
+            let Some(Reverse((value, index))) = self.heads.pop() else { break };
+            block.push(value);
+            self.heads.extend(self.feeds[index].next()?.map(|next| Reverse((next, index))));
+        }
+        Ok(())
+    }
+}
+
+/// Points in time in any order, put in order as a whole when the first is asked for. Memory is bounded: what goes
+/// beyond it is kept in temporary files.
+pub(super) struct Sorted {
+    raw: Box<dyn Raw>,
+    merge: Option<Merge<Run>>,
+    out_of_order: u64,
+}
+
+impl Sorted {
+    pub(super) fn new(raw: Box<dyn Raw>) -> Sorted {
+        Sorted { raw, merge: None, out_of_order: 0 }
+    }
+
+    fn sort(&mut self, in_memory: usize) -> Result<Merge<Run>, InputError> {
+        let (mut runs, mut values) = (Vec::new(), Vec::new());
+        let mut last = i64::MIN;
+        loop {
+            let before = values.len();
+            self.raw.fill(i64::MIN, &mut values)?;
+            for value in &values[before..] {
+                self.out_of_order += u64::from(*value < last);
+                last = *value;
+            }
+            let ended = values.len() == before;
+            if ended || values.len() >= in_memory {
+                values.sort_unstable();
+                let run = std::mem::take(&mut values);
+                if ended {
+                    runs.push(Run::Kept(run.into_iter()));
+                    return Merge::new(runs);
+                }
+                let name = self.raw.name().to_owned();
+                let file = spill(&run)
+                    .map_err(|e| InputError::new(&name, format!("cannot be sorted on disk: {e}")))?;
+                runs.push(Run::Disk { name, file });
+            }
+        }
+    }
+}
+
+impl Raw for Sorted {
+    fn fill(&mut self, _floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+        if self.merge.is_none() {
+            self.merge = Some(self.sort(IN_MEMORY)?);
+        }
+        self.merge.as_mut().expect("sorted above").fill(block)
+    }
+
+    fn report(&self, reading: &mut Reading) {
+        self.raw.report(reading);
+        reading.out_of_order += self.out_of_order;
+    }
+
+    fn name(&self) -> &str {
+        self.raw.name()
+    }
+
+    fn others(&self) -> String {
+        self.raw.others()
+    }
+}
+
+/// A sorted run.
+enum Run {
+    Kept(std::vec::IntoIter<i64>),
+    Disk { name: String, file: BufReader<File> },
+}
+
+fn spill(run: &[i64]) -> std::io::Result<BufReader<File>> {
+    let mut file = BufWriter::new(tempfile::tempfile()?);
+    run.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
+    let mut file = file.into_inner()?;
+    file.rewind()?;
+    Ok(BufReader::with_capacity(1 << 16, file))
+}
+
+impl Feed for Run {
+    fn next(&mut self) -> Result<Option<i64>, InputError> {
+        let (name, file) = match self {
+            Run::Kept(values) => return Ok(values.next()),
+            Run::Disk { name, file } => (name, file),
+        };
+        let mut word = [0; 8];
+        match file.read_exact(&mut word) {
+            Ok(()) => Ok(Some(i64::from_le_bytes(word))),
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(e) => Err(InputError::new(&*name, format!("cannot be sorted on disk: {e}"))),
+        }
+    }
+}
+
+/// The arrivals of ordered points in time: the first is at time 0.
+pub(super) struct Instants {
+    raw: Box<dyn Raw>,
+    block: Vec<i64>,
+    zero: Option<i64>,
+    last: u64,
+    count: u64,
+}
+
+impl Instants {
+    pub(super) fn new(raw: Box<dyn Raw>) -> Instants {
+        Instants { raw, block: Vec::new(), zero: None, last: 0, count: 0 }
+    }
+}
+
+impl Arrivals for Instants {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        self.block.clear();
+        self.raw.fill(i64::MIN, &mut self.block)?;
+        let (Some(first), Some(last)) = (self.block.first(), self.block.last()) else { return Ok(()) };
+        let zero = *self.zero.get_or_insert(*first);
+        let Some(last) = last.checked_sub(zero) else {
+            return Err(InputError::new(self.raw.name(), "has times that are more than 292 years apart")
+                .help(format!("check `unit`; or {}", self.raw.others())));
+        };
+        (self.last, self.count) = (last as u64, self.count + self.block.len() as u64);
+        block.extend(self.block.iter().map(|nanos| Time((nanos - zero) as u64)));
+        Ok(())
+    }
+}
+
+impl Reader for Instants {
+    /// Until the last arrival and a mean gap after it.
+    fn length(&self) -> Span {
+        Span(self.last + self.last / self.count.saturating_sub(1).max(1))
+    }
+
+    fn report(&self, reading: &mut Reading) {
+        self.raw.report(reading);
+    }
+
+    fn refuse_one_instant(&self) -> Result<(), InputError> {
+        let others = self.raw.others();
+        if others.is_empty() || self.last > 0 || self.count < CONVINCING as u64 {
+            return Ok(());
+        }
+        let message = format!("has the same time in all of its first {} records", self.count);
+        let help = format!("{others}; if they did come at once, set `stamps = \"exact\"`");
+        Err(InputError::new(self.raw.name(), message).help(help))
+    }
+}
+
+/// Several files as one, in the order of time.
+pub(super) struct Several {
+    name: String,
+    files: Merge<Ascending>,
+}
+
+impl Several {
+    pub(super) fn new(name: String, files: Vec<Box<dyn Raw>>) -> Result<Several, InputError> {
+        let feeds = files.into_iter().map(|raw| Ascending { raw, block: Vec::new(), at: 0 }).collect();
+        Ok(Several { name, files: Merge::new(feeds)? })
+    }
+}
+
+/// One of several files.
+struct Ascending {
+    raw: Box<dyn Raw>,
+    block: Vec<i64>,
+    at: usize,
+}
+
+impl Feed for Ascending {
+    fn next(&mut self) -> Result<Option<i64>, InputError> {
+        if self.at == self.block.len() {
+            self.block.clear();
+            self.at = 0;
+            self.raw.fill(i64::MIN, &mut self.block)?;
+            if self.block.is_empty() {
+                return Ok(None);
+            }
+        }
+        self.at += 1;
+        Ok(Some(self.block[self.at - 1]))
+    }
+}
+
+impl Raw for Several {
+    fn fill(&mut self, _floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+        self.files.fill(block)
+    }
+
+    fn report(&self, reading: &mut Reading) {
+        for file in &self.files.feeds {
+            let mut found = Reading::default();
+            file.raw.report(&mut found);
+            (reading.format, reading.times) = (found.format, found.times.clone());
+            reading.merge(found);
+        }
+        reading.files = self.files.feeds.len();
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn others(&self) -> String {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Listed(Vec<i64>);
+
+    impl Raw for Listed {
+        fn fill(&mut self, floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+            let count = self.0.len().min(BLOCK);
+            let some: Vec<i64> = self.0.drain(..count).collect();
+            if some.iter().any(|value| *value < floor) {
+                return Err(InputError::new("listed", "too late"));
+            }
+            block.extend(some);
+            Ok(())
+        }
+
+        fn report(&self, _reading: &mut Reading) {}
+
+        fn name(&self) -> &str {
+            "listed"
+        }
+
+        fn others(&self) -> String {
+            "choose another".into()
+        }
+    }
+
+    fn all(mut raw: impl Raw) -> Result<Vec<i64>, InputError> {
+        let mut all = Vec::new();
+        loop {
+            let before = all.len();
+            raw.fill(i64::MIN, &mut all)?;
+            if all.len() == before {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// 0, 1, 2, ... with every hundredth value `late` places behind its own.
+    fn shuffled(count: i64, late: i64) -> Vec<i64> {
+        let mut values: Vec<(i64, i64)> =
+            (0..count).map(|i| (if i % 100 == 0 { i + late } else { i }, i)).collect();
+        values.sort_unstable();
+        values.into_iter().map(|(_, value)| value).collect()
+    }
+
+    #[test]
+    fn what_is_out_of_place_within_the_window_is_sorted_and_beyond_it_refused() {
+        let count = 4 * WINDOW as i64;
+        for late in [0, 10, WINDOW as i64 - 200] {
+            let sorted = all(Ordered::new(Box::new(Listed(shuffled(count, late))))).unwrap();
+            assert!(sorted.iter().copied().eq(0..count), "{late}");
+        }
+        let beyond = shuffled(count, 3 * WINDOW as i64);
+        assert!(all(Ordered::new(Box::new(Listed(beyond.clone())))).is_err());
+        assert!(all(Sorted::new(Box::new(Listed(beyond)))).unwrap().into_iter().eq(0..count));
+    }
+
+    #[test]
+    fn runs_on_disk_give_what_sorting_in_memory_gives() {
+        let values: Vec<i64> = (0..50_000_i64).map(|i| i * 7919 % 50_021 - 9).collect();
+        let mut expected = values.clone();
+        expected.sort_unstable();
+        let mut sorted = Sorted::new(Box::new(Listed(values)));
+        sorted.merge = Some(sorted.sort(6000).unwrap());
+        assert_eq!(sorted.merge.as_ref().unwrap().feeds.len(), 7);
+        assert_eq!(all(sorted).unwrap(), expected);
+    }
+
+    #[test]
+    fn values_that_are_no_times_are_refused_unless_they_are_to_be_sorted() {
+        let values: Vec<i64> = (0..1000_i64).map(|i| i * i * 7919 % 1009).collect();
+        let error = all(Ordered::new(Box::new(Listed(values.clone())))).unwrap_err().to_string();
+        assert!(error.contains("up and down") && error.contains("choose another"), "{error}");
+        assert!(all(Sorted::new(Box::new(Listed(values)))).unwrap().is_sorted());
+        // The newest first, as some exports have it.
+        assert!(all(Ordered::new(Box::new(Listed((0..1000).rev().collect())))).unwrap().is_sorted());
+    }
+
+    #[test]
+    fn several_files_come_in_the_order_of_time() {
+        let file = |values: Vec<i64>| -> Box<dyn Raw> { Box::new(Ordered::new(Box::new(Listed(values)))) };
+        let files = vec![file(vec![5, 7, 9]), file(vec![]), file(vec![1, 7, 20])];
+        assert_eq!(all(Several::new("both".into(), files).unwrap()).unwrap(), [1, 5, 7, 7, 9, 20]);
+    }
+}
