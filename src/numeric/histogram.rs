@@ -169,7 +169,7 @@ impl Histogram {
         for (i, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             below += count;
             let (least, width) = bounds(self.first + i);
-            if ends[0].is_none() && below as f64 >= low * total {
+            if ends[0].is_none() && below as f64 >= low.min(1.0) * total {
                 ends[0] = Some(least as f64);
             }
             // The last one holds where none is above.
