@@ -248,7 +248,7 @@ impl<'a> Sweep<'a> {
         let groups = scattered(self.passes(&buffers));
         groups.into_par_iter().with_max_len(1).try_for_each(|group| {
             // What is in work counts half, so that the time left is not overstated.
-            let rows: usize = group.iter().flat_map(|same| same).map(|pair| pair.wanted.len()).sum();
+            let rows: usize = group.iter().flatten().map(|pair| pair.wanted.len()).sum();
             listener.advance(rows / 2);
             let streams = Streams::new(self.scenario.seed).part(0);
             let mut arrivals = self.scenario.workload.open(streams)?;

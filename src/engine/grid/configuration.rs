@@ -30,7 +30,7 @@ pub enum Configuration<'a> {
     /// Each request by itself.
     Each(Wanted<'a>, Pool, Kept),
     /// By the engine itself.
-    Solo(Wanted<'a>, Solo),
+    Solo(Wanted<'a>, Box<Solo>),
 }
 
 /// Some batches, and what all configurations are to know of them.
@@ -61,7 +61,7 @@ impl<'a> Configuration<'a> {
         };
         let Some(pool) = pool else {
             let platform = LambdaPool::new(settings(common, wanted), common.streams);
-            return Configuration::Solo(wanted, solo(common, wanted, platform, kept));
+            return Configuration::Solo(wanted, Box::new(solo(common, wanted, platform, kept)));
         };
         let fixed = Fixed::new(common.rules, wanted.times, largest);
         let is_still = common.pool.is_none() && peaks == Peaks::Left && wanted.keep == Keep::Totals;
@@ -109,7 +109,7 @@ impl<'a> Configuration<'a> {
         let platform = resumed(common, wanted, pool, stretch, from);
         let mut solo = solo(common, wanted, platform, kept);
         see(&mut solo, wanted, buffer, stretch, from);
-        Configuration::Solo(wanted, solo)
+        Configuration::Solo(wanted, Box::new(solo))
     }
 
     /// What it gave; `waits` are there where they were shared.
