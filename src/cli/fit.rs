@@ -65,12 +65,13 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     let report =
         FitReport { name: &name, file: &file, fit: &fitted, observed: &observed, pieces: pieces.as_deref() };
     let json = report.json();
+    let held = args.output.hold(&folder)?;
     write_atomically(&folder.join("fit.json"), &json)?;
     write_atomically(&folder.join("fit.toml"), report.toml())?;
     if !args.output.no_charts {
         report.write_charts(&folder)?;
     }
-    args.output.index(&folder)?;
+    drop(held);
     args.output.show(&json, &report.text())?;
     args.output.note(&format!(
         "{} arrivals read in {}, fitted in {}; results in {}",
@@ -79,5 +80,6 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
         format::duration((elapsed - read).as_secs_f64()),
         folder.display()
     ));
+    args.output.index(&folder);
     Ok(ExitCode::SUCCESS)
 }

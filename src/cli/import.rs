@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::OutputArgs;
+use super::{OutputArgs, note_pipe};
 use crate::error::InputError;
 use crate::profile::file;
 use crate::profile::import::lambda_logs::BatchSize;
 use crate::profile::import::{Observations, lambda_logs, power_tuning, raw_csv};
 use crate::report;
+use crate::text::line;
 
 /// Turn real measurements into a profile
 #[derive(Debug, Args)]
@@ -73,9 +74,18 @@ struct Common {
     output: OutputArgs,
 }
 
+impl From {
+    fn files(&self) -> &[PathBuf] {
+        let (From::LambdaLogs { files, .. } | From::PowerTuning { files, .. } | From::Csv { files, .. }) =
+            self;
+        files
+    }
+}
+
 /// Reads the files, writes the profile and says what was skipped on standard error.
 pub fn run(args: &ImportArgs) -> Result<(), InputError> {
     let mut all = Observations::default();
+    args.from.files().iter().for_each(|file| note_pipe(file));
     let (files, common) = match &args.from {
         From::LambdaLogs { files, batch, batch_field, common } => {
             let size = batch.map_or_else(|| BatchSize::Field(batch_field.clone()), BatchSize::Fixed);
@@ -111,6 +121,6 @@ pub fn run(args: &ImportArgs) -> Result<(), InputError> {
     }
     common.output.profile_written(&profile, &common.out)?;
     let (rows, columns) = (profile.memory_mb.len(), profile.batch.len());
-    let text = format!("{}: {rows} memory sizes, {columns} batch sizes\n", profile.model);
+    let text = format!("{}: {rows} memory sizes, {columns} batch sizes\n", line(&profile.model));
     common.output.show(&report::profile::json(&profile), &text)
 }

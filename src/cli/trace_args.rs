@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::note_pipe;
 use crate::arrivals::trace::{TraceFormat, TraceSpec, Unit};
+use crate::text::line;
 use crate::units::Span;
 
 /// Which trace, and how to read it.
@@ -37,6 +39,7 @@ pub(super) struct TraceArgs {
 
 impl TraceArgs {
     pub fn spec(&self) -> TraceSpec {
+        note_pipe(&self.trace);
         TraceSpec {
             format: self.format,
             column: self.column.clone(),
@@ -49,12 +52,12 @@ impl TraceArgs {
         }
     }
 
-    /// The file's name without its folder and extensions.
+    /// The file's name without its folder and extensions, of characters that can be shown: it becomes a folder.
     pub fn name(&self) -> String {
         let name =
             self.trace.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         match name.split('.').next() {
-            Some(stem) if !stem.is_empty() && stem != "-" => stem.to_owned(),
+            Some(stem) if !stem.is_empty() && stem != "-" => line(stem).into_owned(),
             _ => "trace".to_owned(),
         }
     }

@@ -7,8 +7,10 @@
 pub mod front;
 pub mod grid;
 pub mod journal;
+pub mod merge;
 pub mod row;
 pub mod run;
 pub mod shard;
 pub mod shared_pass;
+pub mod sum;
 pub mod table;

@@ -23,7 +23,8 @@ struct PlanJson<'a> {
     slo: SloJson,
     evaluated: usize,
     simulated: usize,
-    elapsed_s: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elapsed_s: Option<f64>,
     notes: Vec<String>,
 }
 
@@ -99,8 +100,17 @@ impl<'a> From<&'a Evaluated> for Choice<'a> {
 }
 
 impl PlanReport<'_> {
-    /// The text of plan.json.
+    /// The text of plan.json, which is the same however long it took.
+    pub fn file(&self) -> String {
+        self.text_of_json(None)
+    }
+
+    /// What `--json` prints: plan.json and how long it took.
     pub fn json(&self) -> String {
+        self.text_of_json(Some(self.elapsed_s))
+    }
+
+    fn text_of_json(&self, elapsed_s: Option<f64>) -> String {
         let (scenario, plan) = (self.scenario, self.plan);
         let (recommended, nearest_miss, mends) = match &plan.answer {
             Answer::Recommended(evaluated) => (Some(evaluated.into()), None, &[][..]),
@@ -125,7 +135,7 @@ impl PlanReport<'_> {
             slo,
             evaluated: plan.evaluated,
             simulated: plan.simulated,
-            elapsed_s: self.elapsed_s,
+            elapsed_s,
             notes: self.notes(),
         };
         let mut text = serde_json::to_string_pretty(&json).expect("plain data");
