@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::heartbeat::Counted;
 use super::trace_args::{TraceArgs, named};
 use super::{OUTPUT, OutputArgs};
 use crate::error::InputError;
@@ -53,8 +54,8 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     let name = args.trace.name();
     let folder = args.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&name));
     let started = Instant::now();
-    let mut source = args.trace.spec().open(Streams::new(args.seed).stream("trace"))?;
-    let (stats, observed) = Observed::read(&mut *source)?;
+    let mut source = Counted::new(args.trace.spec().open(Streams::new(args.seed).stream("trace"))?);
+    let (stats, observed) = Observed::read(&mut source)?;
     let read = started.elapsed();
     let fitted = fit(&observed, stats, args.method).map_err(|e| {
         let help = "look at the trace with `sim trace info`, or choose another --method";

@@ -3,6 +3,7 @@
 mod compare;
 mod diff;
 mod fit;
+mod heartbeat;
 pub mod import;
 mod lock;
 mod manual;
@@ -114,7 +115,11 @@ struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// Starts the threads that were asked for, and the word that is given of long work.
     fn start_threads(&self) -> Result<(), InputError> {
+        if !self.quiet {
+            heartbeat::start();
+        }
         let Some(threads) = self.threads else { return Ok(()) };
         if !(1..=MOST_THREADS).contains(&threads) {
             return Err(InputError::new("--threads", format!("must be 1 to {MOST_THREADS}, is {threads}"))

@@ -12,8 +12,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::lock::Lock;
-use super::progress;
-use super::{Common, OutputArgs, model, tell};
+use super::{Common, OutputArgs, heartbeat, model, progress, tell};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::report::files::write_atomically;
@@ -251,6 +250,9 @@ fn bar(output: &OutputArgs) -> ProgressBar {
         true => ProgressBar::new(0),
         false => ProgressBar::hidden(),
     };
+    if !bar.is_hidden() {
+        heartbeat::bar_is_shown();
+    }
     bar.set_style(progress::style("{msg} {bar:30} {percent}% {pos} of {len} rows ({left})"));
     bar
 }

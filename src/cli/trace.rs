@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::heartbeat::{self, Counted};
 use super::trace_args::{TraceArgs, format};
 use super::{Common, OutputArgs, tell};
 use crate::arrivals::convert::{Layout, write};
@@ -108,16 +109,16 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
         Tool::Info(args) => info(args),
         Tool::Generate(args) => {
             let scenario = args.common.read()?;
-            let mut arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
-            convert(&mut *arrivals, &args.target, args.common.output.quiet)
+            let arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
+            convert(arrivals, &args.target, args.common.output.quiet)
         }
         Tool::Convert(args) => {
             let mut spec = args.trace.spec();
             spec.repeat = args.repeat;
             let streams = Streams::new(args.seed);
             let source = transform::scale(spec.open(streams.stream("trace"))?, args.scale);
-            let mut source = transform::thin(source, args.thin, streams.stream("thin"));
-            convert(&mut *source, &args.target, args.quiet)
+            let source = transform::thin(source, args.thin, streams.stream("thin"));
+            convert(source, &args.target, args.quiet)
         }
     }?;
     Ok(ExitCode::SUCCESS)
@@ -125,8 +126,8 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
 
 fn info(args: &InfoArgs) -> Result<(), InputError> {
     args.output.start_threads()?;
-    let mut source = args.trace.spec().open(Streams::new(args.seed).stream("trace"))?;
-    let (stats, _) = Observed::read(&mut *source)?;
+    let mut source = Counted::new(args.trace.spec().open(Streams::new(args.seed).stream("trace"))?);
+    let (stats, _) = Observed::read(&mut source)?;
     let report = TraceReport { name: &args.trace.name(), stats: &stats };
     let json = report.json();
     if let Some(folder) = &args.out {
@@ -135,9 +136,12 @@ fn info(args: &InfoArgs) -> Result<(), InputError> {
     args.output.show(&json, &report.text())
 }
 
-fn convert(arrivals: &mut dyn Arrivals, target: &Target, quiet: bool) -> Result<(), InputError> {
+fn convert(arrivals: impl Arrivals, target: &Target, quiet: bool) -> Result<(), InputError> {
     let layout = layout(target)?;
-    let written = write(arrivals, layout, &target.to)?;
+    if !quiet {
+        heartbeat::start();
+    }
+    let written = write(&mut Counted::new(arrivals), layout, &target.to)?;
     if !quiet {
         tell(&format!("{} arrivals written to {}", count(written), target.to.display()));
     }
