@@ -119,8 +119,11 @@ fn devices_and_huge_files() {
     let profile = ["run", "s.toml", "--set", "profile={ file = \"/dev/zero\" }"];
     tried(folder.path(), "a device as profile", &profile, 1, "/dev/zero: is larger than 64 MB");
     tried(folder.path(), "a device as scenario", &["run", "/dev/zero"], 1, "/dev/zero: is larger than 64 MB");
-    let trace = ["sweep", "s.toml", "--set", "workload={ kind = \"trace\", file = \"/dev/zero\" }"];
-    tried(folder.path(), "a device as trace of a sweep", &trace, 1, "a pipe or a device cannot");
+    let trace = SCENARIO.replace("\"poisson\", rate = 50, requests = 500", "\"trace\", file = \"/dev/zero\"");
+    fs::write(path("trace.toml"), trace).unwrap();
+    let none = "a pipe or a device cannot";
+    tried(folder.path(), "a device as trace of a sweep", &["sweep", "trace.toml"], 1, none);
+    tried(folder.path(), "a device as trace", &["run", "trace.toml"], 1, "/dev/zero: line 1 is longer than");
     // As many values as there can be in so many bytes.
     let json = |bytes: usize| format!("[{}1]", "1,".repeat((bytes - 3) / 2));
     fs::write(path("a.json"), json(32 << 20)).unwrap();
@@ -132,6 +135,43 @@ fn devices_and_huge_files() {
     fs::File::create(path("sparse/sweep.csv")).unwrap().set_len(100 << 30).unwrap();
     let none = "line 1 is longer than 1048576 bytes";
     tried(folder.path(), "100 GB of zeros", &["diff", "sparse", "sparse"], 1, none);
+}
+
+#[test]
+fn segments() {
+    let folder = folder();
+    let schedule = |count: usize| {
+        let segment =
+            |i: usize| format!("[[segment]]\nduration = \"1h\"\nkind = \"poisson\"\nrate = {}\n", 10 + i % 9);
+        (0..count).map(segment).collect::<String>()
+    };
+    let text = SCENARIO.replace("\"poisson\", rate = 50", "\"schedule\", file = \"schedule.toml\"");
+    fs::write(folder.path().join("s.toml"), text).unwrap();
+    let plan = ["plan", "s.toml", "--predict-only", "--no-charts", "--set", "sweep.batch=[1]"];
+    fs::write(folder.path().join("schedule.toml"), schedule(10_000)).unwrap();
+    // As many requests as three segments have: the others are never begun, but they are read.
+    let few = [&plan[..], &["--set", "workload.requests=100000"]].concat();
+    tried(folder.path(), "10,000 segments", &few, 0, "configurations predicted");
+    fs::write(folder.path().join("schedule.toml"), schedule(10_001)).unwrap();
+    let over = "has 10001 segments, more than the 10000";
+    tried(folder.path(), "10,001 segments", &plan, 1, over);
+    tried(folder.path(), "10,001 segments of a sweep", &["sweep", "s.toml"], 1, over);
+}
+
+#[test]
+fn systems() {
+    let folder = folder();
+    let compare = |count: usize| {
+        let system =
+            |i: usize| format!("[[system]]\nname = \"{i}\"\nkind = \"lambda\"\npolicy = \"unbatched\"\n");
+        let text = SCENARIO.to_owned() + &(0..count).map(system).collect::<String>();
+        fs::write(folder.path().join("s.toml"), text).unwrap();
+    };
+    let words = ["compare", "s.toml", "--no-charts", "--set", "workload.requests=20"];
+    compare(1000);
+    tried(folder.path(), "1,000 systems", &words, 0, "1000 systems");
+    compare(1001);
+    tried(folder.path(), "1,001 systems", &words, 1, "has 1001 systems, more than 1000");
 }
 
 #[test]

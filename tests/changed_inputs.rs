@@ -74,9 +74,9 @@ fn places(text: &[u8], value: &str) -> Vec<usize> {
 
 /// What changes in each file, where a change of one bit gives a valid file with another meaning.
 const FILES: [(&str, &str, &str); 7] = [
-    ("trace", "trace.toml", "batch = [1, "),
+    ("trace", "trace.toml", "latency = \"5"),
     ("trace", "profile.toml", "0.3"),
-    ("trace", "book.toml", "per_gb_second = \"0.000016666"),
+    ("trace", "book.toml", "usd_per_request = "),
     ("trace", "t.csv", "\n"),
     ("schedule-of", "schedule-of.toml", "seed = "),
     ("schedule-of", "schedule.toml", "rate = 3"),

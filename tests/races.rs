@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SCENARIO: &str = r#"
 name = "s"
 seed = 3
-workload = { kind = "mmpp", rates = [20.0, 200.0], sojourns = [20.0, 5.0], requests = 60000 }
+workload = { kind = "mmpp", rates = [20.0, 200.0], sojourns = [20.0, 5.0], requests = 30000 }
 profile = { memory_mb = [1024, 3072], batch = [1, 8], service_s = [[0.2, 0.9], [0.1, 0.35]], service_cv = 0.1 }
 platform = { kind = "lambda", book = "aws-2026", memory_mb = 1024 }
 policy = { kind = "batch", batch = 8, timeout = "100ms" }
@@ -25,7 +25,7 @@ const ROWS: usize = 3 * 3 * 2;
 
 /// So many races of each pair.
 fn races() -> u64 {
-    std::env::var("RACES").map_or(4, |text| text.parse().expect("RACES is a number"))
+    std::env::var("RACES").map_or(2, |text| text.parse().expect("RACES is a number"))
 }
 
 /// A draw below `most` from a race's number: SplitMix64.

@@ -78,6 +78,8 @@ enum Command {
 const OUTPUT: &str = "output";
 /// More threads than any machine has cores: each has a stack of its own.
 const MOST_THREADS: usize = 512;
+/// More than the hours of a year.
+const MOST_SEGMENTS: usize = 10_000;
 
 /// What every command that reads a scenario takes.
 #[derive(Debug, Args)]
@@ -222,6 +224,23 @@ impl Common {
 
     fn folder(&self, scenario: &Scenario) -> PathBuf {
         self.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&scenario.name))
+    }
+}
+
+/// A grid is predicted for each segment of a schedule by itself, and all of these are kept until they are mixed.
+///
+/// Errors: there are more of them than will do.
+fn predictable(scenario: &Scenario) -> Result<(), InputError> {
+    match &scenario.workload.source {
+        Source::Schedule(schedule) if schedule.segments.len() > MOST_SEGMENTS => {
+            let message = format!(
+                "the schedule has {} segments, more than the {MOST_SEGMENTS} of which a grid is predicted",
+                schedule.segments.len()
+            );
+            Err(InputError::new(&scenario.name, message)
+                .help("give it fewer and longer segments, or `sim run` the configurations one by one"))
+        }
+        _ => Ok(()),
     }
 }
 

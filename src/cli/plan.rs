@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{Common, model};
+use super::{Common, model, predictable};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
@@ -53,6 +53,7 @@ const INFEASIBLE: u8 = 3;
 pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
+    predictable(&scenario)?;
     let folder = common.folder(&scenario);
     let request = request(args, &scenario)?;
     let started = Instant::now();

@@ -12,7 +12,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::lock::Lock;
-use super::{Common, OutputArgs, heartbeat, model, progress, tell};
+use super::{Common, OutputArgs, heartbeat, model, predictable, progress, tell};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::report::files::write_atomically;
@@ -54,6 +54,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
     let mode = if args.predict_only { Mode::Predict } else { Mode::Simulate };
+    predictable(&scenario)?;
     let contents = contents(&scenario)?;
     let sweep = Sweep::new(&scenario, args.model, mode)?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
