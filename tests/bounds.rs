@@ -162,8 +162,9 @@ fn segments() {
 fn systems() {
     let folder = folder();
     let compare = |count: usize| {
-        let system =
-            |i: usize| format!("[[system]]\nname = \"{i}\"\nkind = \"lambda\"\npolicy = \"unbatched\"\n");
+        let system = |i: usize| {
+            format!("[[system]]\nname = \"{i}\"\nkind = \"lambda\"\npolicy = {{ kind = \"unbatched\" }}\n")
+        };
         let text = SCENARIO.to_owned() + &(0..count).map(system).collect::<String>();
         fs::write(folder.path().join("s.toml"), text).unwrap();
     };

@@ -77,7 +77,7 @@ const FILES: [(&str, &str, &str); 7] = [
     ("trace", "trace.toml", "latency = \"5"),
     ("trace", "profile.toml", "0.3"),
     ("trace", "book.toml", "usd_per_request = "),
-    ("trace", "t.csv", "\n"),
+    ("trace", "t.csv", "\n0.04"),
     ("schedule-of", "schedule-of.toml", "seed = "),
     ("schedule-of", "schedule.toml", "rate = 3"),
     ("schedule-of", "profile.toml", "[[0."),

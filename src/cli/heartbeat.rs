@@ -56,8 +56,8 @@ fn word(elapsed: Duration, seen: u64, done: u64) -> String {
     let seconds = elapsed.as_secs_f64();
     let mut text = format!("still at work after {}", format::duration(seconds));
     if seen > 0 {
-        let (count, rate) = (format::count(seen), seen as f64 / seconds / 1e6);
-        text.push_str(&format!(": {count} requests so far, {rate:.1} M/s"));
+        let (count, rate) = (format::count(seen), format::count((seen as f64 / seconds) as u64));
+        text.push_str(&format!(": {count} requests so far, {rate}/s"));
     }
     if done > 0 {
         let share = done as f64 / 1e9;
@@ -109,7 +109,7 @@ mod tests {
     fn the_word_tells_what_is_known() {
         let minute = Duration::from_secs(60);
         assert_eq!(word(minute, 0, 0), "still at work after 60 s; Ctrl-C ends it");
-        let counted = "still at work after 60 s: 600,000,000 requests so far, 10.0 M/s; Ctrl-C ends it";
+        let counted = "still at work after 60 s: 600,000,000 requests so far, 10,000,000/s; Ctrl-C ends it";
         assert_eq!(word(minute, 600_000_000, 0), counted);
         let known = word(minute, 600_000_000, 200_000_000);
         assert!(
