@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::{is_live, line};
+
 /// Something in the user's input cannot be used.
 ///
 /// Displayed as the message, the place with the offending token underlined, and how to mend it.
@@ -61,16 +63,16 @@ impl std::error::Error for InputError {}
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
+        write!(f, "{}", line(&self.file))?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, ":{}", excerpt.line)?;
         }
-        write!(f, ": {}", self.message)?;
+        write!(f, ": {}", line(&self.message))?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, "{excerpt}")?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n  = {help}")?;
+            write!(f, "\n  = {}", line(help))?;
         }
         Ok(())
     }
@@ -81,13 +83,8 @@ impl fmt::Display for Excerpt {
         let before = self.text.get(..self.token.start).unwrap_or("").chars().count();
         let marked = self.text.get(self.token.clone()).unwrap_or("").chars().count();
         let first = before.saturating_sub(WIDEST / 2);
-        let shown: String = self
-            .text
-            .chars()
-            .skip(first)
-            .take(WIDEST)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let shown: String =
+            self.text.chars().skip(first).take(WIDEST).map(|c| if is_live(c) { ' ' } else { c }).collect();
         let pad = " ".repeat(before - first);
         let carets = "^".repeat(marked.clamp(1, WIDEST.saturating_sub(before - first).max(1)));
         let gutter = " ".repeat(self.line.to_string().len());

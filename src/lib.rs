@@ -37,4 +37,5 @@ pub mod profiler;
 pub mod report;
 pub mod scenario;
 pub mod sweep;
+pub mod text;
 pub mod units;

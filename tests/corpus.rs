@@ -10,6 +10,8 @@ mod logs;
 mod scratch;
 #[path = "../fuzz/bodies/seeds.rs"]
 mod seeds;
+#[path = "../fuzz/bodies/sweeps.rs"]
+mod sweeps;
 #[path = "../fuzz/bodies/trace.rs"]
 mod trace;
 
@@ -19,7 +21,7 @@ fn replay(target: &str, check: fn(&[u8])) {
     let folder = Path::new(CORPUS).join(target);
     let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    assert!(paths.len() > 5, "{} has {} inputs", folder.display(), paths.len());
+    assert!(paths.len() > 3, "{} has {} inputs", folder.display(), paths.len());
     for path in paths {
         let data = std::fs::read(&path).unwrap();
         // The failing input is the last that was printed.
@@ -39,8 +41,23 @@ fn toml_documents() {
 }
 
 #[test]
-fn logs_and_parts_of_sweeps() {
+fn measurements() {
     replay("logs", logs::check);
+}
+
+#[test]
+fn journals() {
+    replay("journal", sweeps::journal);
+}
+
+#[test]
+fn shards() {
+    replay("merge", sweeps::merge);
+}
+
+#[test]
+fn results() {
+    replay("diff", sweeps::compare);
 }
 
 #[test]

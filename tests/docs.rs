@@ -76,7 +76,9 @@ fn run(block: &[&str], folder: &Path) -> Vec<String> {
         let elided = std::iter::from_fn(|| left.next_if(|line| !line.starts_with("$ ")));
         let elided: Vec<&str> = elided.copied().filter(|line| line.contains("[..]")).collect();
         fresh.extend(command.iter().map(|&line| line.to_owned()));
-        for line in shell(&command.join("\n"), folder).lines() {
+        // What a slow machine says while it is at work is no part of what is documented.
+        let printed = shell(&command.join("\n"), folder);
+        for line in printed.lines().filter(|line| !line.starts_with("still at work after ")) {
             let as_shown = elided.iter().find(|shown| fits(line, shown));
             fresh.push(as_shown.map_or_else(|| without_times(line), |shown| (*shown).to_owned()));
         }

@@ -1,4 +1,5 @@
-//! What happens when the machine fails: a full disk, a closed pipe, a kill in the middle of a sweep.
+//! What happens when the machine fails: a full disk, a closed pipe, a kill in the middle of a sweep, a folder that may not
+//! be read, a pipe into which nobody writes.
 
 #![cfg(unix)]
 
@@ -214,4 +215,109 @@ fn a_sweep_killed_again_and_again_ends_with_the_same_bytes() {
     assert_eq!(end(sim(folder.path(), &format!("{words} killed --resume"))).0, Some(0));
     assert_eq!(results(&path("killed")), results(&path("whole")));
     assert!(!journal.exists());
+}
+
+/// Root may read anything, so the program runs as somebody else then; `None` if that cannot be.
+fn as_nobody(mut command: Command, folder: &Path) -> Option<(Option<i32>, String)> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+    const NOBODY: u32 = 65_534;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    // The second time, the folder is nobody's already.
+    if [0, NOBODY].contains(&fs::metadata(folder).unwrap().uid()) {
+        chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().ok()?;
+    Some((output.status.code(), String::from_utf8([output.stderr, output.stdout].concat()).unwrap()))
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_keeps_no_result_back() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = scenario();
+    let small = "--set workload.requests=500 --set sweep.batch=[1] --predict-only";
+    for words in ["run s.toml --set workload.requests=500", "plan s.toml", "sweep s.toml"] {
+        let words = if words.starts_with("run") { words.to_owned() } else { format!("{words} {small}") };
+        let Some((status, said)) = as_nobody(sim(folder.path(), &words), folder.path()) else {
+            return eprintln!("not tried: nobody cannot run the program");
+        };
+        assert_eq!(status, Some(0), "{said}");
+        let locked = folder.path().join("output/locked");
+        if !locked.exists() {
+            fs::create_dir(&locked).unwrap();
+            fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+            std::os::unix::fs::chown(&locked, Some(0), Some(0)).ok();
+        }
+        let (status, said) = as_nobody(sim(folder.path(), &words), folder.path()).unwrap();
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("not in output/index.html: output/locked: Permission denied"), "{said}");
+        assert!(
+            said.contains("always warm") || said.contains("configurations of"),
+            "the result is not shown: {said}"
+        );
+        assert!(!folder.path().join("output/s/sweep.partial.csv").exists());
+        let page = fs::read_to_string(folder.path().join("output/index.html")).unwrap();
+        assert!(
+            page.contains("Not listed: output/locked: Permission denied") && page.contains("s/index.html")
+        );
+    }
+    fs::set_permissions(folder.path().join("output/locked"), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_pipe_without_a_writer_is_said_to_be_waited_for() {
+    use std::io::Write as _;
+    let folder = scenario();
+    let pipe = folder.path().join("pipe.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child =
+        sim(folder.path(), "run pipe.toml --no-charts --set workload.requests=500").spawn().unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert_eq!(line, "pipe.toml is a pipe: waiting for what is written to it\n");
+    fs::OpenOptions::new().write(true).open(&pipe).unwrap().write_all(SCENARIO.as_bytes()).unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_plan_file_holds_nothing_of_the_machine() {
+    let folder = scenario();
+    let plan = |out: &str| {
+        let words = format!("plan s.toml --predict-only --no-charts --json --quiet --out {out}");
+        let output = sim(folder.path(), &words).output().unwrap();
+        let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (printed, fs::read(folder.path().join(out).join("plan.json")).unwrap())
+    };
+    let ((mut printed, first), (_, second)) = (plan("a"), plan("b"));
+    assert_eq!(first, second);
+    assert!(printed.as_object_mut().unwrap().remove("elapsed_s").unwrap().as_f64().unwrap() >= 0.0);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&first).unwrap(), printed);
+}
+
+#[test]
+fn who_waits_is_told_for_whom_and_what_ended_early_is_told() {
+    let folder = scenario();
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let lock = fs::File::create(out.join(".sim-lock")).unwrap();
+    lock.lock().unwrap();
+    fs::write(out.join(".sim-lock"), "`sim plan x` (process 1 on h\u{1b}, since t)\n").unwrap();
+    let words = "run s.toml --no-charts --set workload.requests=500 --set output.batches=false --out out";
+    let mut child = sim(folder.path(), words).spawn().unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert_eq!(line, "waiting: out is in use by `sim plan x` (process 1 on h\\u{1b}, since t)\n");
+    assert!(!out.join("summary.json").exists());
+    // As if it had been killed: its file stays, its lock does not.
+    drop(lock);
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut said, &mut rest).unwrap();
+    assert!(rest.starts_with("`sim plan x` (process 1 on h"), "{rest}");
+    assert!(rest.contains("ended while it wrote its results"), "{rest}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
 }

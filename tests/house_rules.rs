@@ -81,7 +81,7 @@ const COLUMNS: [&[&str]; 8] = [
     &["policy", "platform"],
     &["price", "profile", "arrivals", "fitting"],
     &["numeric"],
-    &["units", "document"],
+    &["units", "document", "text"],
 ];
 
 /// Two that look back for plain data: a scenario holds its grid, a price book its billing rules.

@@ -148,7 +148,7 @@ fn cost_if_met(scenario: &Scenario, setting: Setting, simulation: &Simulation) -
     }
     let mut meets = late <= most && cost <= budget;
     if !matches!(scenario.workload.source, Source::Trace(_)) {
-        if slo.latency.is_some() {
+        if slo.latency.is_some() && s.slo_violations > 0 {
             late = s.slo_violation_share_ci95.map_or(late, |[_, high]| high.max(late));
         }
         cost = s.cost_usd_per_million_ci95.map_or(cost, |[_, high]| high.max(cost));

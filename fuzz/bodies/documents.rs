@@ -62,7 +62,7 @@ fn scenario(content: &[u8]) {
         if let Some(grid) = &scenario.sweep {
             assert!(grid.len() <= 10_000_000, "{} configurations", grid.len());
         }
-        assert_eq!(fingerprint(&scenario, Model::default(), Mode::Predict, 0).len(), 32);
+        assert_eq!(fingerprint(&scenario, Model::default(), Mode::Predict, "").len(), 32);
     }));
 }
 

@@ -7,8 +7,8 @@ pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
     let shared = Path::new("/dev/shm");
     let root = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
     let folder = root.join(format!("batchsim-fuzz-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder for scratch files");
     let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder for scratch files");
     std::fs::write(&path, bytes).expect("a scratch file");
     path
 }

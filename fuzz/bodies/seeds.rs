@@ -6,12 +6,10 @@ use batchsim::arrivals::convert::{Layout, write};
 use batchsim::arrivals::map::Map;
 use batchsim::arrivals::map_arrivals::MapArrivals;
 use batchsim::numeric::streams::Streams;
-use batchsim::scenario::Setting;
-use batchsim::sweep::row::{Figures, Row};
-use batchsim::sweep::table;
-use batchsim::units::{MemoryMb, Span, Time};
+use batchsim::sweep::table::{self, Part};
+use batchsim::units::{Span, Time};
 
-use super::logs;
+use super::sweeps::{part, row};
 
 const SCENARIO: &str = r#"
 name = "small"
@@ -174,6 +172,7 @@ pub fn write_all(root: &Path) {
     }
     documents(&save);
     measurements(&save);
+    sweeps(&save);
 }
 
 fn documents(save: Save<'_>) {
@@ -196,15 +195,42 @@ fn measurements(save: Save<'_>) {
     save("logs", "perf", &[7], PERF.as_bytes());
     save("logs", "tuning", &[3], TUNING.as_bytes());
     save("logs", "raw", &[4], RAW.as_bytes());
-    let row = |batch, latency_s| Row {
-        setting: Setting::new(MemoryMb(1024), batch, Span::from_millis(50)),
-        predicted: Some(Figures { latency_s, usd_per_million: 1.5 }),
-        simulated: Some(Figures { latency_s: 1.01 * latency_s, usd_per_million: 1.6 }),
-        interval_s: Some([0.9 * latency_s, 1.1 * latency_s]),
-        meets_slo: Some(batch > 1),
-    };
-    let part = table::head(&logs::part()) + &table::lines(&[row(1, 0.5), row(2, 0.25)]);
-    save("logs", "rows", &[5], part.as_bytes());
-    save("logs", "journal", &[6], part.as_bytes());
-    save("logs", "cut", &[6], &part.as_bytes()[..part.len() - 9]);
+}
+
+const RUN: &str = r#"{ "scenario": "s", "seed": 1, "memory_mb": 1024, "batch": 8, "timeout_s": 0.2, "requests": 100,
+    "settings": { "workload": { "rate": 5 } }, "simulated": { "latency_s": { "mean": 0.3, "p95": 0.5 },
+    "latency_ci95_s": { "mean": [0.2, 0.4], "p95": [0.4, 0.6] }, "cost_usd_per_million": 2.5,
+    "slo_violation_share": 0.04 }, "predicted": { "model": "exact", "latency_s": { "p95": 0.51 } } }"#;
+
+/// As they were written, and as rows that the target signs.
+fn sweeps(save: Save<'_>) {
+    let rows = [row(1, 0.5), row(2, 0.25), row(3, 0.125)];
+    let whole = table::whole(&part(), &rows);
+    save("journal", "whole", &[0], whole.as_bytes());
+    save("journal", "cut", &[0], &whole.as_bytes()[..whole.len() - 90]);
+    let lines = table::lines(&part(), &rows);
+    save("journal", "lines", &[1], lines.as_bytes());
+    save("journal", "spliced", &[1], format!("{}{lines}", &lines[..50]).as_bytes());
+    let unsigned = |line: &str| line.rsplit_once(',').map_or(String::new(), |(row, _)| format!("{row}\n"));
+    let unsigned: String = lines.lines().map(unsigned).collect();
+    save("journal", "signed", &[2], unsigned.as_bytes());
+
+    let second = table::whole(&Part { shard: 2, rows: 1, ..part() }, &[row(4, 0.2)]);
+    save("merge", "whole", &[128], format!("{whole}\0{second}").as_bytes());
+    save("merge", "missing", &[128], whole.as_bytes());
+    let other = unsigned.replace("1024,", "2048,");
+    save("merge", "signed", &[2 + 4 + 8], format!("{unsigned}\0{other}").as_bytes());
+    save("merge", "twice", &[2 + 4 + 8], format!("{unsigned}\0{unsigned}").as_bytes());
+
+    let (all, _) = table::csv(&rows, 95.0);
+    let (fewer, _) = table::csv(&rows[1..], 99.0);
+    save("diff", "runs", &[0], format!("{RUN}\0{}", RUN.replace("0.5", "0.7")).as_bytes());
+    save("diff", "sweeps", &[1], format!("{all}\0{fewer}").as_bytes());
+    let plan = r#"{ "recommended": { "memory_mb": 1, "batch": 1, "timeout_s": 0.0, "predicted_percentile_s": 0.1,
+        "predicted": { "cost_usd_per_million": 1.0 } }, "slo": { "percentile": 95 } }"#;
+    save("diff", "plan", &[2], plan.as_bytes());
+    let compared = r#"{ "a": { "simulated": { "cost_usd_per_million": 1.0 } } }"#;
+    save("diff", "compared", &[3], compared.as_bytes());
+    save("diff", "fit", &[4], br#"{ "trace": { "rate": 2.5 }, "best": "map2" }"#);
+    save("diff", "max-rate", &[5], br#"{ "rate_per_s": 12.5 }"#);
 }

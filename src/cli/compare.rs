@@ -27,6 +27,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     let elapsed = started.elapsed();
     let report = CompareReport { scenario: &scenario, systems: &systems };
     let json = report.json();
+    let held = common.output.hold(&folder)?;
     write_atomically(&folder.join("compare.json"), &json)?;
     let mut file = CsvFile::create(&folder.join("compare.csv"))?;
     report.csv_rows().iter().try_for_each(|row| file.serialize(row))?;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
-    common.output.index(&folder)?;
+    drop(held);
     common.output.show(&json, &report.text())?;
     let requests: u64 = systems.iter().map(|system| system.simulation.requests).sum();
     common.output.note(&format!(
@@ -47,5 +48,6 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
         format::duration(elapsed.as_secs_f64()),
         folder.display()
     ));
+    common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
 }

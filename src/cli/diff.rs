@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::print;
+use super::{note_pipe, print};
 use crate::error::InputError;
 use crate::report::diff::diff;
+use crate::text;
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArgs {
@@ -21,7 +22,12 @@ pub(super) struct DiffArgs {
 }
 
 pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, InputError> {
+    [&args.a, &args.b].into_iter().for_each(|path| note_pipe(path));
     let diff = diff(&args.a, &args.b)?;
-    print(if args.json { diff.json() } else { diff.text() })?;
+    print(if args.json {
+        text::json(&diff.json()).into_owned()
+    } else {
+        text::terminal(&diff.text()).into_owned()
+    })?;
     Ok(ExitCode::SUCCESS)
 }

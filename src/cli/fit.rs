@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::heartbeat::Counted;
 use super::trace_args::{TraceArgs, named};
 use super::{OUTPUT, OutputArgs};
 use crate::arrivals::trace::Findings;
@@ -55,8 +56,9 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     let folder = args.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&name));
     let started = Instant::now();
     let findings = Findings::default();
-    let mut source = args.trace.spec().open_noted(Streams::new(args.seed).stream("trace"), &findings)?;
-    let (stats, observed) = Observed::read(&mut *source)?;
+    let stream = Streams::new(args.seed).stream("trace");
+    let mut source = Counted::new(args.trace.spec().open_noted(stream, &findings)?);
+    let (stats, observed) = Observed::read(&mut source)?;
     drop(source);
     let read = started.elapsed();
     let fitted = fit(&observed, stats, args.method).map_err(|e| {
@@ -68,12 +70,13 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     let report =
         FitReport { name: &name, file: &file, fit: &fitted, observed: &observed, pieces: pieces.as_deref() };
     let json = report.json();
+    let held = args.output.hold(&folder)?;
     write_atomically(&folder.join("fit.json"), &json)?;
     write_atomically(&folder.join("fit.toml"), report.toml())?;
     if !args.output.no_charts {
         report.write_charts(&folder)?;
     }
-    args.output.index(&folder)?;
+    drop(held);
     args.output.show(&json, &report.text())?;
     let read_as = findings.get().map_or_else(Vec::new, |reading| reading.notes());
     read_as.iter().for_each(|note| args.output.note(note));
@@ -84,5 +87,6 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
         format::duration((elapsed - read).as_secs_f64()),
         folder.display()
     ));
+    args.output.index(&folder);
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::OutputArgs;
+use super::{OutputArgs, note_pipe};
 use crate::error::InputError;
 use crate::profile::Profile;
 use crate::profile::file::{self, Measurement};
@@ -12,6 +12,7 @@ use crate::profile::import::lambda_logs::{BatchSize, Calls};
 use crate::profile::import::{Observations, lambda_logs, power_tuning, raw_csv, triton};
 use crate::report;
 use crate::report::files::write_atomically;
+use crate::text::line;
 
 /// Turn real measurements into a profile
 #[derive(Debug, Args)]
@@ -94,8 +95,19 @@ struct Common {
     output: OutputArgs,
 }
 
+impl From {
+    fn files(&self) -> &[PathBuf] {
+        let (From::LambdaLogs { files, .. }
+        | From::PowerTuning { files, .. }
+        | From::Triton { files, .. }
+        | From::Csv { files, .. }) = self;
+        files
+    }
+}
+
 /// Reads the files, writes the profile and says what was skipped on standard error.
 pub fn run(args: &ImportArgs) -> Result<(), InputError> {
+    args.from.files().iter().for_each(|file| note_pipe(file));
     match &args.from {
         From::LambdaLogs { files, batch, batch_field, arrivals, common } => {
             let size = batch.map_or_else(|| BatchSize::Field(batch_field.clone()), BatchSize::Fixed);
@@ -175,7 +187,7 @@ fn write(all: Observations, files: &[PathBuf], common: &Common) -> Result<(), In
     file::write(&profile, &measurement, &common.out)?;
     common.output.profile_written(&profile, &common.out)?;
     let (rows, columns) = (profile.memory_mb.len(), profile.batch.len());
-    let text = format!("{}: {rows} memory sizes, {columns} batch sizes\n", profile.model);
+    let text = format!("{}: {rows} memory sizes, {columns} batch sizes\n", line(&profile.model));
     common.output.show(&report::profile::json(&profile), &text)
 }
 
@@ -183,7 +195,8 @@ fn write_instance(all: Observations, files: &[PathBuf], common: &Common) -> Resu
     let (profile, _) = profile(all, files, common)?;
     write_atomically(&common.out, file::instance_text(&profile))?;
     common.output.note(&format!("wrote {}", common.out.display()));
-    let text = format!("{}: an instance of 1 worker, {} batch sizes\n", profile.model, profile.batch.len());
+    let text =
+        format!("{}: an instance of 1 worker, {} batch sizes\n", line(&profile.model), profile.batch.len());
     common.output.show(&report::profile::json(&profile), &text)
 }
 

@@ -3,7 +3,9 @@
 mod compare;
 mod diff;
 mod fit;
+mod heartbeat;
 pub mod import;
+mod lock;
 mod manual;
 mod merge;
 mod plan;
@@ -22,11 +24,14 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use self::lock::Lock;
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::profile::Profile;
 use crate::report::{self, index};
 use crate::scenario::Scenario;
+use crate::scenario::workload::Source;
+use crate::text;
 
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
 #[derive(Debug, Parser)]
@@ -71,6 +76,10 @@ enum Command {
 
 /// Where results go unless `--out` says otherwise; its index.html links them.
 const OUTPUT: &str = "output";
+/// More threads than any machine has cores: each has a stack of its own.
+const MOST_THREADS: usize = 512;
+/// More than the hours of a year.
+const MOST_SEGMENTS: usize = 10_000;
 
 /// What every command that reads a scenario takes.
 #[derive(Debug, Args)]
@@ -109,17 +118,37 @@ struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// Starts the threads that were asked for, and the word that is given of long work.
     fn start_threads(&self) -> Result<(), InputError> {
+        if !self.quiet {
+            heartbeat::start();
+        }
         let Some(threads) = self.threads else { return Ok(()) };
+        if !(1..=MOST_THREADS).contains(&threads) {
+            return Err(InputError::new("--threads", format!("must be 1 to {MOST_THREADS}, is {threads}"))
+                .help("leave it out to use all cores"));
+        }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.map_err(|e| InputError::new("--threads", e.to_string()))
     }
 
-    /// Links the results below output/, if `folder` is one of them and pages are wanted.
-    fn index(&self, folder: &Path) -> Result<(), InputError> {
-        match folder.starts_with(OUTPUT) && !self.no_charts {
-            true => index::write(Path::new(OUTPUT)),
-            false => Ok(()),
+    /// Takes `folder` for the files that follow; waits while another process writes there.
+    fn hold(&self, folder: &Path) -> Result<Lock, InputError> {
+        Lock::take(folder, lock::FOLDER, self, || {})
+    }
+
+    /// Links the results below output/, if `folder` is one of them and pages are wanted. It is the last thing that a
+    /// command does: the results are there and were shown, whatever becomes of it.
+    fn index(&self, folder: &Path) {
+        if !folder.starts_with(OUTPUT) || self.no_charts {
+            return;
+        }
+        let root = Path::new(OUTPUT);
+        match self.hold(root).and_then(|_held| index::write(root)) {
+            Ok(unread) => {
+                unread.iter().for_each(|error| self.note(&format!("not in {OUTPUT}/index.html: {error}")))
+            }
+            Err(error) => self.note(&format!("{OUTPUT}/index.html is as it was: {error}")),
         }
     }
 
@@ -139,9 +168,16 @@ impl OutputArgs {
         Ok(())
     }
 
-    /// The result on standard output: the JSON if it was asked for, else the text for people.
+    /// The result on standard output: the JSON if it was asked for, else the text for people. Neither holds anything that
+    /// a terminal would obey.
     fn show(&self, json: &str, text: &str) -> Result<(), InputError> {
-        print(if self.json { json } else { text })
+        print(
+            match self.json {
+                true => text::json(json),
+                false => text::terminal(text),
+            }
+            .as_bytes(),
+        )
     }
 }
 
@@ -157,19 +193,55 @@ fn print(text: impl AsRef<[u8]>) -> Result<(), InputError> {
 
 /// Writes a line to standard error. If that cannot be written to, nobody is left to be told.
 pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", text::terminal(line));
+}
+
+/// A named pipe is read once somebody writes to it, which may be never: the one who waits should know.
+fn note_pipe(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        // A shell's `<(...)` has its writer.
+        let is_named = !path.starts_with("/dev") && !path.starts_with("/proc");
+        if is_named && std::fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo()) {
+            tell(&format!("{} is a pipe: waiting for what is written to it", path.display()));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 impl Common {
     fn read(&self) -> Result<Scenario, InputError> {
         self.output.start_threads()?;
+        note_pipe(&self.scenario);
         let mut scenario = Scenario::read(&self.scenario, &self.set)?;
+        if let Source::Trace(trace) = &scenario.workload.source {
+            trace.spec.paths.iter().for_each(|path| note_pipe(path));
+        }
         scenario.seed = self.seed.unwrap_or(scenario.seed);
         Ok(scenario)
     }
 
     fn folder(&self, scenario: &Scenario) -> PathBuf {
         self.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&scenario.name))
+    }
+}
+
+/// A grid is predicted for each segment of a schedule by itself, and all of these are kept until they are mixed.
+///
+/// Errors: there are more of them than will do.
+fn predictable(scenario: &Scenario) -> Result<(), InputError> {
+    match &scenario.workload.source {
+        Source::Schedule(schedule) if schedule.segments.len() > MOST_SEGMENTS => {
+            let message = format!(
+                "the schedule has {} segments, more than the {MOST_SEGMENTS} of which a grid is predicted",
+                schedule.segments.len()
+            );
+            Err(InputError::new(&scenario.name, message)
+                .help("give it fewer and longer segments, or `sim run` the configurations one by one"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{Common, model};
+use super::{Common, model, predictable};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
@@ -53,6 +53,7 @@ const INFEASIBLE: u8 = 3;
 pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
+    predictable(&scenario)?;
     let folder = common.folder(&scenario);
     let request = request(args, &scenario)?;
     let started = Instant::now();
@@ -60,21 +61,24 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
         let found = max_rate(&scenario, &request.constraint)?;
         let report = MaxRateReport { scenario: &scenario, found: &found };
         let json = report.json();
+        let held = common.output.hold(&folder)?;
         write_atomically(&folder.join("max-rate.json"), &json)?;
-        common.output.index(&folder)?;
+        drop(held);
         common.output.show(&json, &report.text())?;
-        let (took, folder) = (format::duration(started.elapsed().as_secs_f64()), folder.display());
-        common.output.note(&format!("{} simulations in {took}; results in {folder}", found.simulated));
+        let (took, place) = (format::duration(started.elapsed().as_secs_f64()), folder.display());
+        common.output.note(&format!("{} simulations in {took}; results in {place}", found.simulated));
+        common.output.index(&folder);
         return Ok(if found.scale.is_some() { ExitCode::SUCCESS } else { ExitCode::from(INFEASIBLE) });
     }
     let plan = plan(&scenario, request)?;
     let report = PlanReport { scenario: &scenario, plan: &plan, elapsed_s: started.elapsed().as_secs_f64() };
-    let json = report.json();
+    let held = common.output.hold(&folder)?;
     write_atomically(&folder.join("plan.json"), report.file())?;
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
-    common.output.index(&folder)?;
+    drop(held);
+    let json = report.json();
     match (args.emit, &plan.answer) {
         (Some(language), Answer::Recommended(best)) => {
             let times = scenario.service(best.setting())?;
@@ -91,6 +95,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
         format::duration(report.elapsed_s),
         folder.display()
     ));
+    common.output.index(&folder);
     Ok(match plan.answer {
         Answer::Recommended(_) => ExitCode::SUCCESS,
         Answer::Infeasible(..) => ExitCode::from(INFEASIBLE),

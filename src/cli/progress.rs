@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use indicatif::{FormattedDuration, ProgressBar, ProgressState, ProgressStyle};
 
+use super::heartbeat;
 use crate::engine::record::{Batch, Detail, Observer};
 use crate::units::{Span, Time};
 
@@ -28,6 +29,9 @@ impl Progress {
             (true, None) => ProgressBar::new_spinner(),
             (true, Some(_)) => ProgressBar::new(1000),
         };
+        if !bar.is_hidden() {
+            heartbeat::bar_is_shown();
+        }
         bar.set_style(match length {
             Some(_) => style("{bar:30} {percent}% {msg} ({left})"),
             None => style("{spinner} {msg}"),
@@ -39,10 +43,11 @@ impl Progress {
         self.requests += requests;
         if self.requests >= self.next {
             self.next = self.requests + STEP;
-            if let Some(length) = self.length {
-                let share = now.as_secs_f64() / length.as_secs_f64();
+            let share = self.length.map(|length| now.as_secs_f64() / length.as_secs_f64());
+            if let Some(share) = share {
                 self.bar.set_position((share * 1000.0) as u64);
             }
+            heartbeat::seen(self.requests, share);
             let rate = self.requests as f64 / self.bar.elapsed().as_secs_f64().max(1e-9);
             self.bar.set_message(format!("{} requests, {:.1} M/s", self.requests, rate / 1e6));
             self.bar.tick();

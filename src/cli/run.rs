@@ -48,6 +48,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let elapsed = started.elapsed();
     progress.finish();
+    let held = common.output.hold(&folder)?;
     rows.finish()?;
     let keep_alive = match scenario.policy.adaptive {
         None => keep_alive::curve(&scenario)?,
@@ -75,7 +76,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
-    common.output.index(&folder)?;
+    drop(held);
     common.output.show(&json, &report.text())?;
     common.output.note(&format!(
         "{} requests simulated in {} ({:.1} M/s); results in {}",
@@ -84,6 +85,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         simulation.requests as f64 / elapsed.as_secs_f64() / 1e6,
         folder.display()
     ));
+    common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! `sim sweep`: evaluates a grid of configurations.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,8 +11,8 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::progress;
-use super::{Common, OutputArgs, model, tell};
+use super::lock::Lock;
+use super::{Common, OutputArgs, heartbeat, model, predictable, progress, tell};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::report::files::write_atomically;
@@ -20,11 +21,13 @@ use crate::report::sweep::SweepReport;
 use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::journal::Journal;
+use crate::sweep::journal::{Journal, found};
+use crate::sweep::merge::sorted;
 use crate::sweep::row::Row;
 use crate::sweep::run::{Listener, Mode, Stage, Sweep};
-use crate::sweep::shard::{Shard, fingerprint};
+use crate::sweep::shard::{Shard, contents, fingerprint};
 use crate::sweep::table::{self, About, Part};
+use crate::text::line;
 
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
@@ -50,94 +53,152 @@ const INTERRUPTED: i32 = 130;
 pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
-    let folder = common.folder(&scenario);
     let mode = if args.predict_only { Mode::Predict } else { Mode::Simulate };
-    let bytes = trace_bytes(&scenario)?;
+    predictable(&scenario)?;
+    let contents = contents(&scenario)?;
     let sweep = Sweep::new(&scenario, args.model, mode)?;
     // Only a chart shows the intervals.
     let sweep = if common.output.no_charts { sweep.without_intervals() } else { sweep };
     let shard = args.shard.unwrap_or(Shard::WHOLE);
-    let settings = sweep.settings(shard);
+    let wanted: BTreeSet<Setting> = sweep.settings(shard).into_iter().collect();
     let part = Part {
-        fingerprint: fingerprint(&scenario, args.model, mode, bytes),
+        fingerprint: fingerprint(&scenario, args.model, mode, &contents),
         shard: shard.index,
         of: shard.count,
-        rows: settings.len(),
+        rows: wanted.len(),
         about: about(&scenario, args.model),
     };
-    let name = match args.shard {
-        Some(shard) => format!("shard-{}-of-{}", shard.index, shard.count),
-        None => "sweep".to_owned(),
-    };
-    let shard_file = folder.join(format!("{name}.csv"));
-    if args.resume && args.shard.is_some() && is_whole(&shard_file, &part) {
-        let rows = settings.len();
-        common.output.note(&format!("{rows} of {rows} rows were there, in {}", shard_file.display()));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let path = folder.join(format!("{name}.partial.csv"));
-    let journal = match args.resume {
-        true => Journal::resume(&path, &part)?,
-        false => Journal::create(&path, &part)?,
+    let place = Place::new(common.folder(&scenario), args.shard);
+    let (journal, lock) = match place.open(args, &part, &wanted)? {
+        Opened::Journal(journal, lock) => (journal, lock),
+        Opened::Done => return Ok(ExitCode::SUCCESS),
     };
     let kept = journal.len();
-    if args.resume {
-        common.output.note(&format!("{} of {} rows were there", kept, settings.len()));
-    }
-    let watcher = Arc::new(Watcher { journal, bar: bar(&common.output) });
-    exit_on_interrupt(&watcher, settings.len())?;
+    let watcher = Arc::new(Watcher { journal, lock, bar: bar(&common.output) });
+    exit_on_interrupt(&watcher, wanted.len())?;
     let started = Instant::now();
     let done: BTreeSet<Setting> = watcher.journal.rows().iter().map(|row| row.setting).collect();
     sweep.run(shard, &done, &*watcher)?;
     watcher.bar.finish_and_clear();
     let elapsed = started.elapsed().as_secs_f64();
+    unchanged(&scenario, &contents)?;
     let rows = sorted(watcher.journal.rows());
+    let removed = || watcher.journal.remove().map(|()| watcher.lock.release());
     match args.shard {
         Some(_) => {
-            write_atomically(&shard_file, table::head(&part) + &table::lines(&rows))?;
-            common.output.note(&format!("{} rows in {}", rows.len(), shard_file.display()));
+            write_atomically(&place.shard_file(), table::whole(&part, &rows))?;
+            removed()?;
+            common.output.note(&format!("{} rows in {}", rows.len(), place.shard_file().display()));
         }
         None => {
             // Known only now, so no part of what a resumed sweep must agree with.
             let about = About { reading: scenario.workload.notes(), ..part.about };
-            finish(&about, &rows, &folder, &common.output)?;
+            finish(&about, &rows, &place.folder, &common.output, removed)?;
         }
     }
-    watcher.journal.remove()?;
     let (count, time) = (format::count((rows.len() - kept) as u64), format::duration(elapsed));
-    common.output.note(&format!("{count} configurations in {time}; results in {}", folder.display()));
+    common.output.note(&format!("{count} configurations in {time}; results in {}", place.folder.display()));
+    if args.shard.is_none() {
+        common.output.index(&place.folder);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The trace must be the same from the first row to the last.
+fn unchanged(scenario: &Scenario, before: &str) -> Result<(), InputError> {
+    match contents(scenario)? == before {
+        true => Ok(()),
+        false => Err(InputError::new(&scenario.name, "the trace changed while the sweep replayed it")
+            .help("some rows are of before, some of after: remove the .partial.csv file and sweep anew")),
+    }
+}
+
+/// Where a sweep or a shard is written.
+struct Place {
+    folder: PathBuf,
+    /// Of its files, without their ends.
+    name: String,
+}
+
+/// What there is of a sweep when its turn has come.
+enum Opened {
+    /// The rows so far, and the lock under which they are written.
+    Journal(Journal, Lock),
+    /// Everything; it was said.
+    Done,
+}
+
+impl Place {
+    fn new(folder: PathBuf, shard: Option<Shard>) -> Place {
+        let name = match shard {
+            Some(shard) => format!("shard-{}-of-{}", shard.index, shard.count),
+            None => "sweep".to_owned(),
+        };
+        Place { folder, name }
+    }
+
+    fn shard_file(&self) -> PathBuf {
+        self.folder.join(format!("{}.csv", self.name))
+    }
+
+    /// Takes the place, after whoever works there, and opens the rows that are there.
+    fn open(&self, args: &SweepArgs, part: &Part, wanted: &BTreeSet<Setting>) -> Result<Opened, InputError> {
+        let output = &args.common.output;
+        let path = self.folder.join(format!("{}.partial.csv", self.name));
+        // The journal of one that is waited for: its rows can be read here also after it removed the file.
+        let mut other = None;
+        let look = || other = other.take().or_else(|| File::open(&path).ok());
+        let lock = Lock::take(&self.folder, &format!(".sim-lock-{}", self.name), output, look)?;
+        let all = wanted.len();
+        if args.resume && args.shard.is_some() && is_whole(&self.shard_file(), part) {
+            output.note(&format!("{all} of {all} rows were there, in {}", self.shard_file().display()));
+            return Ok(Opened::Done);
+        }
+        if let Some(file) = other.filter(|_| args.resume && args.shard.is_none() && !path.exists()) {
+            let rows = found(&file, &path, part, wanted).unwrap_or_default().rows;
+            if rows.len() == all {
+                output.note(&format!("{all} of {all} rows were there"));
+                finish(&part.about, &sorted(rows), &self.folder, output, || Ok(()))?;
+                return Ok(Opened::Done);
+            }
+        }
+        if !args.resume {
+            return Ok(Opened::Journal(Journal::create(&path, part)?, lock));
+        }
+        let journal = Journal::resume(&path, part, wanted)?;
+        output.note(&format!("{} of {all} rows were there", journal.len()));
+        if journal.dropped() > 0 {
+            let lines = if journal.dropped() == 1 { "line was" } else { "lines were" };
+            output.note(&format!("{} {lines} no row of this sweep, and left out", journal.dropped()));
+        }
+        Ok(Opened::Journal(journal, lock))
+    }
 }
 
 /// Does `file` hold all rows of `part`? A task of a cluster may be started again after it was done.
 fn is_whole(file: &Path, part: &Part) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    table::read("", &text).is_ok_and(|(found, rows)| found == *part && rows.len() == part.rows)
+    File::open(file).is_ok_and(|text| table::read("", text).is_ok_and(|(found, _)| found == *part))
 }
 
-/// Writes and shows a whole sweep.
+/// Writes a whole sweep, calls `written`, and shows it.
 pub(super) fn finish(
     about: &About,
     rows: &[Row],
     folder: &Path,
     output: &OutputArgs,
+    written: impl FnOnce() -> Result<(), InputError>,
 ) -> Result<(), InputError> {
     let (all, front) = table::csv(rows, about.percentile);
+    let held = output.hold(folder)?;
     write_atomically(&folder.join("sweep.csv"), all)?;
     write_atomically(&folder.join("pareto.csv"), front)?;
     let report = SweepReport::new(about, rows);
     if !output.no_charts {
         report.write_charts(folder)?;
     }
-    output.index(folder)?;
+    drop(held);
+    written()?;
     output.show(&report.json(), &report.text())
-}
-
-/// In the order of the grid.
-pub(super) fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
-    rows.sort_by_key(|row| row.setting);
-    rows.dedup_by_key(|row| row.setting);
-    rows
 }
 
 fn about(scenario: &Scenario, model: Model) -> About {
@@ -150,7 +211,11 @@ fn about(scenario: &Scenario, model: Model) -> About {
     About {
         scenario: scenario.name.clone(),
         seed: scenario.seed,
-        headline: format!("{}, prices of {}", scenario.profile.model, scenario.platform.book.name),
+        headline: format!(
+            "{}, prices of {}",
+            line(&scenario.profile.model),
+            line(&scenario.platform.book.name)
+        ),
         model: model.name().to_owned(),
         percentile: (slo.percentile * 1e8).round() / 1e6,
         slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
@@ -161,28 +226,11 @@ fn about(scenario: &Scenario, model: Model) -> About {
     }
 }
 
-/// The size of the trace's files, by which a changed trace is noticed; 0 for other workloads.
-fn trace_bytes(scenario: &Scenario) -> Result<u64, InputError> {
-    match &scenario.workload.source {
-        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Ok(0),
-        Source::Trace(trace) if trace.spec.paths.iter().any(|path| path == Path::new("-")) => {
-            Err(InputError::new(
-                &scenario.name,
-                "a sweep reads its trace many times, which standard input cannot",
-            )
-            .help("save the trace to a file"))
-        }
-        Source::Trace(trace) => {
-            let size = |path: &PathBuf| std::fs::metadata(path).map_err(|e| InputError::io(path, &e));
-            trace.spec.files()?.iter().map(|path| size(path).map(|data| data.len())).sum()
-        }
-    }
-}
-
 /// Keeps the rows and shows how far the sweep is.
 #[derive(Debug)]
 struct Watcher {
     journal: Journal,
+    lock: Lock,
     bar: ProgressBar,
 }
 
@@ -210,6 +258,9 @@ fn bar(output: &OutputArgs) -> ProgressBar {
         true => ProgressBar::new(0),
         false => ProgressBar::hidden(),
     };
+    if !bar.is_hidden() {
+        heartbeat::bar_is_shown();
+    }
     bar.set_style(progress::style("{msg} {bar:30} {percent}% {pos} of {len} rows ({left})"));
     bar
 }
@@ -219,7 +270,10 @@ fn exit_on_interrupt(watcher: &Arc<Watcher>, rows: usize) -> Result<(), InputErr
     let handler = move || {
         let Some(watcher) = watcher.upgrade() else { std::process::exit(INTERRUPTED) };
         watcher.bar.finish_and_clear();
-        let say = |kept| tell(&format!("interrupted: {kept} of {rows} rows are kept; go on with `--resume`"));
+        let say = |kept| {
+            tell(&format!("interrupted: {kept} of {rows} rows are kept; go on with `--resume`"));
+            watcher.lock.release();
+        };
         watcher.journal.exit(say, INTERRUPTED)
     };
     ctrlc::set_handler(handler).map_err(|e| InputError::new("interrupt", e.to_string()))

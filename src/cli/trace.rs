@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::heartbeat::{self, Counted};
 use super::trace_args::{TraceArgs, format};
 use super::{Common, OutputArgs, tell};
 use crate::arrivals::convert::{Layout, write};
@@ -108,8 +109,8 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
         Tool::Info(args) => info(args),
         Tool::Generate(args) => {
             let scenario = args.common.read()?;
-            let mut arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
-            convert(&mut *arrivals, &args.target, args.common.output.quiet)
+            let arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
+            convert(arrivals, &args.target, args.common.output.quiet)
         }
         Tool::Convert(args) => {
             let mut spec = args.trace.spec();
@@ -117,9 +118,8 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
             let streams = Streams::new(args.seed);
             let findings = Findings::default();
             let source = transform::scale(spec.open_noted(streams.stream("trace"), &findings)?, args.scale);
-            let mut source = transform::thin(source, args.thin, streams.stream("thin"));
-            convert(&mut *source, &args.target, args.quiet)?;
-            drop(source);
+            let source = transform::thin(source, args.thin, streams.stream("thin"));
+            convert(source, &args.target, args.quiet)?;
             let notes = findings.get().map_or_else(Vec::new, |reading| reading.notes());
             notes.iter().filter(|_| !args.quiet).for_each(|note| tell(note));
             Ok(())
@@ -131,8 +131,9 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
 fn info(args: &InfoArgs) -> Result<(), InputError> {
     args.output.start_threads()?;
     let findings = Findings::default();
-    let mut source = args.trace.spec().open_noted(Streams::new(args.seed).stream("trace"), &findings)?;
-    let (stats, _) = Observed::read(&mut *source)?;
+    let stream = Streams::new(args.seed).stream("trace");
+    let mut source = Counted::new(args.trace.spec().open_noted(stream, &findings)?);
+    let (stats, _) = Observed::read(&mut source)?;
     drop(source);
     let reading = findings.get().unwrap_or_default();
     let report = TraceReport { name: &args.trace.name(), stats: &stats, reading: &reading };
@@ -143,9 +144,12 @@ fn info(args: &InfoArgs) -> Result<(), InputError> {
     args.output.show(&json, &report.text())
 }
 
-fn convert(arrivals: &mut dyn Arrivals, target: &Target, quiet: bool) -> Result<(), InputError> {
+fn convert(arrivals: impl Arrivals, target: &Target, quiet: bool) -> Result<(), InputError> {
     let layout = layout(target)?;
-    let written = write(arrivals, layout, &target.to)?;
+    if !quiet {
+        heartbeat::start();
+    }
+    let written = write(&mut Counted::new(arrivals), layout, &target.to)?;
     if !quiet {
         tell(&format!("{} arrivals written to {}", count(written), target.to.display()));
     }

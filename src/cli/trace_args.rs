@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::note_pipe;
 use crate::arrivals::trace::{Filter, Order, StampMode, TraceFormat, TraceSpec, Unit};
+use crate::text::line;
 use crate::units::Span;
 
 /// Which trace, and how to read it.
@@ -55,6 +57,7 @@ pub(super) struct TraceArgs {
 
 impl TraceArgs {
     pub fn spec(&self) -> TraceSpec {
+        self.trace.iter().for_each(|path| note_pipe(path));
         TraceSpec {
             format: self.format,
             column: self.column.clone(),
@@ -78,13 +81,13 @@ impl TraceArgs {
         names.join(", ")
     }
 
-    /// The first file's name without its folder and extensions.
+    /// The first file's name without its folder and extensions, of characters that can be shown: it becomes a folder.
     pub fn name(&self) -> String {
         let name =
             self.trace[0].file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         match name.split('.').next() {
             Some(stem) if !stem.is_empty() && stem != "-" && !stem.contains(['*', '?', '[']) => {
-                stem.to_owned()
+                line(stem).into_owned()
             }
             _ => "trace".to_owned(),
         }

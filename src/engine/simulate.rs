@@ -49,7 +49,9 @@ pub fn simulate_with<P: Policy, O: Observer + Send>(
     };
     let others = || {
         let rest = (1..u64::from(scenario.replications)).into_par_iter();
-        rest.map(|index| record(scenario, setting, &mut made(index)?, index, &mut Unwatched))
+        // Only the first one's hours and slices are shown, and those of a thousand would take gigabytes.
+        let bare = |record| Record { hours: Vec::new(), slices: Vec::new(), ..record };
+        rest.map(|index| record(scenario, setting, &mut made(index)?, index, &mut Unwatched).map(bare))
             .collect::<Result<Vec<_>, _>>()
     };
     let (first, others) = rayon::join(first, others);

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::scenario::{Scenario, Setting};
+use crate::text::{hcl, line};
 use crate::units::Span;
 
 /// A language for infrastructure.
@@ -29,6 +30,8 @@ const MOST_WITH_WINDOW: u32 = 10_000;
 /// The longest window [s].
 const LONGEST_WINDOW: u64 = 300;
 const SECOND: u64 = 1_000_000_000;
+/// Of a function's name, in characters.
+const LONGEST_NAME: usize = 64;
 
 /// The window \[s\] with which an SQS event source mapping does the batching; else why it cannot.
 ///
@@ -57,12 +60,13 @@ pub fn emit(language: Emit, scenario: &Scenario, setting: Setting, serving: Span
     let longest = scenario.platform.book.limits.longest_run.as_secs_f64();
     let timeout_s = (2.0 * serving.as_secs_f64()).ceil().clamp(1.0, longest.max(1.0)) as u64;
     let window = queue_window(setting);
-    let name: String =
-        scenario.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let mut text = format!("# Recommended by sim plan for {}.\n", scenario.name);
+    // A function's name holds no more than these, and 64 of them.
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let name: String = scenario.name.chars().map(plain).take(LONGEST_NAME).collect();
+    let mut text = format!("# Recommended by sim plan for {}.\n", line(&scenario.name));
     match language {
         Emit::Sam => sam(&mut text, setting, timeout_s, &window),
-        Emit::Terraform => terraform(&mut text, (&name, setting), timeout_s, &window),
+        Emit::Terraform => terraform(&mut text, (&hcl(&name), setting), timeout_s, &window),
     }
     .expect("writing to a string");
     text
@@ -112,7 +116,7 @@ fn terraform(
     window: &Result<u64, String>,
 ) -> std::fmt::Result {
     writeln!(text, "resource \"aws_lambda_function\" \"inference\" {{")?;
-    writeln!(text, "  function_name = \"{name}\"\n  package_type  = \"Image\"")?;
+    writeln!(text, "  function_name = {name}\n  package_type  = \"Image\"")?;
     writeln!(text, "  image_uri     = var.image_uri\n  role          = var.role_arn")?;
     writeln!(text, "  memory_size   = {}\n  timeout       = {timeout_s}\n}}\n", setting.memory.0)?;
     match window {

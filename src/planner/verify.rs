@@ -51,7 +51,10 @@ impl Verdict {
             (Some(_), Scope::EveryPart) => hours.fold(figures.slo_violation_share, f64::max),
         };
         let high = |interval: Option<[f64; 2]>| interval.map(|[_, high]| high);
+        // Where no request of the run is late, its counts are all that can be asked: the interval of a share of 0 only
+        // says how many requests there were.
         let late_upper = constraint.latency.and_then(|_| high(figures.slo_violation_share_ci95));
+        let late_upper = late_upper.filter(|_| figures.slo_violations > 0);
         let cost = figures.cost_usd_per_million / 1e6;
         let cost_upper = high(figures.cost_usd_per_million_ci95).map(|usd| usd / 1e6);
         let (latest, dearest) = match evidence {

@@ -11,9 +11,12 @@ use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, TensorProto, ValueI
 use super::input::{Axis, Declared, Dtype};
 use crate::error::InputError;
 
+/// The largest model \[bytes\]: it is read as a whole, and the runtime takes as much again.
+const LARGEST_MODEL: u64 = 1 << 30;
+
 /// Reads an ONNX file.
 pub fn read(path: &Path) -> Result<ModelProto, InputError> {
-    let bytes = std::fs::read(path).map_err(|e| InputError::io(path, &e))?;
+    let bytes = crate::document::read_bounded(path, LARGEST_MODEL)?;
     let file = path.display().to_string();
     not_a_pointer(&file, &bytes)?;
     let wrong = || {

@@ -92,9 +92,16 @@ pub fn run(starter: &Starter, task: &Task, quota: Option<&Quota>) -> Result<Repl
     let reply: Result<Result<Reply, String>, _> = serde_json::from_slice(&output.stdout);
     reply.unwrap_or_else(|_| {
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("");
-        Err(format!("the measuring process ended early ({}) {last}", output.status))
+        Err(format!("the measuring process ended early ({}) {}", output.status, last_words(&said)))
     })
+}
+
+/// Why a process ended, by what it said: the message of a panic, which stands below the line that tells the place and
+/// above a backtrace, else its last line.
+fn last_words(said: &str) -> &str {
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut before_panic = lines.clone().skip_while(|line| !line.contains(" panicked at "));
+    before_panic.nth(1).or_else(|| lines.next_back()).unwrap_or("")
 }
 
 /// Keeps the cores awake while a quota holds the measured process back. Killed when dropped.

@@ -4,7 +4,7 @@ mod charts;
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, json};
 
 use super::files::write_atomically;
@@ -19,6 +19,7 @@ use crate::planner::compare::Compared;
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
 use crate::scenario::published::{Metric, Published};
+use crate::text::{csv, line, markdown};
 
 /// Title, headers, rows.
 type TitledTable = (&'static str, &'static [&'static str], Vec<Vec<String>>);
@@ -35,7 +36,9 @@ pub struct CompareReport<'a> {
 /// A row of compare.csv.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompareRow<'a> {
+    #[serde(serialize_with = "neutral")]
     system: &'a str,
+    #[serde(serialize_with = "neutral")]
     setting: &'a str,
     requests: u64,
     cost_usd: f64,
@@ -172,7 +175,10 @@ impl CompareReport<'_> {
 
     /// The published figures beside ours as rows of a Markdown table; empty if the scenario has none.
     pub fn published_markdown(&self) -> String {
-        let row = |cells: &Vec<String>| format!("| {} | {} |\n", self.scenario.name, cells.join(" | "));
+        let row = |cells: &Vec<String>| {
+            let cells: Vec<String> = cells.iter().map(|cell| markdown(cell)).collect();
+            format!("| {} | {} |\n", self.scenario.name, cells.join(" | "))
+        };
         self.published_rows().iter().map(row).collect()
     }
 
@@ -220,12 +226,12 @@ impl CompareReport<'_> {
     }
 
     fn headline(&self) -> String {
-        let model = &self.scenario.profile.model;
+        let model = line(&self.scenario.profile.model);
         let slo = match self.scenario.slo.latency {
             Some(latency) => format!(", {} within {latency}", self.scenario.slo.name()),
             None => String::new(),
         };
-        format!("{model}{slo}, prices of {}", self.scenario.platform.book.name)
+        format!("{model}{slo}, prices of {}", line(&self.scenario.platform.book.name))
     }
 
     fn notes(&self) -> Vec<String> {
@@ -267,7 +273,10 @@ impl CompareReport<'_> {
         text.push('\n');
         text.push_str(&text_table(&HEADERS, &self.rows()));
         if self.systems.len() > 1 {
-            text.push_str(&format!("\nDifference from {}, 95 % interval (paired)\n", self.systems[0].name));
+            text.push_str(&format!(
+                "\nDifference from {}, 95 % interval (paired)\n",
+                line(&self.systems[0].name)
+            ));
             text.push_str(&text_table(&DIFFERENCE_HEADERS, &self.difference_rows()));
         }
         for (title, headers, rows) in self.more_tables() {
@@ -304,6 +313,11 @@ impl CompareReport<'_> {
         }
         write_atomically(&folder.join("index.html"), page.render())
     }
+}
+
+/// Names are anybody's: none begins a formula.
+fn neutral<S: Serializer>(name: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&csv(name))
 }
 
 /// How a metric is shown, and what it is called.

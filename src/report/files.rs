@@ -66,8 +66,16 @@ fn temporary(path: &Path) -> Result<NamedTempFile, InputError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    std::fs::create_dir_all(folder).map_err(|error| failed(folder, "cannot create the folder", &error))?;
+    create_folder(folder)?;
     new_file(folder).map_err(|error| cannot_write(path, &error))
+}
+
+/// Creates a folder and those above it, where they are missing.
+///
+/// # Errors
+/// If it cannot be created.
+pub fn create_folder(folder: &Path) -> Result<(), InputError> {
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, "cannot create the folder", &error))
 }
 
 fn persist(file: NamedTempFile, path: &Path) -> Result<(), InputError> {
@@ -75,7 +83,8 @@ fn persist(file: NamedTempFile, path: &Path) -> Result<(), InputError> {
     Ok(())
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> InputError {
+/// The error of a file that cannot be written, with the mend.
+pub fn cannot_write(path: &Path, error: &std::io::Error) -> InputError {
     failed(path, "cannot write", error)
 }
 

@@ -54,7 +54,7 @@ impl FitReport<'_> {
 
     /// A schedule file for a scenario: the windows, or the whole trace as one segment.
     pub fn toml(&self) -> String {
-        let mut text = format!("source = {:?}\n\n", format!("sim fit of {}", self.name));
+        let mut text = format!("source = {}\n\n", toml::Value::String(format!("sim fit of {}", self.name)));
         match self.pieces {
             Some(pieces) => text + &schedule_toml(pieces),
             None => {

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::chart::{Chart, Colour, FONT, Medium, hex};
+use crate::text::xml as escape;
 
 /// Tells the values of what the pointer is at.
 const HOVER: &str = include_str!("hover.js");
@@ -219,24 +220,6 @@ fn class<C: AsRef<str>>(rows: &[&[C]], column: usize) -> &'static str {
 
 fn cell<C: AsRef<str>>(row: &[C], column: usize) -> &str {
     row.get(column).map_or("", AsRef::as_ref)
-}
-
-/// `text` with the characters that HTML and XML give a meaning replaced; characters XML forbids become `\u{fffd}`.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\t' | '\n' | '\r' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// Whether a table cell is a figure (with or without a unit) or says that there is none.

@@ -11,6 +11,7 @@ use super::html::Page;
 use super::plan::named;
 use crate::error::InputError;
 use crate::scenario::Setting;
+use crate::text::line;
 use crate::units::{MemoryMb, Span};
 
 /// A kind of result: the file that holds it, its heading and caption, the columns after the name, and how to fill them.
@@ -69,13 +70,12 @@ const KINDS: [Kind; 6] = [
 ];
 
 /// Writes `root`/index.html: all results below `root`, by kind and name. It holds no date, so the same results give
-/// the same bytes. A result that cannot be read is listed as such.
+/// the same bytes. A result that cannot be read is listed as such, and so is a folder; returns why.
 ///
 /// # Errors
-/// If a folder cannot be listed or the page cannot be written.
-pub fn write(root: &Path) -> Result<(), InputError> {
-    let mut folders = Vec::new();
-    find(root, &mut folders)?;
+/// If the page cannot be written.
+pub fn write(root: &Path) -> Result<Vec<InputError>, InputError> {
+    let (mut folders, unread) = find(root);
     folders.sort();
     let (mut page, mut results) = (Page::new("Results"), 0);
     for kind in &KINDS {
@@ -89,26 +89,34 @@ pub fn write(root: &Path) -> Result<(), InputError> {
     }
     let count = format::count(results as u64);
     let subtitle = if results == 1 { "1 result".to_owned() } else { format!("{count} results") };
-    let page = page.subtitle(subtitle).note("sim diff A B says how two runs, or two sweeps, differ.");
-    write_atomically(&root.join("index.html"), page.render())
+    let mut page = page.subtitle(subtitle).note("sim diff A B says how two runs, or two sweeps, differ.");
+    for error in &unread {
+        page = page.note(&format!("Not listed: {}: {}", line(&error.file), error.message));
+    }
+    write_atomically(&root.join("index.html"), page.render())?;
+    Ok(unread)
 }
 
-/// The folders below `root`, relative to it. Links are not followed.
-fn find(root: &Path, found: &mut Vec<PathBuf>) -> Result<(), InputError> {
-    let mut left = vec![PathBuf::new()];
+/// The folders below `root`, relative to it, and those that cannot be listed. Links are not followed.
+fn find(root: &Path) -> (Vec<PathBuf>, Vec<InputError>) {
+    let (mut found, mut unread, mut left) = (Vec::new(), Vec::new(), vec![PathBuf::new()]);
     while let Some(folder) = left.pop() {
         let path = root.join(&folder);
-        let entries = std::fs::read_dir(&path).map_err(|e| InputError::io(&path, &e))?;
-        for entry in entries {
-            let entry = entry.map_err(|e| InputError::io(&path, &e))?;
-            // One that vanished meanwhile is no folder.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                left.push(folder.join(entry.file_name()));
+        let listed = std::fs::read_dir(&path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        match listed {
+            Ok(entries) => {
+                // One that vanished meanwhile is no folder.
+                let folders =
+                    entries.iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+                left.extend(folders.map(|entry| folder.join(entry.file_name())));
+                found.push(folder);
             }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => unread.push(InputError::io(&path, &e)),
         }
-        found.push(folder);
     }
-    Ok(())
+    unread.sort_by(|a, b| a.file.cmp(&b.file));
+    (found, unread)
 }
 
 /// The address of a result's page, or of its file where it has no page, and its cells.

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::html::is_numeric;
+use crate::text::line;
 
 /// A table with one line under its headers and no colours; columns of figures are aligned right.
 ///
@@ -10,14 +11,17 @@ use super::html::is_numeric;
 pub fn text_table<H: AsRef<str>, C: AsRef<str>>(headers: &[H], rows: &[Vec<C>]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headers.iter().map(AsRef::as_ref));
+    table.set_header(headers.iter().map(|header| line(header.as_ref()).into_owned()));
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.as_ref().chars().count());
+        let cells =
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| line(cell.as_ref()).chars().count());
         cells.chain([headers[column].as_ref().chars().count()]).max().unwrap_or(0)
     };
     table.add_row((0..headers.len()).map(|column| "─".repeat(width(column))));
     for row in rows {
-        table.add_row((0..headers.len()).map(|column| row.get(column).map_or("", AsRef::as_ref)));
+        let cell =
+            |column: usize| row.get(column).map_or(String::new(), |cell| line(cell.as_ref()).into_owned());
+        table.add_row((0..headers.len()).map(cell));
     }
     for column in 0..headers.len() {
         let mut cells = rows.iter().filter_map(|row| row.get(column)).map(AsRef::as_ref);

@@ -284,14 +284,19 @@ fn optional_section<T>(
     parent.optional(name).map(|value| whole(&value, read)).transpose()
 }
 
-/// The name becomes a folder, so it must be a plain file name.
+/// The name becomes a folder, so it must be a plain file name; so must the file's own, which stands in for it.
 fn name(root: &Section<'_>, default: &str) -> Result<String, InputError> {
-    let Some(value) = root.optional("name") else { return Ok(default.to_owned()) };
-    let name = value.str()?;
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
-    match !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) {
-        true => Ok(name.to_owned()),
-        false => Err(value.error("must be letters, digits, `-`, `_`, `.`: it names the output folder")),
+    let fits = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);
+    match root.optional("name") {
+        Some(value) if !fits(value.str()?) => {
+            Err(value.error("must be letters, digits, `-`, `_`, `.`: it names the output folder"))
+        }
+        Some(value) => Ok(value.str()?.to_owned()),
+        None if !fits(default) => Err(root
+            .error(format!("has no `name`, and the file's, `{default}`, cannot name the output folder"))
+            .help("add a line `name = \"example\"` of letters, digits, `-`, `_`, `.`")),
+        None => Ok(default.to_owned()),
     }
 }
 

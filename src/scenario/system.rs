@@ -47,6 +47,9 @@ enum Kind {
 const KINDS: [(&str, Kind); 4] =
     [("lambda", Kind::Lambda), ("endpoint", Kind::Endpoint), ("mark", Kind::Mark), ("hybrid", Kind::Hybrid)];
 
+/// Each is simulated, drawn, and compared with the first.
+const MOST_SYSTEMS: usize = 1000;
+
 impl SystemSpec {
     /// Reads the list of systems.
     ///
@@ -57,7 +60,12 @@ impl SystemSpec {
         platform: &LambdaSpec,
     ) -> Result<Vec<SystemSpec>, InputError> {
         let mut systems: Vec<SystemSpec> = Vec::new();
-        for entry in value.list()? {
+        let list = value.list()?;
+        if list.len() > MOST_SYSTEMS {
+            let message = format!("has {} systems, more than {MOST_SYSTEMS}", list.len());
+            return Err(value.error(message).help("compare some of them at a time"));
+        }
+        for entry in list {
             let section = entry.section()?;
             let name_value = section.required("name")?;
             let name = name_value.str()?.to_owned();

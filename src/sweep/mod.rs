@@ -7,7 +7,9 @@
 pub mod front;
 pub mod grid;
 pub mod journal;
+pub mod merge;
 pub mod row;
 pub mod run;
 pub mod shard;
+pub mod sum;
 pub mod table;

@@ -1,10 +1,15 @@
 //! The text of sweep.csv, and of the files that hold a part of it: a line of JSON that says what they are
-//! part of, then the same columns.
+//! part of, then the same columns and a check sum for each row, then a line that says the part is whole.
+
+use std::io::{BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
 
 use super::front::on_front;
+use super::grid::MOST_POINTS;
 use super::row::{Figures, Row};
+use super::shard::MOST_SHARDS;
+use super::sum::Sum;
 use crate::error::InputError;
 use crate::scenario::Setting;
 use crate::units::{MemoryMb, Span};
@@ -12,8 +17,12 @@ use crate::units::{MemoryMb, Span};
 /// The columns; `on_front` and, unless it is 95, `percentile` follow in sweep.csv.
 const COLUMNS: &str = "memory_mb,batch,timeout_s,predicted_p95_s,predicted_cost_usd_per_million,\
     simulated_p95_s,simulated_cost_usd_per_million,meets_slo";
-/// What follows them in a part, for the charts of the whole.
-const INTERVAL: &str = "interval_low_s,interval_high_s";
+/// What follows them in a part: for the charts of the whole, and the row's check sum.
+const INTERVAL: &str = "interval_low_s,interval_high_s,sum";
+/// How the last line of a whole part begins.
+const END: &str = "# end: ";
+/// The longest line \[bytes\]: the first one holds names.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// What a part of a sweep is part of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,9 +90,45 @@ pub fn head(part: &Part) -> String {
 }
 
 /// The lines of rows in a part.
-pub fn lines(rows: &[Row]) -> String {
+pub fn lines(part: &Part, rows: &[Row]) -> String {
     let interval = |row: &Row| row.interval_s.map_or(",".to_owned(), |[low, high]| format!("{low},{high}"));
-    rows.iter().map(|row| format!("{},{}\n", cells(row), interval(row))).collect()
+    let line = |row: &Row| part.signed(&format!("{},{}", cells(row), interval(row))) + "\n";
+    rows.iter().map(line).collect()
+}
+
+/// The text of a whole part.
+pub fn whole(part: &Part, rows: &[Row]) -> String {
+    let text = head(part) + &lines(part, rows);
+    let end = format!("{END}{} rows, {:032x}\n", rows.len(), Sum::of(&text).value());
+    text + &end
+}
+
+impl Part {
+    /// The check sum of a row's text: the same row has another in another sweep and in another shard.
+    fn sum(&self, row: &str) -> u64 {
+        let mut sum = Sum::of(&self.fingerprint);
+        sum.add(&self.shard.to_le_bytes());
+        sum.add(&self.of.to_le_bytes());
+        sum.add(row.as_bytes());
+        sum.short()
+    }
+
+    /// A row's text with its check sum.
+    pub fn signed(&self, row: &str) -> String {
+        format!("{row},{:016x}", self.sum(row))
+    }
+
+    /// Reads a row's line; `None` if it was changed, or is another part's.
+    pub fn row(&self, line: &str) -> Option<Row> {
+        let (text, sum) = line.rsplit_once(',')?;
+        let right = sum.len() == 16 && u64::from_str_radix(sum, 16).ok()? == self.sum(text);
+        if right { parse(text) } else { None }
+    }
+
+    /// Could `sim sweep` have written this? A forged head must not make anybody reserve memory.
+    fn is_possible(&self) -> bool {
+        (1..=self.of).contains(&self.shard) && self.of <= MOST_SHARDS && self.rows <= MOST_POINTS
+    }
 }
 
 fn cells(row: &Row) -> String {
@@ -97,41 +142,117 @@ fn cells(row: &Row) -> String {
     format!("{},{batch},{},{predicted},{simulated},{meets}", memory.0, timeout.as_secs_f64())
 }
 
-/// Reads a part: what it is, and its rows in the order of the file.
+/// Reads a whole part: what it is, and its rows in the order of the file.
 ///
-/// Errors: it is no such file; a line of it is broken.
-pub fn read(file: &str, text: &str) -> Result<(Part, Vec<Row>), InputError> {
+/// Errors: it is no such file; a line of it was changed; it is not whole.
+pub fn read(file: &str, text: impl Read) -> Result<(Part, Vec<Row>), InputError> {
+    let mut lines = Lines::new(text);
+    let mut sum = Sum::new();
+    let part = read_head(file, &mut lines, &mut sum)?;
+    let mut rows = Vec::new();
+    loop {
+        let Some(line) = lines.next(file)? else { return Err(not_whole(file, &part, rows.len())) };
+        if let Some(end) = line.strip_prefix(END) {
+            let right = format!("{} rows, {:032x}\n", part.rows, sum.value());
+            if rows.len() != part.rows || end != right {
+                return Err(not_whole(file, &part, rows.len()));
+            }
+            return match lines.next(file)? {
+                None => Ok((part, rows)),
+                Some(more) => Err(lines.error(file, &more, "follows the end of the part")),
+            };
+        }
+        if rows.len() == part.rows {
+            return Err(lines.error(file, &line, format!("is beyond the {} rows of the part", part.rows)));
+        }
+        let row = line.strip_suffix('\n').and_then(|line| part.row(line));
+        // Cut short within a line.
+        let Some(row) = row else {
+            return Err(match line.ends_with('\n') {
+                true => lines.error(file, &line, "was changed: its check sum does not agree"),
+                false => not_whole(file, &part, rows.len()),
+            });
+        };
+        sum.add(line.as_bytes());
+        rows.push(row);
+    }
+}
+
+fn not_whole(file: &str, part: &Part, rows: usize) -> InputError {
+    let help = format!("go on with `sim sweep ... --shard {}/{} --resume`", part.shard, part.of);
+    let message = match rows == part.rows {
+        true => "is not whole: the line that ends it is missing or was changed".to_owned(),
+        false => format!("is not whole: it has {rows} of {} rows", part.rows),
+    };
+    InputError::new(file, message).help(help)
+}
+
+fn read_head<R: Read>(file: &str, lines: &mut Lines<R>, sum: &mut Sum) -> Result<Part, InputError> {
     let foreign = || {
         let help = "such files are written by `sim sweep`; the first line says what they are part of";
         InputError::new(file, "is no part of a sweep").help(help)
     };
-    let mut lines = text.lines().enumerate();
-    let first = lines.next().and_then(|(_, line)| line.strip_prefix("# ")).ok_or_else(foreign)?;
-    let part: Part = serde_json::from_str(first).map_err(|_| foreign())?;
-    if lines.next().is_none_or(|(_, line)| line != format!("{COLUMNS},{INTERVAL}")) {
+    let first = lines.next(file)?.ok_or_else(foreign)?;
+    let json = first.strip_prefix("# ").ok_or_else(foreign)?;
+    let part: Part = serde_json::from_str(json).map_err(|_| foreign())?;
+    let columns = lines.next(file)?.ok_or_else(foreign)?;
+    if columns != format!("{COLUMNS},{INTERVAL}\n") || !part.is_possible() {
         return Err(foreign());
     }
-    let row = |(i, line): (usize, &str)| {
-        parse(line).ok_or_else(|| InputError::at_line(file, i + 1, line, "is no row of a sweep"))
-    };
-    Ok((part, lines.map(row).collect::<Result<_, _>>()?))
+    sum.add(first.as_bytes());
+    sum.add(columns.as_bytes());
+    Ok(part)
 }
 
 /// Reads the rows of a sweep.csv.
 ///
-/// Errors: it is no such file; a line of it is broken.
-pub fn read_whole(file: &str, text: &str) -> Result<Vec<Row>, InputError> {
-    let mut lines = text.lines().enumerate();
-    if !lines.next().is_some_and(|(_, header)| header.starts_with(COLUMNS)) {
+/// Errors: it is no such file; a line of it is broken; it is larger than a grid can be.
+pub fn read_whole(file: &str, text: impl Read) -> Result<Vec<Row>, InputError> {
+    let mut lines = Lines::new(text);
+    if !lines.next(file)?.is_some_and(|header| header.starts_with(COLUMNS)) {
         return Err(InputError::new(file, "is no sweep.csv of `sim sweep`"));
     }
     let columns = COLUMNS.split(',').count();
-    let row = |(i, line): (usize, &str)| {
-        let end = line.match_indices(',').nth(columns - 1).map_or(line.len(), |(at, _)| at);
-        parse(&format!("{},,", &line[..end]))
-            .ok_or_else(|| InputError::at_line(file, i + 1, line, "is no row of a sweep"))
-    };
-    lines.map(row).collect()
+    let mut rows = Vec::new();
+    while let Some(line) = lines.next(file)? {
+        let text = line.trim_end_matches(['\n', '\r']);
+        let end = text.match_indices(',').nth(columns - 1).map_or(text.len(), |(at, _)| at);
+        let row = parse(&format!("{},,", &text[..end]));
+        rows.push(row.ok_or_else(|| lines.error(file, &line, "is no row of a sweep"))?);
+        if rows.len() > MOST_POINTS {
+            return Err(InputError::new(file, format!("has more than {MOST_POINTS} rows")));
+        }
+    }
+    Ok(rows)
+}
+
+/// Lines of a bounded length, their ends included.
+struct Lines<R> {
+    text: BufReader<R>,
+    number: usize,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(text: R) -> Lines<R> {
+        Lines { text: BufReader::with_capacity(1 << 16, text), number: 0 }
+    }
+
+    fn next(&mut self, file: &str) -> Result<Option<String>, InputError> {
+        let mut line = Vec::new();
+        let mut bounded = self.text.by_ref().take(LONGEST_LINE as u64 + 1);
+        let read = bounded.read_until(b'\n', &mut line).map_err(|e| InputError::io(file, &e))?;
+        self.number += 1;
+        if read > LONGEST_LINE {
+            let message = format!("line {} is longer than {LONGEST_LINE} bytes", self.number);
+            return Err(InputError::new(file, message).help("is this the right file?"));
+        }
+        let no_text = |_| InputError::new(file, format!("line {} is not UTF-8 text", self.number));
+        if read == 0 { Ok(None) } else { String::from_utf8(line).map(Some).map_err(no_text) }
+    }
+
+    fn error(&self, file: &str, line: &str, message: impl Into<String>) -> InputError {
+        InputError::at_line(file, self.number, line, message)
+    }
 }
 
 fn parse(line: &str) -> Option<Row> {
@@ -182,8 +303,75 @@ mod tests {
             let interval_s = interval_s.filter(|[low, high]| low.is_finite() && high.is_finite());
             let predicted = both.then_some(figures);
             let row = Row { setting, predicted, simulated: Some(figures), interval_s, meets_slo };
-            prop_assert_eq!(parse(lines(&[row]).trim_end()), Some(row));
+            let part = part(1);
+            let line = lines(&part, &[row]);
+            prop_assert_eq!(part.row(line.trim_end()), Some(row));
+            // Cut off at its front, as where two writers met; of another shard; of another sweep.
+            for cut in 1..line.len() {
+                prop_assert_eq!(part.row(line[cut..].trim_end()), None);
+            }
+            prop_assert_eq!(Part { shard: 2, ..part.clone() }.row(line.trim_end()), None);
+            prop_assert_eq!(Part { fingerprint: "01".into(), ..part.clone() }.row(line.trim_end()), None);
+            let text = whole(&part, &[row]);
+            prop_assert_eq!(read("p", text.as_bytes()).unwrap(), (part, vec![row]));
         }
+    }
+
+    fn part(rows: usize) -> Part {
+        let about = About {
+            scenario: "s".into(),
+            seed: 1,
+            headline: "h".into(),
+            model: "exact".into(),
+            percentile: 95.0,
+            slo_latency_s: None,
+            objective: String::new(),
+            cold_starts: false,
+            fitted: false,
+            reading: Vec::new(),
+        };
+        Part { fingerprint: "00".into(), shard: 1, of: 2, rows, about }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_part_is_refused() {
+        let figures = Figures { latency_s: 0.25, usd_per_million: 2.5 };
+        let setting = |batch| Setting::new(MemoryMb(1024), batch, Span::from_millis(5));
+        let row = |batch| Row {
+            setting: setting(batch),
+            predicted: Some(figures),
+            simulated: None,
+            interval_s: None,
+            meets_slo: Some(true),
+        };
+        let text = whole(&part(3), &[row(1), row(2), row(4)]);
+        assert!(read("p", text.as_bytes()).is_ok());
+        for at in 0..text.len() {
+            for bit in 0..8 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                let found = read("p", &bytes[..]);
+                assert!(found.is_err(), "{}", String::from_utf8_lossy(&bytes));
+            }
+            assert!(read("p", &text.as_bytes()[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_forged_head_and_an_endless_line_are_refused_before_anything_is_kept() {
+        for forged in [
+            Part { of: 400_000_000, ..part(1) },
+            Part { rows: usize::MAX, ..part(1) },
+            Part { shard: 3, ..part(1) },
+            Part { shard: 0, ..part(1) },
+        ] {
+            assert!(read("p", head(&forged).as_bytes()).unwrap_err().message.contains("no part of a sweep"));
+        }
+        let error = read("p", std::io::repeat(b'0')).unwrap_err();
+        assert!(error.message.contains("line 1 is longer than"), "{error}");
+        let endless = lines(&part(1), &[]) + &head(&part(1));
+        let error = read("p", endless.as_bytes().chain(std::io::repeat(b','))).unwrap_err();
+        assert!(error.message.contains("line 3 is longer than"), "{error}");
     }
 
     #[test]

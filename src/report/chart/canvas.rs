@@ -12,7 +12,7 @@ use plotters::style::{Color, FontFamily, TextStyle};
 use super::Medium;
 use super::readings::Readings;
 use super::theme::{self, Colour, Rgb};
-use crate::report::html::escape;
+use crate::text::{markup, xml as escape};
 
 /// Units of the drawing to a pixel: the backend knows whole units only.
 const UNITS: f64 = 10.0;
@@ -144,13 +144,13 @@ impl Canvas {
     /// A line of text whose middle height is at the point.
     pub fn text(&mut self, text: &str, at: (f64, f64), anchor: Anchor, lettering: Lettering) {
         let style = lettering.style(anchor);
-        self.draw(|svg| svg.draw_text(text, &style, units(&at)));
+        self.draw(|svg| svg.draw_text(&markup(text), &style, units(&at)));
     }
 
     /// A line of text that reads upwards, centred on the point.
     pub fn text_upwards(&mut self, text: &str, at: (f64, f64), lettering: Lettering) {
         let style = lettering.style(Anchor::Middle).transform(FontTransform::Rotate270);
-        self.draw(|svg| svg.draw_text(text, &style, units(&at)));
+        self.draw(|svg| svg.draw_text(&markup(text), &style, units(&at)));
     }
 
     /// What `draw` draws, with a text that appears while the pointer rests on it.

@@ -1,7 +1,7 @@
 //! What a page tells of a line where the pointer is.
 
 use super::ticks::Axis;
-use crate::report::html::escape;
+use crate::text::xml as escape;
 
 /// Pixels between two points of a line that are told apart.
 const APART: f64 = 4.0;

@@ -10,9 +10,13 @@ use serde_json::Value;
 use self::run::RunDiff;
 use self::sweep::SweepDiff;
 use super::format;
+use crate::document::read_bounded;
 use crate::error::InputError;
 use crate::sweep::row::Row;
 use crate::sweep::table;
+
+/// The largest JSON \[bytes\]: a value takes up to sixteen times as much memory as its text.
+const LARGEST_JSON: u64 = 32 << 20;
 
 /// How two results differ, B against A.
 #[derive(Debug)]
@@ -116,7 +120,9 @@ fn read_run(path: &Path) -> Result<Value, InputError> {
 /// # Errors
 /// If it cannot be read or is no JSON.
 pub(super) fn read_json(path: &Path) -> Result<Value, InputError> {
-    let text = read(path)?;
+    let bytes = read_bounded(path, LARGEST_JSON)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| InputError::new(path.display().to_string(), "is not UTF-8 text"))?;
     serde_json::from_str(&text).map_err(|e| {
         let line = text.lines().nth(e.line().saturating_sub(1)).unwrap_or("");
         InputError::at_line(path.display().to_string(), e.line().max(1), line, format!("is no JSON: {e}"))
@@ -128,18 +134,14 @@ pub(super) fn read_json(path: &Path) -> Result<Value, InputError> {
 /// # Errors
 /// If it cannot be read or is not a sweep's.
 pub(super) fn read_sweep(path: &Path) -> Result<Vec<Row>, InputError> {
-    table::read_whole(&path.display().to_string(), &read(path)?)
+    let file = std::fs::File::open(path).map_err(|e| InputError::io(path, &e))?;
+    table::read_whole(&path.display().to_string(), file)
 }
 
 /// The cheapest configuration that meets the SLO; the first of equals.
 pub(super) fn cheapest(rows: &[Row]) -> Option<&Row> {
     let meeting = rows.iter().filter(|row| row.meets_slo == Some(true));
     meeting.min_by(|a, b| a.figures().usd_per_million.total_cmp(&b.figures().usd_per_million))
-}
-
-fn read(path: &Path) -> Result<String, InputError> {
-    let bytes = std::fs::read(path).map_err(|e| InputError::io(path, &e))?;
-    String::from_utf8(bytes).map_err(|_| InputError::new(path.display().to_string(), "is not UTF-8 text"))
 }
 
 /// b / a - 1, where there is an a.

@@ -24,6 +24,7 @@ use crate::policy::adaptive::{Decision, Reason};
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
+use crate::text::line;
 use crate::units::Span;
 
 /// A simulated scenario beside its prediction.
@@ -230,8 +231,8 @@ impl RunReport<'_> {
     fn headline(&self) -> String {
         let setting = self.scenario.setting();
         let (memory, batch, timeout) = (setting.memory, setting.batch, setting.timeout);
-        let model = &self.scenario.profile.model;
-        let book = &self.scenario.platform.book.name;
+        let model = line(&self.scenario.profile.model);
+        let book = line(&self.scenario.platform.book.name);
         if let Some(settings) = self.scenario.policy.adaptive {
             return format!("{model}, planned anew every {}, prices of {book}", settings.period);
         }

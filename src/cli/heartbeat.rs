@@ -1,0 +1,120 @@
+//! What is told of work that takes long, where no bar shows it: how far it is, how long it may still take, how to end it.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::tell;
+use crate::arrivals::Arrivals;
+use crate::arrivals::map_arrivals::Portion;
+use crate::error::InputError;
+use crate::report::format;
+use crate::units::{Span, Time};
+
+/// The first word comes after this, the next after twice as long, and so on.
+const FIRST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Requests or arrivals so far; 0 where they are not counted.
+static SEEN: AtomicU64 = AtomicU64::new(0);
+/// The share of the work that is done, in billionths; 0 where it is not known.
+static DONE: AtomicU64 = AtomicU64::new(0);
+/// A bar tells it.
+static BAR: AtomicBool = AtomicBool::new(false);
+
+/// From now on, tells of long work.
+pub(super) fn start() {
+    static ONCE: Once = Once::new();
+    let begin = Instant::now();
+    let beat = move || {
+        let mut pause = FIRST;
+        loop {
+            thread::sleep(pause);
+            pause = begin.elapsed().min(LONGEST);
+            if !BAR.load(Ordering::Relaxed) {
+                tell(&word(begin.elapsed(), SEEN.load(Ordering::Relaxed), DONE.load(Ordering::Relaxed)));
+            }
+        }
+    };
+    // Without a thread to spare, the work goes on untold.
+    ONCE.call_once(|| drop(thread::Builder::new().stack_size(1 << 18).spawn(beat)));
+}
+
+/// A bar is on the screen.
+pub(super) fn bar_is_shown() {
+    BAR.store(true, Ordering::Relaxed);
+}
+
+/// So many requests were seen, which is this share of all, if that is known.
+pub(super) fn seen(requests: u64, share: Option<f64>) {
+    SEEN.store(requests, Ordering::Relaxed);
+    DONE.store(share.map_or(0, |share| (share * 1e9) as u64), Ordering::Relaxed);
+}
+
+fn word(elapsed: Duration, seen: u64, done: u64) -> String {
+    let seconds = elapsed.as_secs_f64();
+    let mut text = format!("still at work after {}", format::duration(seconds));
+    if seen > 0 {
+        let (count, rate) = (format::count(seen), format::count((seen as f64 / seconds) as u64));
+        text.push_str(&format!(": {count} requests so far, {rate}/s"));
+    }
+    if done > 0 {
+        let share = done as f64 / 1e9;
+        let left = format::duration(seconds * (1.0 - share).max(0.0) / share);
+        text.push_str(&format!(", {} done, about {left} left", format::percent(share)));
+    }
+    text + "; Ctrl-C ends it"
+}
+
+/// Arrivals that are counted as they come.
+pub(super) struct Counted<A> {
+    inner: A,
+    count: u64,
+}
+
+impl<A: Arrivals> Counted<A> {
+    pub fn new(inner: A) -> Counted<A> {
+        Counted { inner, count: 0 }
+    }
+}
+
+impl<A: Arrivals> Arrivals for Counted<A> {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        let before = block.len();
+        self.inner.fill(block)?;
+        self.count += (block.len() - before) as u64;
+        seen(self.count, None);
+        Ok(())
+    }
+
+    fn portion(&mut self) -> Option<Portion> {
+        self.inner.portion()
+    }
+
+    fn wanted(&self) -> u64 {
+        self.inner.wanted()
+    }
+
+    fn bin(&self) -> Option<Span> {
+        self.inner.bin()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_tells_what_is_known() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(word(minute, 0, 0), "still at work after 60 s; Ctrl-C ends it");
+        let counted = "still at work after 60 s: 600,000,000 requests so far, 10,000,000/s; Ctrl-C ends it";
+        assert_eq!(word(minute, 600_000_000, 0), counted);
+        let known = word(minute, 600_000_000, 200_000_000);
+        assert!(
+            known.contains("20.0 % done, about 4 min left") || known.contains("about 240 s left"),
+            "{known}"
+        );
+    }
+}
