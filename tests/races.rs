@@ -57,7 +57,8 @@ fn finished(folder: &Path, words: &str) -> Output {
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut found, mut left) = (BTreeMap::new(), vec![folder.to_owned()]);
     while let Some(next) = left.pop() {
-        for entry in fs::read_dir(next).unwrap() {
+        // Both may have been killed before there was a folder.
+        for entry in fs::read_dir(next).into_iter().flatten() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             match path.is_dir() {

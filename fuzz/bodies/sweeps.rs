@@ -47,6 +47,7 @@ pub fn row(batch: u32, latency_s: f64) -> Row {
         simulated: Some(Figures { latency_s: 1.01 * latency_s, usd_per_million: 1.6 }),
         interval_s: Some([0.9 * latency_s, 1.1 * latency_s]),
         meets_slo: Some(batch > 1),
+        counts: None,
     }
 }
 

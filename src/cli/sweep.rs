@@ -69,10 +69,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
         about: about(&scenario, args.model),
     };
     let place = Place::new(common.folder(&scenario), args.shard);
-    let (journal, lock) = match place.open(args, &part, &wanted)? {
-        Opened::Journal(journal, lock) => (journal, lock),
-        Opened::Done => return Ok(ExitCode::SUCCESS),
-    };
+    let Some((journal, lock)) = place.open(args, &part, &wanted)? else { return Ok(ExitCode::SUCCESS) };
     let kept = journal.len();
     let watcher = Arc::new(Watcher { journal, lock, bar: bar(&common.output) });
     exit_on_interrupt(&watcher, wanted.len())?;
@@ -120,14 +117,6 @@ struct Place {
     name: String,
 }
 
-/// What there is of a sweep when its turn has come.
-enum Opened {
-    /// The rows so far, and the lock under which they are written.
-    Journal(Journal, Lock),
-    /// Everything; it was said.
-    Done,
-}
-
 impl Place {
     fn new(folder: PathBuf, shard: Option<Shard>) -> Place {
         let name = match shard {
@@ -141,8 +130,13 @@ impl Place {
         self.folder.join(format!("{}.csv", self.name))
     }
 
-    /// Takes the place, after whoever works there, and opens the rows that are there.
-    fn open(&self, args: &SweepArgs, part: &Part, wanted: &BTreeSet<Setting>) -> Result<Opened, InputError> {
+    /// Takes the place, after whoever works there, and opens the rows that are there; `None` if all are, which was said.
+    fn open(
+        &self,
+        args: &SweepArgs,
+        part: &Part,
+        wanted: &BTreeSet<Setting>,
+    ) -> Result<Option<(Journal, Lock)>, InputError> {
         let output = &args.common.output;
         let path = self.folder.join(format!("{}.partial.csv", self.name));
         // The journal of one that is waited for: its rows can be read here also after it removed the file.
@@ -152,18 +146,18 @@ impl Place {
         let all = wanted.len();
         if args.resume && args.shard.is_some() && is_whole(&self.shard_file(), part) {
             output.note(&format!("{all} of {all} rows were there, in {}", self.shard_file().display()));
-            return Ok(Opened::Done);
+            return Ok(None);
         }
         if let Some(file) = other.filter(|_| args.resume && args.shard.is_none() && !path.exists()) {
             let rows = found(&file, &path, part, wanted).unwrap_or_default().rows;
             if rows.len() == all {
                 output.note(&format!("{all} of {all} rows were there"));
                 finish(&part.about, &sorted(rows), &self.folder, output, || Ok(()))?;
-                return Ok(Opened::Done);
+                return Ok(None);
             }
         }
         if !args.resume {
-            return Ok(Opened::Journal(Journal::create(&path, part)?, lock));
+            return Ok(Some((Journal::create(&path, part)?, lock)));
         }
         let journal = Journal::resume(&path, part, wanted)?;
         output.note(&format!("{} of {all} rows were there", journal.len()));
@@ -171,7 +165,7 @@ impl Place {
             let lines = if journal.dropped() == 1 { "line was" } else { "lines were" };
             output.note(&format!("{} {lines} no row of this sweep, and left out", journal.dropped()));
         }
-        Ok(Opened::Journal(journal, lock))
+        Ok(Some((journal, lock)))
     }
 }
 

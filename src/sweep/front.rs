@@ -32,7 +32,7 @@ mod tests {
     fn row((latency_s, usd_per_million): (f64, f64)) -> Row {
         let setting = Setting::new(MemoryMb(1), 1, Span::ZERO);
         let predicted = Some(Figures { latency_s, usd_per_million });
-        Row { setting, predicted, simulated: None, interval_s: None, meets_slo: None }
+        Row { setting, predicted, simulated: None, interval_s: None, meets_slo: None, counts: None }
     }
 
     proptest! {

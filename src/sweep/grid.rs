@@ -10,7 +10,7 @@ use crate::units::{MemoryMb, Span};
 /// The most points an axis may have.
 const LONGEST_AXIS: u64 = 20_000;
 /// The most configurations: each row is kept in memory until the end.
-pub const MOST_POINTS: usize = 10_000_000;
+pub const MOST_POINTS: usize = 5_000_000;
 
 /// Every combination of the three lists.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -260,7 +260,14 @@ mod tests {
     fn row(memory: u32) -> Row {
         let figures = crate::sweep::row::Figures { latency_s: 0.25, usd_per_million: 2.5 };
         let setting = Setting::new(MemoryMb(memory), 4, Span::from_millis(5));
-        Row { setting, predicted: None, simulated: Some(figures), interval_s: None, meets_slo: Some(true) }
+        Row {
+            setting,
+            predicted: None,
+            simulated: Some(figures),
+            interval_s: None,
+            meets_slo: Some(true),
+            counts: None,
+        }
     }
 
     /// 24 is in the grid, so that a spliced `1024` could pass for it.

@@ -15,6 +15,25 @@ pub struct Row {
     pub interval_s: Option<[f64; 2]>,
     /// Does it meet the objective? Absent where nothing is asked.
     pub meets_slo: Option<bool>,
+    /// What else the simulation counted.
+    pub counts: Option<Counts>,
+}
+
+/// What else a simulation counted of a configuration.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counts {
+    /// Median latency \[s\].
+    pub p50_s: f64,
+    /// 99th percentile of the latency \[s\].
+    pub p99_s: f64,
+    /// The share of the requests over the latency target, failed ones included; 0 without a target.
+    pub late: f64,
+    /// Requests per batch.
+    pub mean_batch: f64,
+    /// Cold starts by invocations.
+    pub cold_starts: f64,
+    /// Cost of 730 hours at the run's own rate [$].
+    pub usd_per_month: f64,
 }
 
 /// The two figures that configurations are compared by.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::grid::Grid;
-use super::row::{Figures, Row};
+use super::row::{Counts, Figures, Row};
 use super::shard::Shard;
 use crate::engine::grid::{self, Counted, Keep, bytes, evaluate_without_peaks};
 use crate::engine::simulate::{nothing_served, summary};
@@ -85,6 +85,7 @@ struct Judged {
     figures: Figures,
     interval_s: Option<[f64; 2]>,
     meets_slo: Option<bool>,
+    counts: Option<Counts>,
 }
 
 /// Which rows get an interval.
@@ -94,6 +95,8 @@ enum Intervals {
     Left,
 }
 
+/// A month as bills have it [h].
+const MONTH_H: f64 = 730.0;
 /// About so many rows get an interval.
 const INTERVALS: f64 = 60.0;
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
@@ -205,6 +208,7 @@ impl<'a> Sweep<'a> {
             simulated: simulated.map(|s| s.figures),
             interval_s: simulated.and_then(|s| s.interval_s),
             meets_slo: simulated.or(wanted.predicted).and_then(|judged| judged.meets_slo),
+            counts: simulated.and_then(|s| s.counts),
         }
     }
 
@@ -239,7 +243,7 @@ impl<'a> Sweep<'a> {
         let constraint = Constraint::new(&scenario.slo, self.model, Scope::Mix);
         let meets = |asked: Constraint| asked.affords(figures.usd_per_million / 1e6) && asked.kept(&law);
         let meets_slo = constraint.map(meets);
-        Judged { figures, interval_s: None, meets_slo }
+        Judged { figures, interval_s: None, meets_slo, counts: None }
     }
 
     /// One pass over the arrivals for some (B, T) at a time.
@@ -346,7 +350,17 @@ impl<'a> Sweep<'a> {
             _ => None,
         };
         let meets_slo = slo.verdict(counted.violation_share(), usd_per_million);
-        Ok(Judged { figures, interval_s, meets_slo })
+        let hours = usage.duration.as_secs_f64() / 3600.0;
+        let usd = usd_per_million / 1e6 * tally.requests as f64;
+        let counts = Counts {
+            p50_s: counted.quantile(0.5).unwrap_or(0.0),
+            p99_s: counted.quantile(0.99).unwrap_or(0.0),
+            late: if slo.latency.is_some() { counted.violation_share() } else { 0.0 },
+            mean_batch: tally.requests as f64 / tally.batches as f64,
+            cold_starts: tally.cold_starts as f64 / tally.invocations().max(1) as f64,
+            usd_per_month: if hours > 0.0 { usd / hours * MONTH_H } else { 0.0 },
+        };
+        Ok(Judged { figures, interval_s, meets_slo, counts: Some(counts) })
     }
 }
 

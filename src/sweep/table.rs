@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::front::on_front;
 use super::grid::MOST_POINTS;
-use super::row::{Figures, Row};
+use super::row::{Counts, Figures, Row};
 use super::shard::MOST_SHARDS;
 use super::sum::Sum;
 use crate::error::InputError;
@@ -17,8 +17,11 @@ use crate::units::{MemoryMb, Span};
 /// The columns; `on_front` and, unless it is 95, `percentile` follow in sweep.csv.
 const COLUMNS: &str = "memory_mb,batch,timeout_s,predicted_p95_s,predicted_cost_usd_per_million,\
     simulated_p95_s,simulated_cost_usd_per_million,meets_slo";
-/// What follows them in a part: for the charts of the whole, and the row's check sum.
-const INTERVAL: &str = "interval_low_s,interval_high_s,sum";
+/// What follows at the end of a row.
+const COUNTS: &str = "simulated_p50_s,simulated_p99_s,simulated_slo_s,simulated_violation_share,simulated_mean_batch,\
+    simulated_cold_start_share,simulated_cost_usd_per_month,provisioned";
+/// What follows the first columns in a part, for the charts of the whole.
+const INTERVAL: &str = "interval_low_s,interval_high_s";
 /// How the last line of a whole part begins.
 const END: &str = "# end: ";
 /// The longest line \[bytes\]: the first one holds names.
@@ -70,10 +73,11 @@ pub struct About {
 /// The text of sweep.csv and of pareto.csv, for all rows in the order of the grid.
 pub fn csv(rows: &[Row], percentile: f64) -> (String, String) {
     let percent = if percentile == 95.0 { String::new() } else { format!(",{percentile}") };
-    let header = format!("{COLUMNS},on_front{}\n", if percent.is_empty() { "" } else { ",percentile" });
+    let named = if percent.is_empty() { "" } else { ",percentile" };
+    let header = format!("{COLUMNS},on_front{named},{COUNTS}\n");
     let (mut all, mut front) = (header.clone(), Vec::new());
     for (row, on_front) in rows.iter().zip(on_front(rows)) {
-        let line = format!("{},{on_front}{percent}\n", cells(row));
+        let line = format!("{},{on_front}{percent},{}\n", cells(row), counts(row));
         all.push_str(&line);
         if on_front {
             front.push((row.figures().latency_s, line));
@@ -86,13 +90,18 @@ pub fn csv(rows: &[Row], percentile: f64) -> (String, String) {
 
 /// The first lines of a part.
 pub fn head(part: &Part) -> String {
-    format!("# {}\n{COLUMNS},{INTERVAL}\n", serde_json::to_string(part).expect("plain data"))
+    format!("# {}\n{}", serde_json::to_string(part).expect("plain data"), columns())
+}
+
+/// The second line of a part: a row ends with its check sum.
+fn columns() -> String {
+    format!("{COLUMNS},{INTERVAL},{COUNTS},sum\n")
 }
 
 /// The lines of rows in a part.
 pub fn lines(part: &Part, rows: &[Row]) -> String {
     let interval = |row: &Row| row.interval_s.map_or(",".to_owned(), |[low, high]| format!("{low},{high}"));
-    let line = |row: &Row| part.signed(&format!("{},{}", cells(row), interval(row))) + "\n";
+    let line = |row: &Row| part.signed(&format!("{},{},{}", cells(row), interval(row), counts(row))) + "\n";
     rows.iter().map(line).collect()
 }
 
@@ -140,6 +149,18 @@ fn cells(row: &Row) -> String {
     let (predicted, simulated) = (figures(row.predicted), figures(row.simulated));
     let meets = row.meets_slo.map_or(String::new(), |meets| meets.to_string());
     format!("{},{batch},{},{predicted},{simulated},{meets}", memory.0, timeout.as_secs_f64())
+}
+
+/// The cells of [`COUNTS`].
+fn counts(row: &Row) -> String {
+    let provisioned = row.setting.provisioned;
+    match (row.counts, row.simulated) {
+        (Some(c), Some(s)) => format!(
+            "{},{},{},{},{},{},{},{provisioned}",
+            c.p50_s, c.p99_s, s.latency_s, c.late, c.mean_batch, c.cold_starts, c.usd_per_month
+        ),
+        _ => format!(",,,,,,,{provisioned}"),
+    }
 }
 
 /// Reads a whole part: what it is, and its rows in the order of the file.
@@ -195,12 +216,12 @@ fn read_head<R: Read>(file: &str, lines: &mut Lines<R>, sum: &mut Sum) -> Result
     let first = lines.next(file)?.ok_or_else(foreign)?;
     let json = first.strip_prefix("# ").ok_or_else(foreign)?;
     let part: Part = serde_json::from_str(json).map_err(|_| foreign())?;
-    let columns = lines.next(file)?.ok_or_else(foreign)?;
-    if columns != format!("{COLUMNS},{INTERVAL}\n") || !part.is_possible() {
+    let line = lines.next(file)?.ok_or_else(foreign)?;
+    if line != columns() || !part.is_possible() {
         return Err(foreign());
     }
     sum.add(first.as_bytes());
-    sum.add(columns.as_bytes());
+    sum.add(line.as_bytes());
     Ok(part)
 }
 
@@ -209,15 +230,20 @@ fn read_head<R: Read>(file: &str, lines: &mut Lines<R>, sum: &mut Sum) -> Result
 /// Errors: it is no such file; a line of it is broken; it is larger than a grid can be.
 pub fn read_whole(file: &str, text: impl Read) -> Result<Vec<Row>, InputError> {
     let mut lines = Lines::new(text);
-    if !lines.next(file)?.is_some_and(|header| header.starts_with(COLUMNS)) {
+    let header = lines.next(file)?.unwrap_or_default();
+    if !header.starts_with(COLUMNS) {
         return Err(InputError::new(file, "is no sweep.csv of `sim sweep`"));
     }
     let columns = COLUMNS.split(',').count();
+    // An older file has fewer columns.
+    let counted = header.trim_end().split(',').position(|name| COUNTS.starts_with(name));
     let mut rows = Vec::new();
     while let Some(line) = lines.next(file)? {
         let text = line.trim_end_matches(['\n', '\r']);
-        let end = text.match_indices(',').nth(columns - 1).map_or(text.len(), |(at, _)| at);
-        let row = parse(&format!("{},,", &text[..end]));
+        let cells: Vec<&str> = text.split(',').collect();
+        let first = cells.get(..columns).map(|cells| cells.join(","));
+        let last = counted.map_or(Some(NOT_COUNTED.to_owned()), |at| Some(cells.get(at..)?.join(",")));
+        let row = first.zip(last).and_then(|(first, last)| parse(&format!("{first},,,{last}")));
         rows.push(row.ok_or_else(|| lines.error(file, &line, "is no row of a sweep"))?);
         if rows.len() > MOST_POINTS {
             return Err(InputError::new(file, format!("has more than {MOST_POINTS} rows")));
@@ -255,15 +281,22 @@ impl<R: Read> Lines<R> {
     }
 }
 
+/// The cells of [`COUNTS`] where nothing was counted, and nothing provisioned.
+const NOT_COUNTED: &str = ",,,,,,,0";
+
+/// The cells of [`COLUMNS`], [`INTERVAL`] and [`COUNTS`].
 fn parse(line: &str) -> Option<Row> {
     let cells: Vec<&str> = line.split(',').collect();
-    let [setting @ .., predicted_s, predicted_usd, simulated_s, simulated_usd, meets, low, high] = &cells[..]
+    let (first, more) = cells.split_at_checked(COLUMNS.split(',').count())?;
+    let [memory, batch, timeout, predicted_s, predicted_usd, simulated_s, simulated_usd, meets] = first
     else {
         return None;
     };
-    let [memory, batch, timeout] = setting else { return None };
+    let [low, high, counted @ .., provisioned] = more else { return None };
     let timeout = Span::from_secs_f64(timeout.parse().ok()?)?;
-    let setting = Setting::new(MemoryMb(memory.parse().ok()?), batch.parse().ok()?, timeout);
+    let provisioned = provisioned.parse().ok()?;
+    let setting =
+        Setting { provisioned, ..Setting::new(MemoryMb(memory.parse().ok()?), batch.parse().ok()?, timeout) };
     let two = |a: &str, b: &str| match (a, b) {
         ("", "") => Some(None),
         _ => {
@@ -282,8 +315,27 @@ fn parse(line: &str) -> Option<Row> {
     let predicted = figures(predicted_s, predicted_usd)?;
     let simulated = figures(simulated_s, simulated_usd)?;
     let interval_s = two(low, high)?;
+    let counts = parse_counts(counted)?;
     let any = predicted.is_some() || simulated.is_some();
-    any.then_some(Row { setting, predicted, simulated, interval_s, meets_slo })
+    any.then_some(Row { setting, predicted, simulated, interval_s, meets_slo, counts })
+}
+
+/// All of them, or none.
+fn parse_counts(cells: &[&str]) -> Option<Option<Counts>> {
+    let [p50_s, p99_s, slo_s, late, mean_batch, cold_starts, usd_per_month] = cells else { return None };
+    if cells.iter().all(|cell| cell.is_empty()) {
+        return Some(None);
+    }
+    let number = |text: &str| text.parse().ok().filter(|value: &f64| value.is_finite());
+    number(slo_s)?;
+    Some(Some(Counts {
+        p50_s: number(p50_s)?,
+        p99_s: number(p99_s)?,
+        late: number(late)?,
+        mean_batch: number(mean_batch)?,
+        cold_starts: number(cold_starts)?,
+        usd_per_month: number(usd_per_month)?,
+    }))
 }
 
 #[cfg(test)]
@@ -302,7 +354,15 @@ mod tests {
             let setting = Setting::new(MemoryMb(memory), batch, Span(timeout));
             let interval_s = interval_s.filter(|[low, high]| low.is_finite() && high.is_finite());
             let predicted = both.then_some(figures);
-            let row = Row { setting, predicted, simulated: Some(figures), interval_s, meets_slo };
+            let counts = both.then_some(Counts {
+                p50_s: latency_s,
+                p99_s: latency_s + 1.0,
+                late: 0.25,
+                mean_batch: 1.5,
+                cold_starts: 0.0,
+                usd_per_month: usd_per_million,
+            });
+            let row = Row { setting, predicted, simulated: Some(figures), interval_s, meets_slo, counts };
             let part = part(1);
             let line = lines(&part, &[row]);
             prop_assert_eq!(part.row(line.trim_end()), Some(row));
@@ -343,6 +403,7 @@ mod tests {
             simulated: None,
             interval_s: None,
             meets_slo: Some(true),
+            counts: None,
         };
         let text = whole(&part(3), &[row(1), row(2), row(4)]);
         assert!(read("p", text.as_bytes()).is_ok());
@@ -386,7 +447,12 @@ mod tests {
             "1,2,0.1,NaN,1,,,,,",
             "1,2,0.1,1,1,,,,0.1,",
         ] {
-            assert_eq!(parse(bad), None, "{bad}");
+            assert_eq!(parse(&format!("{bad},{NOT_COUNTED}")), None, "{bad}");
+        }
+        let good = "1,2,0.1,1,1,,,,,";
+        assert!(parse(&format!("{good},{NOT_COUNTED}")).is_some());
+        for bad in ["", ",,,,,,,", ",,,,,,,-1", "1,,,,,,,0", "1,1,1,1,1,1,NaN,0", "1,1,1,1,1,1,0"] {
+            assert_eq!(parse(&format!("{good},{bad}")), None, "{bad}");
         }
     }
 }
