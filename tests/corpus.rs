@@ -4,6 +4,8 @@ use std::path::Path;
 
 #[path = "../fuzz/bodies/documents.rs"]
 mod documents;
+#[path = "../fuzz/bodies/lines.rs"]
+mod lines;
 #[path = "../fuzz/bodies/logs.rs"]
 mod logs;
 #[path = "../fuzz/bodies/scratch.rs"]
@@ -33,6 +35,11 @@ fn replay(target: &str, check: fn(&[u8])) {
 #[test]
 fn traces() {
     replay("trace", trace::check);
+}
+
+#[test]
+fn lines_of_logs() {
+    replay("lines", lines::check);
 }
 
 #[test]

@@ -49,11 +49,14 @@ impl Shape {
 
     fn row(&self) -> String {
         let shown = if self.line.is_empty() {
-            self.text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned()
+            let mut lines = self.text.lines().filter(|line| !line.trim().is_empty());
+            let (first, second) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+            // A short header says little without a row.
+            if first.len() < 16 { format!("{first} ⏎ {second}") } else { first.to_owned() }
         } else {
             self.line.to_owned()
         };
-        let cut: String = shown.chars().take(72).collect();
+        let cut: String = shown.chars().take(72).collect::<String>().trim_end().to_owned();
         let more = if cut.len() < shown.len() { " ..." } else { "" };
         let line = format!("{cut}{more}").replace('|', "\\|").replace('\t', " → ");
         let set =

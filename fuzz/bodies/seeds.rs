@@ -142,6 +142,31 @@ const TEXT_TRACES: [(u8, &str, &str); 12] = [
     (13, "column", "id;at;\"note; quoted\"\n1;2.5;\"a\"\"b\"\n2;3.5;x\n"),
 ];
 
+const LINES: [(u8, &str, &str, &str); 7] = [
+    (0, "json", "", "{\"ts\": 1.5, \"a\": {\"b\": 2}}\n[{\"ts\": 2}, {\"ts\": 3}]\nno json\n"),
+    (5, "json-list", "a = 1", "[\n {\"ts\": 1,\n  \"a\": 1},\n {\"ts\": 2, \"a\": 2}\n]\n"),
+    (
+        5,
+        "combined",
+        "status < 500 and path = /a",
+        "h - - [23/Nov/2026:00:00:01 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"x\" rt=0.1\n",
+    ),
+    (
+        5,
+        "msec",
+        "",
+        "1795442136.500 h \"GET /a HTTP/1.1\" 200 0.400\n1795442136.100 h \"GET /a HTTP/1.1\" 200 0.100\n",
+    ),
+    (3, "w3c", "", "#Fields: date time x-edge-location time-taken\n2026-11-23\t00:00:05\tF\t3.120\n"),
+    (
+        2,
+        "elb",
+        "",
+        "2026-11-23T00:00:01.5Z lb h:1 h:2 0.1 0.1 0.1 200 200 0 29 \"GET http://x:80/ HTTP/1.1\" \"c\"\n",
+    ),
+    (12, "table", "what != x", "id;at;what\n1;0,5;\"a\nb\"\n2;0,25;x\n3;0,125;y\n"),
+];
+
 /// Saves an input: its target, its name, the bytes that choose how it is read, and its content.
 type Save<'a> = &'a dyn Fn(&str, &str, &[u8], &[u8]);
 
@@ -169,6 +194,10 @@ pub fn write_all(root: &Path) {
         write(&mut arrivals, layout, &path).expect("a trace");
         save("trace", name, &[choice, 0], &std::fs::read(&path).expect("the trace"));
         std::fs::remove_file(path).expect("the trace");
+    }
+    for (choice, name, filter, text) in LINES {
+        let head = [&[choice, filter.len() as u8], filter.as_bytes()].concat();
+        save("lines", name, &head, text.as_bytes());
     }
     documents(&save);
     measurements(&save);

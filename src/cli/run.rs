@@ -14,7 +14,7 @@ use crate::engine::simulate::simulate;
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::planner::adaptive;
-use crate::planner::predict::predict;
+use crate::planner::predict::{is_covered, predict};
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
 use crate::report::run::RunReport;
@@ -34,7 +34,10 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
     let folder = common.folder(&scenario);
-    let prediction = predict(&scenario, scenario.setting(), args.model)?;
+    let prediction = match is_covered(&scenario.workload) {
+        true => predict(&scenario, scenario.setting(), args.model)?,
+        false => None,
+    };
     let mut progress = Progress::new(length(&scenario.workload), !common.output.quiet);
     let mut rows = match scenario.output.batches {
         true => BatchRows::create(&folder.join("batches.csv"))?,

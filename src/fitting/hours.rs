@@ -81,7 +81,8 @@ impl Hours {
             hour: self.rows.len() as u64 + 1,
             arrivals,
             rate: arrivals as f64 / length.as_secs_f64().max(1e-9),
-            scv: (gaps.count >= 2.0 && m1 > 0.0).then(|| m2 / (m1 * m1) - 1.0),
+            // Below 0 there is only rounding.
+            scv: (gaps.count >= 2.0 && m1 > 0.0).then(|| (m2 / (m1 * m1) - 1.0).max(0.0)),
             idc_1s: at(1),
             idc_60s: at(60),
             peak_to_mean: scales.iter().find(|s| s.scale >= Span::from_secs(1)).map(|s| s.peak_to_mean),

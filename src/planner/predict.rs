@@ -70,7 +70,12 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
     }
 }
 
-/// The processes behind a scenario's workload. To a trace a process is fitted for each of its hours.
+/// Do the laws cover the workload? They cover processes of phases, and traces by those that are fitted to them.
+pub fn is_covered(workload: &Workload) -> bool {
+    matches!(workload.source, Source::Trace(_)) || parts(workload).is_some()
+}
+
+/// The processes behind a scenario's workload. To a trace, and to a process without phases, a process is fitted for each of its hours.
 ///
 /// Errors: a trace that cannot be read, or to which no process can be fitted.
 pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
@@ -320,8 +325,7 @@ pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(
 }
 
 /// Predicts a scenario at a setting, a trace by the fits of its hours; `None` for an adaptive policy, which has no
-/// one setting, for processes without phases, which the laws do not cover, and for a trace to which no process can be
-/// fitted: it has one arrival, or all at one instant.
+/// one setting, and for a trace to which no process can be fitted: it has one arrival, or all at one instant.
 ///
 /// Errors: the profile does not cover the setting, or the model the process.
 pub fn predict(
@@ -329,8 +333,7 @@ pub fn predict(
     setting: Setting,
     model: Model,
 ) -> Result<Option<Prediction>, InputError> {
-    let is_trace = matches!(scenario.workload.source, Source::Trace(_));
-    if scenario.policy.adaptive.is_some() || (!is_trace && parts(&scenario.workload).is_none()) {
+    if scenario.policy.adaptive.is_some() {
         return Ok(None);
     }
     let parts = fitted_parts(scenario)?;

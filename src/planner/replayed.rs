@@ -55,14 +55,11 @@ impl<'a> Replayed<'a> {
         }
     }
 
-    /// The processes behind the arrivals; a trace is fitted when it is first asked.
+    /// The processes behind the arrivals; a trace, or a process without phases, is fitted when it is first asked.
     ///
     /// Errors: the trace cannot be read, or says too little to fit.
     pub fn parts(&self) -> Result<&[Part], InputError> {
-        let fitted = || match self.scenario.workload.source {
-            Source::Trace(_) => some(self.scenario, parts_of(&mut *self.open()?)?),
-            _ => some(self.scenario, Vec::new()),
-        };
+        let fitted = || some(self.scenario, parts_of(&mut *self.open()?)?);
         let found = self.parts.get_or_init(|| parts(&self.scenario.workload).map_or_else(fitted, Ok));
         found.as_deref().map_err(InputError::clone)
     }

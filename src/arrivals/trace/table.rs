@@ -116,8 +116,7 @@ impl Table {
             // A line that begins with an open quote is one field, so that every row has a first.
             if fields.is_empty() { vec![lossy(text)] } else { fields }
         };
-        let mut rows: Vec<Vec<String>> =
-            records(ready, delimiter).take(SAMPLE_ROWS + 1).map(|text| split(text)).collect();
+        let mut rows: Vec<Vec<String>> = records(ready, delimiter).take(SAMPLE_ROWS + 1).map(split).collect();
         let mut names = Vec::new();
         if rows.first().is_some_and(|row| is_header(row)) {
             names = rows.remove(0);
@@ -378,7 +377,7 @@ fn delimiter(ready: &[u8]) -> u8 {
     // Blanks also stand within dates, and commas within what stands between blanks.
     let is_date = date_time(first).is_some();
     let is_wide = first.split(|b| *b == b' ').filter(|field| !field.is_empty()).count() > 1;
-    let is_text = first.iter().any(|b| *b == b'"') || first.iter().all(|b| *b != b' ');
+    let is_text = first.contains(&b'"') || first.iter().all(|b| *b != b' ');
     let has_blank_columns = !is_date && is_wide && !is_text;
     match all.iter().find(|d| present(d)) {
         Some(_) if has_blank_columns && even(&b' ') => b' ',
