@@ -8,7 +8,7 @@
 # something fails, the folder stays and its name is printed.
 set -eu
 
-[ $# -gt 0 ] || set -- cargo test --no-default-features --test scale_out -- --nocapture slurm
+[ $# -gt 0 ] || set -- cargo test --test scale_out -- --nocapture slurm
 cd "$(dirname "$0")/.."
 
 if ! command -v slurmctld >/dev/null || ! command -v munged >/dev/null; then

@@ -1,4 +1,4 @@
-//! Traces in Apache Parquet: `cargo test --no-default-features --features parquet --test parquet_traces`.
+//! Traces in Apache Parquet: `cargo test --features parquet --test parquet_traces`.
 
 #![cfg(feature = "parquet")]
 

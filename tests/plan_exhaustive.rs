@@ -1,6 +1,6 @@
 //! A plan beside choosing by exhaustion: random scenarios, whose whole grid is simulated one configuration at a time.
 //!
-//! `PLAN_DRAWS=200 cargo test --release --no-default-features --test plan_exhaustive -- --nocapture` draws more, and
+//! `PLAN_DRAWS=200 cargo test --release --test plan_exhaustive -- --nocapture` draws more, and
 //! prints the share within 1 % and the worst.
 
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use batchsim::document::Document;
 use batchsim::engine::simulate::simulate_at;
 use batchsim::outcome::{Model, Simulation};
-use batchsim::planner::chooser::is_covered;
+use batchsim::planner::chooser::is_exact;
 use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::plan::{Answer, Check, Request, Timeouts, plan};
 use batchsim::planner::predict::predict;
@@ -154,7 +154,7 @@ fn cost_if_met(scenario: &Scenario, setting: Setting, simulation: &Simulation) -
         cost = s.cost_usd_per_million_ci95.map_or(cost, |[_, high]| high.max(cost));
         meets &= late <= most && cost <= budget;
     }
-    if meets && is_covered(scenario) {
+    if meets && is_exact(scenario) {
         let law = predict(scenario, setting, Model::Exact).unwrap().unwrap().predicted;
         meets = law.slo_violation_share.is_none_or(|late| late <= most) && law.cost_usd_per_million <= budget;
     }

@@ -1,5 +1,7 @@
 //! The command line: arguments, and one file a subcommand.
 
+#[cfg(not(feature = "profiler"))]
+mod absent;
 mod compare;
 mod diff;
 mod fit;
@@ -36,10 +38,6 @@ use crate::text;
 /// Plans and simulates machine-learning inference on serverless functions with adaptive batching.
 #[derive(Debug, Parser)]
 #[command(name = "sim", version = env!("SIM_VERSION"), propagate_version = true)]
-#[cfg_attr(
-    not(feature = "profiler"),
-    command(after_help = "This build has no `sim profile`: it comes with the default features.")
-)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -56,6 +54,9 @@ enum Command {
     Import(import::ImportArgs),
     #[cfg(feature = "profiler")]
     Profile(profile::ProfileArgs),
+    /// Measure a model's service times by batch size and memory (a build of its own: --features profiler).
+    #[cfg(not(feature = "profiler"))]
+    Profile(absent::AbsentArgs),
     /// Evaluate a grid of configurations and find the front of latency and cost.
     Sweep(sweep::SweepArgs),
     /// Put the shards of a sweep together.
@@ -267,6 +268,8 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "profiler")]
         Command::Profile(args) => profile::run(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(not(feature = "profiler"))]
+        Command::Profile(args) => Err(absent::error("profile", "profiler", &args)),
         Command::Sweep(args) => sweep::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Diff(args) => diff::run(&args),

@@ -425,7 +425,7 @@ pub fn evidence(scenario: &Scenario) -> Evidence {
 
 /// Does the exact law cover the scenario: known processes, environments always warm, the price of a request the same
 /// whatever their number, service times fixed or lognormal?
-pub fn is_covered(scenario: &Scenario) -> bool {
+pub fn is_exact(scenario: &Scenario) -> bool {
     super::predict::parts(&scenario.workload).is_some()
         && matches!(scenario.platform.environments, Environments::AlwaysWarm)
         && scenario.platform.tariff.is_flat()
@@ -438,7 +438,7 @@ fn ranking(scenario: &Scenario, request: &Request, replayed: &Replayed<'_>, spac
     let passes = if scenario.profile.is_random() { 6.0 * space.len() as f64 } else { pairs };
     match (request.check, request.constraint.model) {
         (Check::Predicted, _) | (_, Model::Published) => Ranking::Predicted,
-        (Check::Simulated, Model::Exact) if !is_covered(scenario) => Ranking::Simulated,
+        (Check::Simulated, Model::Exact) if !is_exact(scenario) => Ranking::Simulated,
         (Check::Simulated, Model::Exact) if passes * replayed.requests() <= CHEAP => {
             Ranking::SimulatedWithinLaw
         }

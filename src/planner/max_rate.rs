@@ -5,7 +5,7 @@
 //! edges of every range that keeps the SLO are bisected. With a pool, whose limits no analytic model covers, the
 //! simulation is asked: by doubling or halving from the scenario's own rate, then by bisection.
 
-use super::chooser::{evidence, is_covered};
+use super::chooser::{evidence, is_exact};
 use super::constraint::Constraint;
 use super::plan::{one_configuration, own_candidate};
 use super::predict::parts;
@@ -61,7 +61,7 @@ pub enum End {
 pub fn max_rate(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate, InputError> {
     one_configuration(scenario)?;
     let mut search = Search { scenario, constraint, simulated: 0 };
-    match is_covered(scenario) {
+    match is_exact(scenario) {
         true => search.by_prediction(),
         false => search.by_simulation(),
     }
