@@ -68,20 +68,6 @@ pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, 
     summary(scenario, setting, &[record])
 }
 
-/// As [`simulate_at`], with the latency \[s\] that the share `q` of the requests does not exceed.
-///
-/// Errors: as [`simulate`].
-pub fn simulate_quantile_at(
-    scenario: &Scenario,
-    setting: Setting,
-    q: f64,
-) -> Result<(Simulation, f64), InputError> {
-    let mut policy = Batch { batch: setting.batch, timeout: setting.timeout };
-    let record = record(scenario, setting, &mut policy, 0, &mut Unwatched)?;
-    let quantile = record.total.latency.quantile(q).unwrap_or(0.0) / 1e9;
-    Ok((summary(scenario, setting, &[record])?, quantile))
-}
-
 /// The figures of a scenario's replications at a setting.
 ///
 /// Errors: no request was served.
