@@ -151,7 +151,7 @@ fn segments() {
     fs::write(folder.path().join("schedule.toml"), schedule(10_000)).unwrap();
     // As many requests as three segments have: the others are never begun, but they are read.
     let few = [&plan[..], &["--set", "workload.requests=100000"]].concat();
-    tried(folder.path(), "10,000 segments", &few, 0, "configurations predicted");
+    tried(folder.path(), "10,000 segments", &few, 0, "configurations evaluated");
     fs::write(folder.path().join("schedule.toml"), schedule(10_001)).unwrap();
     let over = "has 10001 segments, more than the 10000";
     tried(folder.path(), "10,001 segments", &plan, 1, over);

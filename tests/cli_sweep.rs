@@ -80,7 +80,8 @@ fn a_sweep_has_the_promised_columns_in_grid_order_and_close_predictions() {
     assert_eq!(
         lines.next().unwrap(),
         "memory_mb,batch,timeout_s,predicted_p95_s,predicted_cost_usd_per_million,\
-         simulated_p95_s,simulated_cost_usd_per_million,meets_slo,on_front"
+         simulated_p95_s,simulated_cost_usd_per_million,meets_slo,on_front,simulated_p50_s,simulated_p99_s,simulated_slo_s,simulated_violation_share,\
+         simulated_mean_batch,simulated_cold_start_share,simulated_cost_usd_per_month,provisioned"
     );
     let keys: Vec<(f64, f64, f64)> = lines
         .map(|line| {
@@ -223,7 +224,7 @@ fn cold_starts_are_simulated_and_charts_are_drawn() {
     assert_eq!(json["configurations"], ROWS);
     assert_eq!(json["percentile"], 90.0);
     let csv = read(folder.path(), "out/sweep.csv");
-    assert!(csv.lines().next().unwrap().ends_with(",on_front,percentile"));
+    assert!(csv.lines().next().unwrap().contains(",on_front,percentile,simulated_p50_s,"));
     for chart in ["front", "memory-batch", "batch-timeout", "predicted-latency", "predicted-cost"] {
         assert!(read(folder.path(), &format!("out/charts/{chart}.svg")).contains("</svg>"));
     }

@@ -69,6 +69,9 @@ fn results() {
 
 #[test]
 fn the_first_inputs_are_what_the_writers_make() {
+    if std::env::var_os("BLESS").is_some() {
+        seeds::write_all(Path::new(CORPUS));
+    }
     let fresh = tempfile::tempdir().unwrap();
     seeds::write_all(fresh.path());
     let targets = std::fs::read_dir(fresh.path()).unwrap();
@@ -77,7 +80,7 @@ fn the_first_inputs_are_what_the_writers_make() {
         let kept = Path::new(CORPUS).join(path.strip_prefix(fresh.path()).unwrap());
         assert!(
             std::fs::read(&path).ok() == std::fs::read(&kept).ok(),
-            "{} is out of date: `cargo run --bin seeds -- corpus` in fuzz/",
+            "{} is out of date: `BLESS=1 cargo test --test corpus`",
             kept.display()
         );
     }

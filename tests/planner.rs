@@ -60,7 +60,7 @@ fn the_published_model_chooses_figure_15() {
     let chosen: Vec<(u64, u32)> = hours("traces/nys.toml")
         .into_iter()
         .map(|process| {
-            let parts = [Part { requests: 1.0, process }];
+            let parts = [Part::known(1.0, process)];
             match search(&parts, &space, &constraint(Model::Published, five_seconds())).unwrap() {
                 Decision::Meets(choice) => (choice.setting.timeout.0 / 10_000_000, choice.setting.memory.0),
                 Decision::Nearest(choice) => panic!("{choice:?}"),
@@ -76,7 +76,7 @@ fn the_published_model_chooses_figure_15() {
 fn the_search_finds_the_best_of_all_candidates() {
     let space = paper(vec![1, 4, 8, 20]);
     let hours = hours("traces/twitter.toml");
-    let part = |process: &Map| Part { requests: process.rate(), process: process.clone() };
+    let part = |process: &Map| Part::known(process.rate(), process.clone());
     let mixed: Vec<Part> = hours[..3].iter().map(part).collect();
     let budget = Slo { budget_usd_per_million: Some(40.0), ..Slo::default() };
     let both = Slo { latency: Some(Span::from_secs(5)), ..budget };
@@ -100,7 +100,7 @@ fn the_search_finds_the_best_of_all_candidates() {
 #[test]
 fn without_a_configuration_the_nearest_is_the_fastest() {
     let space = paper(vec![1, 20]);
-    let parts = [Part { requests: 1.0, process: Map::poisson(30.0) }];
+    let parts = [Part::known(1.0, Map::poisson(30.0))];
     let slo = Slo { latency: Some(Span::from_millis(100)), ..Slo::default() };
     let Decision::Nearest(nearest) = search(&parts, &space, &constraint(Model::Exact, slo)).unwrap() else {
         panic!("100 ms is less than any service time");
@@ -114,7 +114,7 @@ fn without_a_configuration_the_nearest_is_the_fastest() {
 #[test]
 fn every_part_asks_more_than_the_mix() {
     let space = paper(vec![8]);
-    let part = |rate| Part { requests: rate, process: Map::poisson(rate) };
+    let part = |rate| Part::known(rate, Map::poisson(rate));
     let parts = [part(2.0), part(200.0)];
     let slo = Slo { latency: Some(Span::from_secs(6)), ..Slo::default() };
     let cost = |scope| {

@@ -94,7 +94,7 @@ pub fn planner(space: Space, constraint: Constraint, profile: Profile, largest: 
 /// Where the forecast is no certainty, neither is the course of the window: a burst or a gap in it need not come
 /// again. So the plan must also hold for Poisson arrivals at the forecast rate.
 fn plan(process: &Map, outlook: &Outlook<'_>, space: &Space, constraint: &Constraint) -> (Choice, bool) {
-    let part = |requests, rate: f64| Part { requests, process: at_rate(process, rate) };
+    let part = |requests, rate: f64| Part::known(requests, at_rate(process, rate));
     let expected = part(1.0, outlook.rate);
     let found =
         |parts: &[Part]| search(parts, space, constraint).expect("the exact law covers every process");
@@ -102,7 +102,7 @@ fn plan(process: &Map, outlook: &Outlook<'_>, space: &Space, constraint: &Constr
     let mut robust: Vec<Part> =
         std::iter::once(expected.clone()).chain(edges.map(|rate| part(EDGE, rate))).collect();
     if robust.len() > 1 {
-        robust.push(Part { requests: EDGE, process: Map::poisson(outlook.rate) });
+        robust.push(Part::known(EDGE, Map::poisson(outlook.rate)));
     }
     match found(&robust) {
         Found::Meets(choice) => (choice, true),

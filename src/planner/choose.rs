@@ -89,7 +89,7 @@ pub fn planned(
                 let start = from;
                 from += segment.duration;
                 match &segment.process {
-                    Process::Map(map) => Some((start, Part { requests: 1.0, process: map.clone() })),
+                    Process::Map(map) => Some((start, Part::known(1.0, map.clone()))),
                     // Nothing comes, so what was chosen before stays.
                     Process::Silent | Process::Renewal(_) => None,
                 }

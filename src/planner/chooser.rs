@@ -149,7 +149,6 @@ impl<'a> Chooser<'a> {
             simulated: self.simulated(),
             too_long: self.too_long,
             points: points(&lines),
-            misfit: None,
         })
     }
 

@@ -68,8 +68,6 @@ pub struct Plan {
     pub too_long: usize,
     /// Some of what was evaluated, with percentiles.
     pub points: Vec<Candidate>,
-    /// How far the fits are from the trace that they stand for: what they missed, if they were used.
-    pub misfit: Option<String>,
 }
 
 /// The answer of a plan.

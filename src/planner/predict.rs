@@ -9,7 +9,7 @@ use crate::arrivals::Arrivals;
 use crate::arrivals::map::Map;
 use crate::arrivals::schedule::Process;
 use crate::error::InputError;
-use crate::fitting::{FitError, Observed, Piece, piecewise};
+use crate::fitting::{FitError, OFF, Observed, Piece, ScaleFit, piecewise};
 use crate::numeric::streams::Streams;
 use crate::outcome::{Latency, Model, Predicted};
 use crate::price::Tariff;
@@ -25,13 +25,56 @@ pub struct Part {
     pub requests: f64,
     /// What arrives.
     pub process: Map,
+    /// How good it is, where it was fitted to a trace: its index of dispersion beside the trace's, by time scale.
+    pub scales: Vec<ScaleFit>,
+}
+
+impl Part {
+    /// A process that is known.
+    pub fn known(requests: f64, process: Map) -> Part {
+        Part { requests, process, scales: Vec::new() }
+    }
+}
+
+/// Where fits miss the trace that they stand for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Misfit {
+    /// The time scale at which they do.
+    pub scale: Span,
+    /// The fitted index of dispersion over the measured one, where it is worst.
+    pub ratio: f64,
+    /// The share of the requests in whose hours the fit misses.
+    pub share: f64,
+}
+
+impl Misfit {
+    /// The worst of the scales that matter to a timeout: within a factor of 10 of it. `None` where the fits are within
+    /// [`OFF`] of the trace there.
+    fn of(parts: &[Part], timeout: Span) -> Option<Misfit> {
+        let near =
+            |scale: Span| scale.0 <= timeout.0.saturating_mul(10) && scale.0.saturating_mul(10) >= timeout.0;
+        let off = |fit: &&ScaleFit| near(fit.scale) && !(1.0 / OFF..=OFF).contains(&fit.ratio);
+        let worst = |part: &Part| {
+            part.scales
+                .iter()
+                .filter(off)
+                .copied()
+                .max_by(|a, b| a.ratio.ln().abs().total_cmp(&b.ratio.ln().abs()))
+        };
+        let missing: Vec<(f64, ScaleFit)> =
+            parts.iter().filter_map(|part| Some((part.requests, worst(part)?))).collect();
+        let (_, fit) = missing.iter().max_by(|a, b| a.1.ratio.ln().abs().total_cmp(&b.1.ratio.ln().abs()))?;
+        let all: f64 = parts.iter().map(|part| part.requests).sum();
+        let share = missing.iter().map(|(requests, _)| requests).sum::<f64>() / all;
+        Some(Misfit { scale: fit.scale, ratio: fit.ratio, share })
+    }
 }
 
 /// The processes behind a workload; `None` for a trace, which has none until one is fitted, and where a process
 /// without phases is part of it.
 pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
     match &workload.source {
-        Source::Process(map) => Some(vec![Part { requests: 1.0, process: map.clone() }]),
+        Source::Process(map) => Some(vec![Part::known(1.0, map.clone())]),
         Source::Trace(_) | Source::Renewal(_) => None,
         Source::Schedule(schedule) => {
             let maps = schedule.segments.iter().map(|segment| match &segment.process {
@@ -63,7 +106,7 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
                 weights[i % count] += seconds * rate;
             }
             let part = |(map, requests): (Option<&Map>, f64)| {
-                map.filter(|_| requests > 0.0).map(|map| Part { requests, process: map.clone() })
+                map.filter(|_| requests > 0.0).map(|map| Part::known(requests, map.clone()))
             };
             Some(maps.into_iter().zip(weights).filter_map(part).collect())
         }
@@ -109,11 +152,12 @@ pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
     let part = |piece: &Piece| match &piece.fit {
         Ok(fit) => {
             let requests = fit.trace.arrivals as f64;
-            Some(Part { requests, process: fit.best().map.clone() })
+            let best = fit.best();
+            Some(Part { requests, process: best.map.clone(), scales: best.scales.clone() })
         }
         Err(FitError::TooFew { arrivals, .. }) if *arrivals > 0 => {
             let requests = *arrivals as f64;
-            Some(Part { requests, process: Map::poisson(requests / piece.duration.as_secs_f64()) })
+            Some(Part::known(requests, Map::poisson(requests / piece.duration.as_secs_f64())))
         }
         Err(_) => None,
     };
@@ -362,7 +406,11 @@ pub fn predict_parts(
     let longest = law.quantile(0.9999).max(1e-6);
     let points = (0..=400).map(|i| longest * f64::from(i) / 400.0);
     let cdf = points.map(|x| (x, law.cdf(x))).collect();
-    Ok(Prediction { predicted, cdf })
+    Ok(Prediction {
+        predicted,
+        cdf,
+        misfit: Misfit::of(parts, setting.timeout).filter(|_| setting.batch > 1),
+    })
 }
 
 /// A prediction with its latency distribution for the chart: (seconds, share).
@@ -372,4 +420,6 @@ pub struct Prediction {
     pub predicted: Predicted,
     /// The distribution.
     pub cdf: Vec<(f64, f64)>,
+    /// Where the fits behind it miss the trace, at the time scales of the timeout.
+    pub misfit: Option<Misfit>,
 }

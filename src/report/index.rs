@@ -35,8 +35,8 @@ const KINDS: [Kind; 6] = [
     Kind {
         file: "plan.json",
         heading: "Plans",
-        caption: "as predicted",
-        columns: &["recommended", "predicted", "cost/million"],
+        caption: "as simulated, or predicted where nothing was simulated",
+        columns: &["recommended", "percentile", "cost/million"],
         row: plan,
     },
     Kind {
@@ -160,11 +160,13 @@ fn plan(path: &Path) -> Option<Vec<String>> {
         return Some(vec!["no configuration meets the SLO".to_owned()]);
     };
     let percentile = plan.pointer("/slo/percentile")?.as_f64()?;
-    let latency = format::duration(best.get("predicted_percentile_s")?.as_f64()?);
+    let simulated = best.get("simulated").filter(|simulated| !simulated.is_null());
+    let figures = simulated.or_else(|| best.get("predicted"))?;
+    let latency = format::duration(figures.pointer("/latency_s/slo")?.as_f64()?);
     Some(vec![
         named(setting(plan.get("recommended")?)?),
         format!("p{} {latency}", (percentile * 1e6).round() / 1e6),
-        format::money(best.get("predicted")?.get("cost_usd_per_million")?.as_f64()?),
+        format::money(figures.get("cost_usd_per_million")?.as_f64()?),
     ])
 }
 

@@ -4,6 +4,7 @@ use statrs::distribution::{ContinuousCDF, LogNormal};
 
 use super::format;
 use crate::outcome::Simulated;
+use crate::planner::predict::{Misfit, Prediction};
 use crate::profile::Profile;
 use crate::scenario::Scenario;
 use crate::scenario::slo::Slo;
@@ -35,6 +36,17 @@ pub fn verdict(slo: &Slo, simulated: &Simulated) -> Option<String> {
         figures.push(format!("{} a million of {}", format::money(usd), format::money(budget)));
     }
     Some(format!("{}: {}.", if met { "SLO met" } else { "SLO missed" }, figures.join("; ")))
+}
+
+/// Where the fits behind a prediction miss the trace, at the time scales that matter to the timeout.
+pub fn misfit(prediction: &Prediction) -> Option<String> {
+    let Misfit { scale, ratio, share } = prediction.misfit?;
+    Some(format!(
+        "The fits miss the trace: at {scale} their index of dispersion is {} times the measured one, in hours with {} of \
+         the requests. Trust the simulated figures.",
+        format::number(ratio),
+        format::percent(share)
+    ))
 }
 
 /// What a scenario's own setting leaves without effect, or makes doubtful.

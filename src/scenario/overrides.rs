@@ -9,6 +9,19 @@ use super::policy::{OF_ADAPTIVE, OF_BUFFER};
 use crate::document::Document;
 use crate::error::InputError;
 
+/// What a profile's file says in place of the fields of `[profile]`.
+const OF_TABLE: [&str; 9] = [
+    "model",
+    "source",
+    "memory_mb",
+    "batch",
+    "service_s",
+    "service_cv",
+    "service_quantiles",
+    "init_s",
+    "image_mb",
+];
+
 /// Merges the overrides into the document.
 ///
 /// Errors: an override that cannot be read.
@@ -22,6 +35,9 @@ pub(super) fn merge(document: &mut Document, overrides: &[String]) -> Result<(),
             Some("batch") => document.forget("policy", &OF_ADAPTIVE),
             _ => {}
         }
+    }
+    if overrides.iter().any(|assignment| assignment.trim_start().starts_with("profile.file=")) {
+        document.forget("profile", &OF_TABLE);
     }
     if cold && !is_cold(document) {
         document.forget("platform", &OF_COLD_STARTS);

@@ -206,11 +206,14 @@ impl Workload {
 /// The fields that only some kinds have.
 const PROCESSES: [(&str, &[&str]); 3] =
     [("poisson", &["rate"]), ("mmpp", &["rates", "sojourns"]), ("map", &["d0", "d1"])];
+/// Kinds that have no rate of their own; all others are given one.
+const WITHOUT_RATE: [&str; 4] = ["mmpp", "map", "schedule", "trace"];
 
 /// Refuses the fields of other kinds of process, which are more often a forgotten change of `kind` than a slip.
 fn refuse_others(section: &Section<'_>, kind: Kind) -> Result<(), InputError> {
     let chosen = section.required("kind")?.str()?;
-    for (other, fields) in PROCESSES.iter().filter(|(other, _)| *other != chosen) {
+    let may = |other: &str| other == chosen || (other == "poisson" && !WITHOUT_RATE.contains(&chosen));
+    for (other, fields) in PROCESSES.iter().filter(|(other, _)| !may(other)) {
         let reason = format!("it belongs to kind = \"{other}\", not to \"{chosen}\"");
         section.refuse(fields, &reason, "remove it, or change `kind`")?;
     }

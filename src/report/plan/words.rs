@@ -8,8 +8,9 @@ use crate::planner::infeasible::{Cause, Remedy};
 use crate::planner::plan::{Answer, Check};
 use crate::planner::verify::{Evidence, Verdict};
 use crate::report::format;
-use crate::report::notes::always_warm;
+use crate::report::notes::{always_warm, misfit};
 use crate::report::omitted::omitted;
+use crate::report::run::intervals;
 use crate::scenario::platform::Environments;
 
 impl PlanReport<'_> {
@@ -181,7 +182,7 @@ impl PlanReport<'_> {
             Some(_) => notes.push("Not predicted: no process is known or can be fitted.".to_owned()),
             None => notes.extend(unknown(self.scenario.platform.environments.clone())),
         }
-        notes.extend(plan.misfit.clone());
+        notes.extend(evaluated.prediction.as_ref().and_then(misfit));
         if plan.too_long > 0 {
             notes.push(format!(
                 "{} configurations were left out: a call may run for {} at most.",
@@ -192,7 +193,8 @@ impl PlanReport<'_> {
         if let Environments::AlwaysWarm = self.scenario.platform.environments {
             notes.push(always_warm(&self.scenario.profile));
         }
-        if evaluated.simulation.is_some() {
+        if let Some((simulation, _)) = &evaluated.simulation {
+            notes.extend(intervals::notes(simulation));
             notes.push("A month is 730 hours at the mean rate of the run.".to_owned());
         }
         if self.scenario.sweep.is_none() {

@@ -1,7 +1,7 @@
 //! What `sim run` shows: summary.json, the table, the charts and the page.
 
 mod charts;
-mod intervals;
+pub mod intervals;
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
-use super::notes::{self, always_warm, cautions};
+use super::notes::{self, always_warm, cautions, misfit};
 use super::omitted::omitted;
 use super::table::text_table;
 use crate::arrivals::trace::{Reading, Stamps};
@@ -201,8 +201,9 @@ impl RunReport<'_> {
             Environments::Pool(_) => {}
             Environments::AlwaysWarm => notes.push(always_warm(&self.scenario.profile)),
         }
-        if self.prediction.is_some() {
+        if let Some(prediction) = self.prediction {
             notes.extend(omitted(self.scenario, &self.simulation.simulated));
+            notes.extend(misfit(prediction));
         }
         notes.extend(cautions(self.scenario));
         match (&self.scenario.workload.source, self.prediction) {
@@ -242,12 +243,11 @@ impl RunReport<'_> {
         }
     }
 
-    /// Figure, simulated, its interval, predicted, difference.
-    fn rows(&self) -> Vec<Vec<String>> {
+    /// As [`RunReport::rows`], of the latency.
+    fn latency_rows(&self) -> Vec<Vec<String>> {
         let s = &self.simulation.simulated;
         let predicted = self.prediction.map(|p| &p.predicted);
-        let interval = s.latency_ci95_s;
-        let duration = format::duration;
+        let (interval, duration) = (s.latency_ci95_s, format::duration);
         let latency = [
             (
                 "mean latency",
@@ -287,6 +287,15 @@ impl RunReport<'_> {
             let name = format!("{} latency", slo.name());
             rows.push(compared(&name, s.latency_s.slo, None, predicted.map(|p| p.latency_s.slo), duration));
         }
+        rows
+    }
+
+    /// Figure, simulated, its interval, predicted, difference.
+    fn rows(&self) -> Vec<Vec<String>> {
+        let s = &self.simulation.simulated;
+        let predicted = self.prediction.map(|p| &p.predicted);
+        let duration = format::duration;
+        let mut rows = self.latency_rows();
         let cost = predicted.map(|p| p.cost_usd_per_million);
         let cost_name = "cost per million requests";
         rows.push(compared(
