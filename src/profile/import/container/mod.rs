@@ -161,7 +161,7 @@ impl Unwrapper {
         };
         match fields.message() {
             Some(message) if of_platform(message) || !fields.is_report() => {
-                self.deeper().text(&message.to_owned(), &origin, sink);
+                self.deeper().text(message, &origin, sink);
             }
             _ => sink(&origin, Record::Row(fields)),
         }
@@ -196,7 +196,7 @@ impl Origin {
 /// or that follows its time and stream; or a text in quotes that the line is.
 fn json_of(rest: &str, line: &str) -> Option<(usize, Value, usize)> {
     let first = line.len() - line.trim_start().len();
-    let at = match line[first..].as_bytes().first()? {
+    let at = match line.as_bytes().get(first)? {
         b'[' | b'"' | b'{' => first,
         _ => line.find('{').filter(|at| time::is_prefix(&line[..*at]))?,
     };

@@ -3,6 +3,7 @@
 mod calls;
 mod join;
 mod line;
+mod words;
 
 use std::path::PathBuf;
 

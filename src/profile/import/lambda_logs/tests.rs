@@ -295,7 +295,7 @@ fn an_initialisation_of_zero_is_none_and_a_restored_one_counts() {
 
 #[test]
 fn cold_starts_surcharge_and_environments_are_told() {
-    let second = |i: usize| event(i, report(i).replace("Init", "Init")).to_string().replace("5f2c", "77aa");
+    let second = |i: usize| event(i, report(i)).to_string().replace("5f2c", "77aa");
     let events = [event(0, report(0)).to_string(), second(1), second(2)].join("\n");
     let notes = parse(&events, &BatchSize::Fixed(1)).observations(None).notes;
     assert!(notes[0].contains("1 of 3 calls (33.333 %); 2 environments"), "{notes:?}");
