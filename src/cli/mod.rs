@@ -6,12 +6,18 @@ mod fit;
 pub mod import;
 mod manual;
 mod merge;
+#[cfg(not(feature = "serve"))]
+mod missing;
+#[cfg(feature = "serve")]
+mod observe;
 mod plan;
 #[cfg(feature = "profiler")]
 pub mod profile;
 mod progress;
 mod run;
 mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod sweep;
 mod trace;
 mod trace_args;
@@ -61,6 +67,16 @@ enum Command {
     Fit(fit::FitArgs),
     /// Look at, make and convert traces.
     Trace(trace::TraceCommand),
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
+    /// Serve: gather requests into batches in front of a function (needs the feature serve)
+    #[cfg(not(feature = "serve"))]
+    Serve(missing::MissingArgs),
+    #[cfg(feature = "serve")]
+    Observe(observe::ObserveArgs),
+    /// Measure a server with the scenario's workload (needs the feature serve)
+    #[cfg(not(feature = "serve"))]
+    Observe(missing::MissingArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
     Schema(schema::SchemaArgs),
     /// Print the completions of a shell.
@@ -199,6 +215,14 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Diff(args) => diff::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Trace(args) => trace::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Observe(args) => observe::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Serve(args) => missing::run("serve", "serve", &args),
+        #[cfg(not(feature = "serve"))]
+        Command::Observe(args) => missing::run("observe", "serve", &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
         Command::Man(args) => manual::man(&args, Cli::command()),

@@ -13,6 +13,8 @@ pub mod format;
 pub mod html;
 pub mod index;
 pub mod max_rate;
+#[cfg(feature = "serve")]
+pub mod observe;
 pub mod plan;
 pub mod profile;
 pub mod run;
