@@ -294,7 +294,7 @@ fn many_connections_are_held_and_served() {
 #[test]
 fn a_signal_under_load_loses_nobody() {
     let function = Function::doubling(Duration::from_millis(100));
-    let gateway = Gateway::start("kind = \"batch\"\nbatch = 64\ntimeout = \"20s\"", &function.url(), &[]);
+    let gateway = Gateway::start("kind = \"batch\"\nbatch = 32\ntimeout = \"20s\"", &function.url(), &[]);
     let streams: Vec<TcpStream> =
         (0..20).map(|_| send(gateway.address, "POST /m", &[], ONE.as_bytes()).unwrap()).collect();
     gateway.wait_for("all joined", |g| g.metric("batchsim_open_requests") == 20.0);
