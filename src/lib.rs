@@ -12,7 +12,7 @@
 //! Invariants, held by `tests/house_rules.rs`:
 //! 1. `engine` and `analytic` never import each other; both end in an [`outcome`], and tests compare them.
 //! 2. `policy` knows no prices, `platform` knows no batching; the engine connects them.
-//! 3. Files are touched only by readers, writers and the command line; the wall clock only by `profiler` and `cli`.
+//! 3. Files are touched only by readers, writers and the command line; the wall clock only by `profiler`, `gateway` and `cli`.
 //! 4. A run is a pure function of scenario and seed: the same bytes at any number of threads.
 //! 5. `report` never simulates.
 //! 6. Every price and limit is data with date and source (profiles/books).
@@ -25,6 +25,8 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod fitting;
+#[cfg(feature = "serve")]
+pub mod gateway;
 pub mod numeric;
 pub mod outcome;
 pub mod planner;

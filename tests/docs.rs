@@ -73,6 +73,12 @@ fn run(block: &[&str], folder: &Path) -> Vec<String> {
         while command.last().is_some_and(|line| line.ends_with('\\')) {
             command.extend(left.next());
         }
+        // A file that is typed in.
+        if line.ends_with("<<'END'") {
+            while command.last().is_some_and(|line| *line != "END") {
+                command.extend(left.next());
+            }
+        }
         let elided = std::iter::from_fn(|| left.next_if(|line| !line.starts_with("$ ")));
         let elided: Vec<&str> = elided.copied().filter(|line| line.contains("[..]")).collect();
         fresh.extend(command.iter().map(|&line| line.to_owned()));

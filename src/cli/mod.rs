@@ -1,7 +1,5 @@
 //! The command line: arguments, and one file a subcommand.
 
-#[cfg(not(feature = "profiler"))]
-mod absent;
 mod compare;
 mod diff;
 mod fit;
@@ -10,12 +8,18 @@ pub mod import;
 mod lock;
 mod manual;
 mod merge;
+#[cfg(not(all(feature = "profiler", feature = "serve")))]
+mod missing;
+#[cfg(feature = "serve")]
+mod observe;
 mod plan;
 #[cfg(feature = "profiler")]
 pub mod profile;
 mod progress;
 mod run;
 mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod sweep;
 mod trace;
 mod trace_args;
@@ -56,7 +60,7 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Measure a model's service times by batch size and memory (a build of its own: --features profiler).
     #[cfg(not(feature = "profiler"))]
-    Profile(absent::AbsentArgs),
+    Profile(missing::MissingArgs),
     /// Evaluate a grid of configurations and find the front of latency and cost.
     Sweep(sweep::SweepArgs),
     /// Put the shards of a sweep together.
@@ -67,6 +71,16 @@ enum Command {
     Fit(fit::FitArgs),
     /// Look at, make and convert traces.
     Trace(trace::TraceCommand),
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
+    /// Serve: gather requests into batches in front of a function (needs the feature serve)
+    #[cfg(not(feature = "serve"))]
+    Serve(missing::MissingArgs),
+    #[cfg(feature = "serve")]
+    Observe(observe::ObserveArgs),
+    /// Measure a server with the scenario's workload (needs the feature serve)
+    #[cfg(not(feature = "serve"))]
+    Observe(missing::MissingArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
     Schema(schema::SchemaArgs),
     /// Print the completions of a shell.
@@ -269,12 +283,20 @@ pub fn run() -> Result<ExitCode, InputError> {
         #[cfg(feature = "profiler")]
         Command::Profile(args) => profile::run(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(not(feature = "profiler"))]
-        Command::Profile(args) => Err(absent::error("profile", "profiler", &args)),
+        Command::Profile(args) => missing::run("profile", "profiler", &args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Trace(args) => trace::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Observe(args) => observe::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Serve(args) => missing::run("serve", "serve", &args),
+        #[cfg(not(feature = "serve"))]
+        Command::Observe(args) => missing::run("observe", "serve", &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
         Command::Man(args) => manual::man(&args, Cli::command()),

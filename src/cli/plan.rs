@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::{Common, model, predictable};
-use crate::error::InputError;
+use crate::error::{InputError, expected};
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::emit::{Emit, emit};
@@ -37,14 +37,16 @@ pub(super) struct PlanArgs {
     /// Find the largest arrival rate that the scenario's own configuration carries within the SLO.
     #[arg(long, conflicts_with_all = ["predict_only", "grid_only", "emit"])]
     max_rate: bool,
-    /// Print the recommended configuration as infrastructure code: sam or terraform.
+    /// Print the recommended configuration for what is to run it: sam, terraform, ray-serve, triton, kserve, mosec, bentoml,
+    /// modal or torchserve.
     #[arg(long, value_name = "LANGUAGE", value_parser = language, conflicts_with = "json")]
     emit: Option<Emit>,
 }
 
 fn language(name: &str) -> Result<Emit, String> {
     let found = Emit::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, language)| *language).ok_or_else(|| "expected sam or terraform".to_owned())
+    let names: Vec<&str> = Emit::NAMES.iter().map(|(known, _)| *known).collect();
+    found.map(|(_, language)| *language).ok_or_else(|| expected(name, &names))
 }
 
 /// The exit status where no configuration meets the SLO.

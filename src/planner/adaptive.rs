@@ -30,6 +30,24 @@ pub fn simulate<O: Observer + Send>(
     settings: Settings,
     observer: &mut O,
 ) -> Result<(Simulation, Vec<Decision>), InputError> {
+    let policy = |streams: Streams| {
+        let future = match settings.forecast {
+            Forecast::Oracle => {
+                Counts::read(&mut *scenario.workload.open(streams)?, Span::from_secs(1))?.counts
+            }
+            Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
+        };
+        policy(scenario, settings, future)
+    };
+    let (simulation, policy) = simulate_with(scenario, observer, policy)?;
+    Ok((simulation, policy.decisions().to_vec()))
+}
+
+/// The adaptive policy of a scenario, at its beginning. `future` are the arrivals by second, which only the oracle
+/// looks at.
+///
+/// Errors: no `[sweep]` to choose from or nothing asked for in `[slo]`; the profile does not cover the grid.
+pub fn policy(scenario: &Scenario, settings: Settings, future: Vec<u32>) -> Result<Adaptive, InputError> {
     let missing = |what: &str, help: &str| Err(InputError::new(&scenario.name, what).help(help));
     let Some(grid) = &scenario.sweep else {
         return missing("an adaptive policy needs configurations to choose from", "give [sweep]");
@@ -48,19 +66,9 @@ pub fn simulate<O: Observer + Send>(
         .map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
     let allowed = 1.0 - constraint.share;
     let target = scenario.slo.latency.filter(|_| allowed > 0.0).map(|latency| Target { latency, allowed });
-    let policy = |streams: Streams| {
-        let future = match settings.forecast {
-            Forecast::Oracle => {
-                Counts::read(&mut *scenario.workload.open(streams)?, Span::from_secs(1))?.counts
-            }
-            Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
-        };
-        let planner = planner(space.clone(), constraint, scenario.profile.clone(), largest);
-        let start = Batch { batch: setting.batch, timeout: setting.timeout };
-        Ok(Adaptive::new(settings, times.clone(), start, target, future, planner))
-    };
-    let (simulation, policy) = simulate_with(scenario, observer, policy)?;
-    Ok((simulation, policy.decisions().to_vec()))
+    let planner = planner(space, constraint, scenario.profile.clone(), largest);
+    let start = Batch { batch: setting.batch, timeout: setting.timeout };
+    Ok(Adaptive::new(settings, times, start, target, future, planner))
 }
 
 /// A planner over a space of configurations, none of which may be outside of `profile`. The service times that it

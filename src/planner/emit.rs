@@ -3,8 +3,11 @@
 //! An SQS event source mapping takes up to 10 messages without a window, and up to 10,000 with a window of 1 to
 //! 300 whole seconds (AWS, "Using Lambda with Amazon SQS").
 
+mod servers;
+
 use std::fmt::Write as _;
 
+use self::servers::{Server, server};
 use crate::scenario::{Scenario, Setting};
 use crate::text::{hcl, line};
 use crate::units::Span;
@@ -16,11 +19,23 @@ pub enum Emit {
     Sam,
     /// Terraform, HCL.
     Terraform,
+    /// A server that batches by itself.
+    Server(Server),
 }
 
 impl Emit {
     /// The languages by their names on the command line.
-    pub const NAMES: [(&str, Emit); 2] = [("sam", Emit::Sam), ("terraform", Emit::Terraform)];
+    pub const NAMES: [(&str, Emit); 9] = [
+        ("sam", Emit::Sam),
+        ("terraform", Emit::Terraform),
+        ("ray-serve", Emit::Server(Server::RayServe)),
+        ("triton", Emit::Server(Server::Triton)),
+        ("kserve", Emit::Server(Server::KServe)),
+        ("mosec", Emit::Server(Server::Mosec)),
+        ("bentoml", Emit::Server(Server::BentoMl)),
+        ("modal", Emit::Server(Server::Modal)),
+        ("torchserve", Emit::Server(Server::TorchServe)),
+    ];
 }
 
 /// Batches of a queue that waits for no others.
@@ -67,9 +82,15 @@ pub fn emit(language: Emit, scenario: &Scenario, setting: Setting, serving: Span
     match language {
         Emit::Sam => sam(&mut text, setting, timeout_s, &window),
         Emit::Terraform => terraform(&mut text, (&hcl(&name), setting), timeout_s, &window),
+        Emit::Server(kind) => server(&mut text, kind, &line(&scenario.name), setting),
     }
     .expect("writing to a string");
     text
+}
+
+/// A text in double quotes, as Python, YAML and protocol buffers read it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// Why there is no queue, and what does the batching instead.

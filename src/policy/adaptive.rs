@@ -129,6 +129,8 @@ pub struct Adaptive {
     settings: Settings,
     planner: Planner,
     buffer: Batch,
+    /// What holds for the open batch: a plan takes effect with the next one.
+    open: Batch,
     memory: MemoryMb,
     watch: Watch,
     lateness: Option<Lateness>,
@@ -182,6 +184,7 @@ impl Adaptive {
             settings,
             planner,
             buffer,
+            open: buffer,
             memory: times.memory,
             lateness: target.map(|target| Lateness::new(target, times)),
             cautions: VecDeque::new(),
@@ -358,7 +361,10 @@ impl Policy for Adaptive {
     #[inline]
     fn joined(&mut self, buffer: Buffer) -> Dispatch {
         self.watch.count(buffer.now);
-        let dispatch = self.buffer.joined(buffer);
+        if buffer.waiting == 1 {
+            self.open = self.buffer;
+        }
+        let dispatch = self.open.joined(buffer);
         if let Some(lateness) = &mut self.lateness {
             lateness.joined(buffer, dispatch);
         }

@@ -16,11 +16,13 @@ pub struct Step {
     pub times: ServiceTimes,
 }
 
-/// The steps in the order of time. A batch that is open at a change keeps its deadline.
+/// The steps in the order of time. A batch that is open at a change keeps its size and its deadline.
 #[derive(Debug, Clone)]
 pub struct Scheduled {
     steps: Vec<Step>,
     current: usize,
+    /// What holds for the open batch.
+    open: Batch,
 }
 
 impl Scheduled {
@@ -28,7 +30,8 @@ impl Scheduled {
     pub fn new(steps: Vec<Step>) -> Scheduled {
         assert!(steps.first().is_some_and(|step| step.from == Time::ZERO), "a first step at time 0");
         assert!(steps.windows(2).all(|w| w[0].from < w[1].from), "steps in the order of time");
-        Scheduled { steps, current: 0 }
+        let open = steps[0].batch;
+        Scheduled { steps, current: 0, open }
     }
 
     /// The service times at the start.
@@ -39,7 +42,10 @@ impl Scheduled {
 
 impl Policy for Scheduled {
     fn joined(&mut self, buffer: Buffer) -> Dispatch {
-        self.steps[self.current].batch.joined(buffer)
+        if buffer.waiting == 1 {
+            self.open = self.steps[self.current].batch;
+        }
+        self.open.joined(buffer)
     }
 
     fn next_review(&self) -> Time {

@@ -15,6 +15,8 @@ pub mod index;
 pub mod max_rate;
 pub mod notes;
 pub mod omitted;
+#[cfg(feature = "serve")]
+pub mod observe;
 pub mod plan;
 pub mod profile;
 pub mod run;

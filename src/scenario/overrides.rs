@@ -36,7 +36,7 @@ pub(super) fn merge(document: &mut Document, overrides: &[String]) -> Result<(),
             _ => {}
         }
     }
-    if overrides.iter().any(|assignment| assignment.trim_start().starts_with("profile.file=")) {
+    if overrides.iter().any(|assignment| names_a_profile(assignment)) {
         document.forget("profile", &OF_TABLE);
     }
     if cold && !is_cold(document) {
@@ -45,6 +45,18 @@ pub(super) fn merge(document: &mut Document, overrides: &[String]) -> Result<(),
         document.forget("profile", &["init_s"]);
     }
     Ok(())
+}
+
+/// `profile.file=mlp.toml`, or `profile={ file = "mlp.toml" }`.
+fn names_a_profile(assignment: &str) -> bool {
+    match assignment.split_once('=') {
+        Some((key, value)) => match key.trim() {
+            "profile.file" => true,
+            "profile" => value.trim_start_matches([' ', '{']).starts_with("file"),
+            _ => false,
+        },
+        None => false,
+    }
 }
 
 fn kind(document: &Document) -> Option<String> {

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# The loop closed on one machine: a function, sim serve in front of it, sim observe in front of that, and the log replayed.
+#
+#   scripts/try-serve.sh [DIR]        everything is written to DIR (default output/try-serve)
+#
+# It needs Python 3.9 or later with venv; onnxruntime comes from PyPI. RATE, BATCH, TIMEOUT and REQUESTS may be set, and
+# SIM to a binary that is built already. All of it is on loopback. The rate keeps two cores below half, as client, gateway
+# and function share them.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+out=$(mkdir -p "${1:-$root/output/try-serve}" && cd "${1:-$root/output/try-serve}" && pwd)
+rate=${RATE:-100} batch=${BATCH:-8} timeout=${TIMEOUT:-30ms} requests=${REQUESTS:-2000}
+
+if [ -z "${SIM:-}" ]; then
+  echo "== building sim with the feature serve"
+  (cd "$root" && cargo build --quiet --release --features serve)
+fi
+sim=${SIM:-${CARGO_TARGET_DIR:-$root/target}/release/sim}
+
+echo "== a Python with onnxruntime"
+[ -x "$out/venv/bin/python" ] || python3 -m venv "$out/venv"
+"$out/venv/bin/python" -c 'import onnxruntime' 2>/dev/null || "$out/venv/bin/pip" install --quiet onnxruntime
+
+pids=()
+trap '[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true' EXIT
+
+# The first line of a file that another process writes.
+first_line() {
+  for _ in $(seq 200); do
+    if [ -s "$1" ]; then head -n 1 "$1"; return; fi
+    sleep 0.1
+  done
+  echo "nothing came in $1" >&2
+  return 1
+}
+
+echo "== the function: profiles/models/mlp.onnx"
+rm -f "$out/function.port" "$out/serve.err"
+"$out/venv/bin/python" "$root/examples/function/server.py" 0 > "$out/function.port" &
+pids+=($!)
+port=$(first_line "$out/function.port")
+"$out/venv/bin/python" "$root/examples/function/measure.py" "http://127.0.0.1:$port/" 1769 > "$out/profile.toml"
+grep service_s "$out/profile.toml"
+
+cat > "$out/scenario.toml" <<TOML
+name = "try-serve"
+seed = 11
+[workload]
+kind = "poisson"
+rate = $rate
+requests = $requests
+[profile]
+file = "profile.toml"
+[platform]
+kind = "lambda"
+book = "aws-2026"
+memory_mb = 1769
+[policy]
+kind = "batch"
+batch = $batch
+timeout = "$timeout"
+[slo]
+percentile = 95
+latency = "100ms"
+TOML
+"$out/venv/bin/python" - > "$out/payload.json" <<'PY'
+import json, random
+print(json.dumps({"instances": [[random.random() for _ in range(64)]]}))
+PY
+
+echo "== the gateway, and the observer in front of it"
+"$sim" serve "$out/scenario.toml" --upstream "http://127.0.0.1:$port" --listen 127.0.0.1:0 --log "$out/log" 2> "$out/serve.err" &
+gateway=$!
+pids+=("$gateway")
+address=$(first_line "$out/serve.err" | sed 's/.*http:\/\/\([0-9.:]*\): .*/\1/')
+# The first call finds cold caches.
+curl --silent --show-error --fail --data @"$out/payload.json" "http://$address/v1/models/mlp:predict" > /dev/null
+"$sim" observe "$out/scenario.toml" --target "http://$address/v1/models/mlp:predict" --payload "$out/payload.json" --out "$out/observed"
+kill -TERM "$gateway"
+wait "$gateway"
+tail -n 1 "$out/serve.err"
+
+echo "== the log, replayed by the simulator"
+sed "s|^kind = \"poisson\"|kind = \"trace\"\nfile = \"log/requests.csv\"\ncolumn = \"arrived_s\"|; /^rate = /d; /^requests = /d" \
+  "$out/scenario.toml" > "$out/replay.toml"
+printf '[output]\nbatches = true\n' >> "$out/replay.toml"
+"$sim" run "$out/replay.toml" --quiet --out "$out/replayed" > "$out/replayed.txt"
+"$out/venv/bin/python" - "$out" <<'PY'
+import csv, sys
+out = sys.argv[1]
+real = [(row["opened_s"], row["size"]) for row in csv.DictReader(open(f"{out}/log/batches.csv"))]
+same = [(row["opened_s"], row["size"]) for row in csv.DictReader(open(f"{out}/replayed/batches.csv"))]
+equal = sum(a == b for a, b in zip(real, same))
+print(f"{equal} of {len(real)} batches are the simulator's, which has {len(same)}")
+late = sorted(float(row["left_s"]) - float(row["opened_s"]) for row in csv.DictReader(open(f"{out}/log/batches.csv")) if row["cause"] == "timeout")
+if late:
+    print(f"batches that timed out waited {late[len(late) // 2] * 1e3:.3f} ms in the median, {late[int(len(late) * 0.99)] * 1e3:.3f} ms at p99")
+sys.exit(real != same)
+PY
+echo "== charts and pages: $out/observed/index.html"

@@ -1,0 +1,169 @@
+//! Calls of a function over HTTP, tried again as the scenario's [platform.retry] says.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Request, Response, StatusCode, Uri, body::Incoming};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rand::RngExt as _;
+
+use super::clock::duration;
+use super::deliver::Route;
+use super::metrics::Metrics;
+use super::protocol::error_body;
+use crate::numeric::streams::Stream;
+use crate::scenario::platform::RetrySpec;
+use crate::units::Span;
+
+/// The largest answer to a call [bytes].
+const LARGEST_ANSWER: usize = 256 << 20;
+/// So much of an upstream's complaint is passed on [bytes].
+const EXCERPT: usize = 300;
+
+/// A client of HTTP.
+pub type HttpClient = Client<HttpConnector, Full<Bytes>>;
+
+/// A client that keeps connections open.
+pub fn http_client() -> HttpClient {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(Duration::from_secs(5)));
+    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
+}
+
+/// A function behind a URL.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    client: HttpClient,
+    /// Scheme, host and the path before the client's, without a slash at the end.
+    base: String,
+    timeout: Span,
+    retry: RetrySpec,
+    backoff: Arc<Mutex<Stream>>,
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What the client is told.
+    pub status: StatusCode,
+    /// The same in words, as the protocol's body.
+    pub body: Bytes,
+    /// When it may try again [s].
+    pub retry_after: Option<u64>,
+    /// The function says that the input is at fault.
+    pub blames_input: bool,
+    /// The function did not take the call: another try may succeed.
+    passing: bool,
+}
+
+impl Failure {
+    /// A failure that another try would not mend.
+    pub fn new(status: StatusCode, reason: impl AsRef<str>) -> Failure {
+        let body = error_body(reason.as_ref());
+        Failure { status, body, retry_after: None, blames_input: false, passing: false }
+    }
+}
+
+impl Upstream {
+    /// A function at `url`; `backoff` draws the waits between tries.
+    ///
+    /// Errors: what is wrong with the URL.
+    pub fn new(url: &str, timeout: Span, retry: RetrySpec, backoff: Stream) -> Result<Upstream, String> {
+        let uri: Uri = url.parse().map_err(|e| format!("`{url}` is no URL: {e}"))?;
+        match (uri.scheme_str(), uri.authority(), uri.query()) {
+            (Some("http"), Some(_), None) => {}
+            (Some("https"), ..) => {
+                return Err(
+                    "https is not spoken here: let a proxy in front of the function end TLS".to_owned()
+                );
+            }
+            _ => return Err(format!("`{url}` is no URL such as http://127.0.0.1:9000")),
+        }
+        let base = url.trim_end_matches('/').to_owned();
+        let backoff = Arc::new(Mutex::new(backoff));
+        Ok(Upstream { client: http_client(), base, timeout, retry, backoff })
+    }
+
+    /// Posts `body`, as often as the retries allow. The body of the answer.
+    ///
+    /// Errors: what the clients are told.
+    pub async fn call(&self, route: &Route, body: Bytes, metrics: &Metrics) -> Result<Bytes, Failure> {
+        let mut tries = 1;
+        loop {
+            match self.try_once(route, body.clone()).await {
+                Err(failure) if failure.passing && tries < self.retry.attempts => {
+                    metrics.retries.inc();
+                    tokio::time::sleep(self.back_off(tries)).await;
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Exponential back-off with full jitter, as the engine's.
+    fn back_off(&self, tries: u32) -> Duration {
+        let longest = self.retry.base.0.saturating_mul(1 << (tries - 1).min(40)).min(self.retry.cap.0);
+        let mut backoff = self.backoff.lock().expect("nothing panics while it draws");
+        duration(Span(backoff.random_range(0..=longest)))
+    }
+
+    async fn try_once(&self, route: &Route, body: Bytes) -> Result<Bytes, Failure> {
+        let mut request = Request::post(format!("{}{}", self.base, route.path))
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, value) in &route.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(body)).map_err(|e| {
+            Failure::new(StatusCode::BAD_REQUEST, format!("the path cannot be passed on: {e}"))
+        })?;
+        let exchange = async {
+            let response = self.client.request(request).await.map_err(|e| lost(&e))?;
+            read(response).await
+        };
+        tokio::time::timeout(duration(self.timeout), exchange).await.unwrap_or_else(|_| {
+            let reason = format!("the upstream gave no answer within {}", self.timeout);
+            Err(Failure::new(StatusCode::GATEWAY_TIMEOUT, reason))
+        })
+    }
+}
+
+/// There was no answer.
+fn lost(error: &(dyn Error + 'static)) -> Failure {
+    let mut reason = "the upstream could not be reached".to_owned();
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        reason.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    Failure { passing: true, ..Failure::new(StatusCode::BAD_GATEWAY, reason) }
+}
+
+async fn read(response: Response<Incoming>) -> Result<Bytes, Failure> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|e| lost(e.as_ref()))?.to_bytes();
+    let status = head.status;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).into_owned();
+    let reason = format!("the upstream answered {status}: {}", text.trim());
+    let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Err(match status.as_u16() {
+        429 | 503 => Failure {
+            passing: true,
+            retry_after: Some(retry_after.unwrap_or(1)),
+            ..Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+        },
+        400 | 413 | 422 => Failure { blames_input: true, ..Failure::new(status, reason) },
+        400..500 => Failure::new(status, reason),
+        _ => Failure::new(StatusCode::BAD_GATEWAY, reason),
+    })
+}
