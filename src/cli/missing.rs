@@ -17,7 +17,6 @@ pub(super) struct MissingArgs {
 pub(super) fn run(command: &str, feature: &str, args: &MissingArgs) -> Result<ExitCode, InputError> {
     let asked = std::iter::once(command.to_owned()).chain(args.rest.iter().cloned());
     let asked: Vec<String> = asked.collect();
-    Err(InputError::new(format!("sim {command}"), format!("this build lacks the feature `{feature}`")).help(
-        format!("cargo run --release --features {feature} -- {}", asked.join(" ")),
-    ))
+    Err(InputError::new(format!("sim {command}"), format!("this build lacks the feature `{feature}`"))
+        .help(format!("cargo run --release --features {feature} -- {}", asked.join(" "))))
 }

@@ -337,7 +337,7 @@ impl<'a> Chooser<'a> {
 
     /// The longest run that the platform allows, and how many configurations were left out for it.
     pub fn too_long(&self) -> Option<(Span, usize)> {
-        (self.too_long > 0).then(|| (self.scenario.platform.book.limits.longest_run, self.too_long))
+        (self.too_long > 0).then_some((self.scenario.platform.book.limits.longest_run, self.too_long))
     }
 
     /// How much a simulation must show.

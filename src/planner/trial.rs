@@ -5,6 +5,7 @@
 //! configurations.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use rayon::prelude::*;
 
@@ -107,8 +108,8 @@ pub fn try_all(
     let mut largest = settings.to_vec();
     largest.sort_by_key(|setting| std::cmp::Reverse(setting.batch));
     for setting in largest {
-        if !services.contains_key(&setting.memory) {
-            services.insert(setting.memory, scenario.covered(setting)?);
+        if let Entry::Vacant(new) = services.entry(setting.memory) {
+            new.insert(scenario.covered(setting)?);
         }
     }
     let groups: Vec<((Span, u32), Vec<Setting>)> = groups.into_iter().collect();

@@ -14,9 +14,9 @@ pub mod html;
 pub mod index;
 pub mod max_rate;
 pub mod notes;
-pub mod omitted;
 #[cfg(feature = "serve")]
 pub mod observe;
+pub mod omitted;
 pub mod plan;
 pub mod profile;
 pub mod run;

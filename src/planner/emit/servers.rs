@@ -200,7 +200,7 @@ mod tests {
     fn emitted(kind: Server, name: &str, timeout: &str) -> String {
         let timeout = Span::parse(timeout).unwrap();
         let mut text = String::new();
-        server(&mut text, kind, name, Setting { memory: MemoryMb(1024), batch: 8, timeout }).unwrap();
+        server(&mut text, kind, name, Setting::new(MemoryMb(1024), 8, timeout)).unwrap();
         text
     }
 
