@@ -221,7 +221,7 @@ fn cold_grid(criterion: &mut Criterion) {
     group.bench_function("each by itself", |b| {
         b.iter(|| {
             for (batch, timeout) in SETTINGS {
-                let setting = Setting { memory: MemoryMb(1024), batch, timeout };
+                let setting = Setting::new(MemoryMb(1024), batch, timeout);
                 let mut recorder = Recorder::new(rules(&scenario));
                 let mut source = limit(Box::new(generated()), FEWER);
                 run(&scenario, setting, Streams::new(1), &mut source, &mut recorder).expect("a process");

@@ -2,11 +2,10 @@
 
 #![cfg(feature = "serve")]
 
-use batchsim::arrivals::Arrivals;
+use batchsim::arrivals::memory::InMemory;
 use batchsim::engine::record::{Batch as Started, Observer};
 use batchsim::engine::service::ServiceDraws;
 use batchsim::engine::{Replay, Retry, replay};
-use batchsim::error::InputError;
 use batchsim::gateway::batcher::{Batcher, Left};
 use batchsim::numeric::streams::Streams;
 use batchsim::platform::warm::Warm;
@@ -16,15 +15,6 @@ use batchsim::policy::scheduled::{Scheduled, Step};
 use batchsim::profile::ServiceTimes;
 use batchsim::units::{MemoryMb, Span, Time};
 use proptest::prelude::*;
-
-struct Listed(std::vec::IntoIter<Time>);
-
-impl Arrivals for Listed {
-    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
-        block.extend(self.0.by_ref().take(7));
-        Ok(())
-    }
-}
 
 /// The arrivals of every batch.
 #[derive(Default)]
@@ -53,7 +43,7 @@ fn by_engine(arrivals: &[Time], policy: impl Policy) -> Vec<Vec<Time>> {
     let service = ServiceDraws::new(times(), streams.stream("service"));
     let all = Replay { policy, platform: Warm::default(), service, retry, backoff: streams.stream("b") };
     let mut batches = Batches::default();
-    replay(&mut Listed(arrivals.to_vec().into_iter()), all, &mut batches).unwrap();
+    replay(&mut InMemory::in_blocks(arrivals, 7), all, &mut batches).unwrap();
     batches.0
 }
 

@@ -97,6 +97,7 @@ pub(super) fn run(args: &ObserveArgs) -> Result<ExitCode, InputError> {
     let exchanges = observe(&plan, |sent| bar.set_position(sent as u64))?;
     let busy = busy_share(before, ticks());
     bar.finish_and_clear();
+    let held = common.output.hold(&folder)?;
     write_requests(&folder, &exchanges)?;
     let measured = Measured::of(&exchanges, scenario.slo.percentile, scenario.slo.latency, busy);
     let report = ObserveReport {
@@ -112,9 +113,10 @@ pub(super) fn run(args: &ObserveArgs) -> Result<ExitCode, InputError> {
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
-    common.output.index(&folder)?;
+    drop(held);
     common.output.show(&json, &report.text())?;
     common.output.note(&format!("results in {}", folder.display()));
+    common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
 }
 
