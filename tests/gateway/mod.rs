@@ -32,6 +32,9 @@ pub fn scenario(policy: &str) -> String {
         kind = "lambda"
         book = "aws-2026"
         memory_mb = 1024
+        cold_starts = true
+        runtime_init = "0s"
+        keep_alive = "1h"
         retry = {{ attempts = 3, base = "20ms", cap = "50ms" }}
         [policy]
         {policy}
