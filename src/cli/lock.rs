@@ -16,6 +16,8 @@ use crate::text::line;
 
 /// How often one that waits looks again.
 const LOOK: Duration = Duration::from_millis(50);
+/// A file that was removed so often in a row was not: the file system gives it another number each time.
+const MOST_REMOVED: u32 = 1000;
 /// The longest owner that is told \[bytes\].
 const LONGEST_OWNER: u64 = 1000;
 
@@ -39,14 +41,16 @@ impl Lock {
     ) -> Result<Lock, InputError> {
         create_folder(folder)?;
         let path = folder.join(name);
-        let mut waited = false;
+        let (mut waited, mut removed) = (false, 0);
         loop {
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
             let file = open.map_err(|e| cannot_write(&path, &e))?;
             match file.try_lock() {
-                // Its owner may have removed it between the two steps.
-                Ok(()) if is_at(&file, &path) => return Ok(Lock { path, file }.owned(output)),
-                Ok(()) => continue,
+                Ok(()) if removed == MOST_REMOVED || is_at(&file, &path) => {
+                    return Ok(Lock { path, file }.owned(output));
+                }
+                // Its owner removed it between the two steps.
+                Ok(()) => removed += 1,
                 Err(TryLockError::WouldBlock) => {
                     if !waited {
                         waited = true;
