@@ -23,7 +23,7 @@ use crate::units::{Span, Time};
 /// How long files grow, and how many are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Rotation {
-    /// A file is renamed when it is as long [bytes].
+    /// A file is renamed when it is as long \[bytes\].
     pub bytes: u64,
     /// So many renamed ones stay.
     pub keep: u32,

@@ -53,9 +53,9 @@ pub struct Settings {
     pub buffer: Batch,
     /// How much is held.
     pub limits: Limits,
-    /// The longest body of a request [bytes].
+    /// The longest body of a request \[bytes\].
     pub longest_body: usize,
-    /// The bodies that are held together [bytes].
+    /// The bodies that are held together \[bytes\].
     pub held_bytes: usize,
     /// Open connections.
     pub connections: usize,
@@ -96,7 +96,7 @@ struct Gateway {
     log: Log,
     longest_body: usize,
     most_bytes: usize,
-    /// Bodies that are held now [bytes].
+    /// Bodies that are held now \[bytes\].
     bytes: AtomicUsize,
     headers: Vec<HeaderName>,
 }

@@ -1,4 +1,4 @@
-//! Calls of a function over HTTP, tried again as the scenario's [platform.retry] says.
+//! Calls of a function over HTTP, tried again as the scenario's `[platform.retry]` says.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex};
@@ -20,9 +20,9 @@ use crate::numeric::streams::Stream;
 use crate::scenario::platform::RetrySpec;
 use crate::units::Span;
 
-/// The largest answer to a call [bytes].
+/// The largest answer to a call \[bytes\].
 const LARGEST_ANSWER: usize = 256 << 20;
-/// So much of an upstream's complaint is passed on [bytes].
+/// So much of an upstream's complaint is passed on \[bytes\].
 const EXCERPT: usize = 300;
 
 /// A client of HTTP.
@@ -54,7 +54,7 @@ pub struct Failure {
     pub status: StatusCode,
     /// The same in words, as the protocol's body.
     pub body: Bytes,
-    /// When it may try again [s].
+    /// When it may try again \[s\].
     pub retry_after: Option<u64>,
     /// The function says that the input is at fault.
     pub blames_input: bool,

@@ -87,4 +87,24 @@ mod tests {
         assert_eq!(policy.review(Time(20)), Some(times(256)));
         assert_eq!(policy.next_review(), Time::NEVER);
     }
+    #[test]
+    fn an_open_batch_keeps_its_size_and_its_deadline() {
+        let times = ServiceTimes { memory: MemoryMb(128), mean: vec![Span(1); 3], cv: 0.0, init: Span::ZERO };
+        let step = |from, batch, timeout| Step {
+            from: Time(from),
+            batch: Batch { batch, timeout: Span(timeout) },
+            times: times.clone(),
+        };
+        let mut policy = Scheduled::new(vec![step(0, 3, 20), step(10, 2, 1)]);
+        let buffer = |waiting, now| Buffer { waiting, opened: Time(5), now: Time(now) };
+        assert_eq!(policy.joined(buffer(1, 5)), Dispatch::At(Time(25)));
+        policy.review(Time(10));
+        // Under the new settings it would have had to leave at 6, before this request came.
+        assert_eq!(policy.joined(buffer(2, 12)), Dispatch::At(Time(25)));
+        assert_eq!(policy.joined(buffer(3, 13)), Dispatch::Now);
+        assert_eq!(
+            policy.joined(Buffer { waiting: 1, opened: Time(14), now: Time(14) }),
+            Dispatch::At(Time(15))
+        );
+    }
 }
