@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod map;
 pub mod map_arrivals;
+pub mod marked;
 pub mod schedule;
 pub mod trace;
 pub mod transform;
