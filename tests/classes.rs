@@ -3,7 +3,12 @@
 use batchsim::analytic::exact::{BatchLaw, LatencyLaw, Levels, SharedLaw, SharedSizes};
 use batchsim::arrivals::map::Map;
 use batchsim::arrivals::marked::MarkedMap;
+use batchsim::document::Document;
+use batchsim::engine::classes::simulate::simulate_group;
+use batchsim::engine::simulate::{Unwatched, simulate};
 use batchsim::numeric::matrix::Matrix;
+use batchsim::planner::shared::predict_group;
+use batchsim::scenario::Scenario;
 use batchsim::units::Span;
 use proptest::prelude::*;
 
@@ -221,4 +226,209 @@ fn batch_sizes_and_what_each_class_pays_are_met() {
             0.081245, 0.075087, 0.068348, 0.356286,
         ],
     );
+}
+
+/// The largest difference of two laws over their whole range.
+fn apart(a: &BatchLaw, b: &BatchLaw, end: f64) -> f64 {
+    (0..=200)
+        .map(|i| end * f64::from(i) / 200.0)
+        .map(|w| (a.wait_cdf(w) - b.wait_cdf(w)).abs())
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn classes_that_wait_alike_are_one() {
+    let map = Map::mmpp(&[10.0, 100.0], &[60.0, 5.0]).unwrap();
+    let wait = seconds(0.2);
+    let one = SharedLaw::new(&MarkedMap::shared(&map, &[1.0]), &[wait], 8);
+    let two = SharedLaw::new(&MarkedMap::shared(&map, &[0.3, 0.7]), &[wait, wait], 8);
+    for (a, b) in one.sizes().batch_size().iter().zip(two.sizes().batch_size()) {
+        assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+    for class in 0..2 {
+        assert!(apart(one.class(0), two.class(class), 0.2) < 1e-12);
+    }
+    assert!((two.sizes().requests()[0] / two.sizes().mean_batch() - 0.3).abs() < 1e-12);
+}
+
+#[test]
+fn a_class_that_hardly_comes_leaves_the_other_its_own_law() {
+    let map = Map::mmpp(&[10.0, 100.0], &[60.0, 5.0]).unwrap();
+    let rare = MarkedMap::shared(&map, &[1e-9, 1.0 - 1e-9]);
+    let shared = SharedLaw::new(&rare, &spans(&[0.05, 0.2]), 8);
+    let alone = BatchLaw::new(&Levels::new(&map, 8, seconds(0.2)), 8);
+    // The rare class itself cuts a batch in 1e8 or so.
+    assert!(apart(shared.class(1), &alone, 0.2) < 5e-9, "{}", apart(shared.class(1), &alone, 0.2));
+    assert!((shared.sizes().mean_batch() / alone.mean_batch() - 1.0).abs() < 5e-9);
+}
+
+#[test]
+fn without_batches_or_without_a_longest_wait_nobody_waits() {
+    let map = mmpp(&[8.0, 2.0], &[10.0, 90.0], [60.0, 5.0]);
+    let single = SharedLaw::new(&map, &spans(&[0.1, 0.3]), 1);
+    assert_eq!(single.sizes().batch_size(), [1.0]);
+    for class in 0..2 {
+        assert!((single.class(class).wait_cdf(0.0) - 1.0).abs() < 1e-12);
+        let share = map.rates()[class] / map.rates().iter().sum::<f64>();
+        assert!((single.sizes().requests()[class] - share).abs() < 1e-12);
+    }
+    let hasty = SharedLaw::new(&map, &spans(&[0.0, 0.3]), 8);
+    assert!((hasty.class(0).wait_cdf(0.0) - 1.0).abs() < 1e-12);
+    assert!(hasty.class(1).wait_cdf(0.0) < 0.9);
+}
+
+#[test]
+fn two_poisson_classes_without_a_largest_batch_are_open_as_long_as_published() {
+    // HarmonyBatch (IWQoS 2024), equation 3: the mean open time of two Poisson classes where no batch fills.
+    let (r1, r2, t1, t2) = (3.0_f64, 5.0, 0.2, 0.7);
+    let open = t1 + r2 / (r1 + r2) * (1.0 - (-r1 * (t2 - t1)).exp()) / r1;
+    let sizes = SharedSizes::new(&poisson(&[r1, r2]), &spans(&[t1, t2]), 60);
+    let expected = 1.0 + (r1 + r2) * open;
+    assert!((sizes.mean_batch() / expected - 1.0).abs() < 1e-13, "{} {expected}", sizes.mean_batch());
+}
+
+/// A process of so many classes and phases whose rates span two orders of magnitude.
+fn random_process(order: usize, classes: usize, exponents: &[f64]) -> MarkedMap {
+    let rate = |at: usize| 10_f64.powf(exponents[at % exponents.len()]);
+    let d1: Vec<Matrix> = (0..classes)
+        .map(|class| Matrix::from_fn(order, |i, k| rate(7 * class + 3 * i + k) / (classes * order) as f64))
+        .collect();
+    let mut d0 = Matrix::from_fn(order, |i, k| if i == k { 0.0 } else { rate(40 + 5 * i + k) / 30.0 });
+    for i in 0..order {
+        let out: f64 = d1.iter().map(|d1| d1.row(i).iter().sum::<f64>()).sum();
+        d0[(i, i)] = -(d0.row(i).iter().sum::<f64>() + out);
+    }
+    MarkedMap::new(d0, d1).unwrap()
+}
+
+/// The rows of a matrix in TOML.
+fn toml(matrix: &Matrix) -> String {
+    format!("{:?}", matrix.rows())
+}
+
+fn scenario(text: &str) -> Scenario {
+    Scenario::from_document(&Document::parse("s.toml", text).unwrap(), "s").unwrap()
+}
+
+const FUNCTION: &str = "[profile]\nmemory_mb = [1024]\nbatch = [1, 16]\nservice_s = [[0.026, 0.116]]\n\
+    [platform]\nkind = \"lambda\"\nbook = \"aws-2020\"\nmemory_mb = 1024\ncold_starts = false\n";
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The general code for one class beside the fast one.
+    #[test]
+    fn one_class_has_the_law_of_one_class(
+        order in 1..=3_usize,
+        exponents in prop::collection::vec(-0.5..2.0_f64, 60),
+        batch in 1..=12_u32,
+        wait_ms in 0..800_u64,
+    ) {
+        let process = random_process(order, 1, &exponents);
+        let wait = Span::from_millis(wait_ms);
+        let shared = SharedLaw::new(&process, &[wait], batch);
+        let fast = BatchLaw::new(&Levels::new(&process.unmarked(), batch, wait), batch);
+        for (a, b) in shared.sizes().batch_size().iter().zip(fast.batch_size()) {
+            prop_assert!((a - b).abs() < 1e-11, "{a} {b}");
+        }
+        prop_assert!(apart(shared.class(0), &fast, wait.as_secs_f64()) < 1e-8);
+    }
+
+    /// Quadratures add up to the closed forms, latencies rise to 1, and the classes' shares are those of the arrivals.
+    #[test]
+    fn requests_are_neither_lost_nor_made(
+        order in 1..=3_usize,
+        classes in 1..=5_usize,
+        exponents in prop::collection::vec(-0.5..2.0_f64, 60),
+        batch in 1..=12_u32,
+        waits in prop::collection::vec(0.0..0.8_f64, 5),
+    ) {
+        let process = random_process(order, classes, &exponents);
+        let law = SharedLaw::new(&process, &spans(&waits[..classes]), batch);
+        let rates = process.rates();
+        let total: f64 = rates.iter().sum();
+        let sum: f64 = law.sizes().requests().iter().sum();
+        prop_assert!((sum / law.sizes().mean_batch() - 1.0).abs() < 1e-11);
+        for (class, rate) in rates.iter().enumerate() {
+            let share = law.sizes().requests()[class] / law.sizes().mean_batch();
+            prop_assert!((share - rate / total).abs() < 1e-11);
+            let (mut before, end) = (0.0, seconds(waits[class]).as_secs_f64());
+            for step in 0..=100 {
+                let share = law.class(class).wait_cdf(end * f64::from(step) / 100.0);
+                prop_assert!(share >= before - 1e-9);
+                before = share;
+            }
+            prop_assert!((law.class(class).wait_cdf(end) - 1.0).abs() < 1e-12);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The law beside the engine, which knows nothing of it.
+    #[test]
+    fn the_law_predicts_what_is_simulated(
+        order in 1..=3_usize,
+        classes in 1..=5_usize,
+        exponents in prop::collection::vec(0.3..2.0_f64, 60),
+        batch in 1..=12_u32,
+        waits in prop::collection::vec(1..600_u64, 5),
+    ) {
+        let process = random_process(order, classes, &exponents);
+        let d1: Vec<String> = (0..classes).map(|class| toml(process.d1(class))).collect();
+        let mut text = format!(
+            "seed = 11\n[workload]\nkind = \"map\"\nd0 = {}\nd1_by_class = [{}]\nrequests = 300000\n{FUNCTION}\
+             [policy]\nkind = \"batch\"\nbatch = {batch}\n",
+            toml(process.d0()),
+            d1.join(", "),
+        );
+        for (class, wait) in waits[..classes].iter().enumerate() {
+            text += &format!(
+                "[[class]]\nname = \"{class}\"\nlongest_wait = \"{wait}ms\"\nslo = {{ latency = \"{}ms\" }}\n",
+                wait / 2 + 40,
+            );
+        }
+        let scenario = scenario(&text);
+        let list = scenario.classes.as_ref().unwrap();
+        let group = list.together(scenario.setting().memory, batch);
+        let simulated = simulate_group(&scenario, list, &group, &mut Unwatched).unwrap();
+        let predicted = predict_group(&scenario, list, &group).unwrap();
+        let [a, b] = [simulated.simulation.simulated.mean_batch, predicted.prediction.predicted.mean_batch];
+        prop_assert!((a / b - 1.0).abs() < 0.02, "mean batch {} {}", a, b);
+        for (s, p) in simulated.classes.iter().zip(&predicted.classes) {
+            // Five standard deviations of a figure are 2.5 half widths of its interval.
+            let near = |found: f64, exact: f64, [low, high]: [f64; 2], least: f64| {
+                (found - exact).abs() < 1.25 * (high - low) + least
+            };
+            let interval = s.latency_ci95_s.unwrap();
+            prop_assert!(near(s.latency_s.mean, p.latency_s.mean, interval.mean, 1e-4), "{:?} {:?}", s, p);
+            let over = [s, p].map(|figures| figures.slo_violation_share.unwrap());
+            let interval = s.slo_violation_share_ci95.unwrap();
+            prop_assert!(near(over[0], over[1], interval, 1e-3), "{:?} {:?}", s, p);
+            prop_assert!((s.share - p.share).abs() < 0.02 && (s.cost_usd_per_million / p.cost_usd_per_million - 1.0).abs() < 0.02);
+        }
+    }
+}
+
+#[test]
+fn classes_that_wait_alike_are_replayed_as_one_to_the_last_bit() {
+    // Throttling, retries, cold starts, random service times: everything that the two loops share.
+    let text = "seed = 5\n[workload]\nkind = \"mmpp\"\nrates = [20, 300]\nsojourns = [5, 1]\nrequests = 40000\n\
+        [profile]\nmemory_mb = [1024]\nbatch = [1, 16]\nservice_s = [[0.1, 0.4]]\nservice_cv = 0.3\ninit_s = 1.5\n\
+        [platform]\nkind = \"lambda\"\nbook = \"aws-2020\"\nmemory_mb = 1024\ncold_starts = true\nconcurrency = 12\n\
+        keep_alive = \"20s\"\n[policy]\nkind = \"batch\"\nbatch = 6\ntimeout = \"150ms\"\n";
+    let one = simulate(&scenario(text), &mut Unwatched).unwrap();
+    let two = scenario(&format!(
+        "{text}[[class]]\nname = \"a\"\nshare = 0.4\n[[class]]\nname = \"b\"\nshare = 0.6\nlongest_wait = \"150ms\"\n"
+    ));
+    let list = two.classes.as_ref().unwrap();
+    let group = list.together(two.setting().memory, 6);
+    let mut found = simulate_group(&two, list, &group, &mut Unwatched).unwrap();
+    assert!(one.simulated.throttled > 0 && one.simulated.rejected > 0 && one.simulated.cold_starts > 12);
+    // Several objectives have no one interval.
+    found.simulation.simulated.slo_violation_share_ci95 = one.simulated.slo_violation_share_ci95;
+    assert_eq!(found.simulation, one);
+    let pays: f64 = found.classes.iter().map(|class| class.share * class.cost_usd_per_million).sum();
+    assert!((pays / one.simulated.cost_usd_per_million - 1.0).abs() < 1e-12);
 }

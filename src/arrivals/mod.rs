@@ -1,5 +1,6 @@
 //! Where requests come from: processes, schedules of them, and trace files. All stream.
 
+pub mod class_streams;
 pub mod convert;
 pub mod map;
 pub mod map_arrivals;

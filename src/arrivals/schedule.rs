@@ -28,7 +28,7 @@ pub struct Segment {
 }
 
 /// The most phases of a process that is read: computing with it takes the cube of their number.
-const MOST_PHASES: usize = 100;
+pub const MOST_PHASES: usize = 100;
 /// Rates [1/s] that can be simulated.
 const SLOWEST: f64 = 1e-12;
 const FASTEST: f64 = 1e9;

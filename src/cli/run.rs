@@ -8,15 +8,18 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, model};
+use crate::engine::classes::simulate::simulate_group;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
 use crate::engine::simulate::simulate;
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::planner::adaptive;
 use crate::planner::predict::predict;
+use crate::planner::shared::predict_group;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
-use crate::report::run::RunReport;
+use crate::report::run::{ClassTables, RunReport};
+use crate::scenario::Setting;
 use crate::scenario::workload::{Source, Workload};
 use crate::units::{Span, Time};
 
@@ -33,7 +36,23 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
     let folder = common.folder(&scenario);
-    let prediction = predict(&scenario, scenario.setting(), args.model)?;
+    let group = scenario.classes.as_ref().map(|classes| {
+        let Setting { memory, batch, .. } = scenario.setting();
+        (classes, classes.together(memory, batch))
+    });
+    if group.is_some() && args.model == Model::Published {
+        let help = "leave out --model published: the exact law is the only one that knows classes";
+        return Err(InputError::new("--model published", "knows no [[class]]").help(help));
+    }
+    let mut classes = (Vec::new(), Vec::new());
+    let prediction = match &group {
+        None => predict(&scenario, scenario.setting(), args.model)?,
+        Some((list, group)) => {
+            let found = predict_group(&scenario, list, group)?;
+            classes.1 = found.classes;
+            Some(found.prediction)
+        }
+    };
     let mut progress = Progress::new(length(&scenario.workload), !common.output.quiet);
     let mut rows = match scenario.output.batches {
         true => BatchRows::create(&folder.join("batches.csv"))?,
@@ -41,9 +60,14 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let started = Instant::now();
     let mut observer = (&mut progress, &mut rows);
-    let (simulation, decisions) = match scenario.policy.adaptive {
-        None => (simulate(&scenario, &mut observer)?, Vec::new()),
-        Some(settings) => adaptive::simulate(&scenario, settings, &mut observer)?,
+    let (simulation, decisions) = match (scenario.policy.adaptive, &group) {
+        (_, Some((list, group))) => {
+            let found = simulate_group(&scenario, list, group, &mut observer)?;
+            classes.0 = found.classes;
+            (found.simulation, Vec::new())
+        }
+        (None, None) => (simulate(&scenario, &mut observer)?, Vec::new()),
+        (Some(settings), None) => adaptive::simulate(&scenario, settings, &mut observer)?,
     };
     let elapsed = started.elapsed();
     progress.finish();
@@ -53,6 +77,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         simulation: &simulation,
         prediction: prediction.as_ref(),
         decisions: &decisions,
+        classes: group.is_some().then_some(ClassTables { simulated: &classes.0, predicted: &classes.1 }),
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;

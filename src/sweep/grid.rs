@@ -26,26 +26,15 @@ pub struct Grid {
 impl Grid {
     /// Reads `[sweep]`.
     pub fn from_section(section: &Section<'_>) -> Result<Grid, InputError> {
-        let whole = |value: &Value<'_>| value.integer::<u32>().map(u64::from);
         let span = |value: &Value<'_>| within_a_year(value).map(|span| span.0);
-        let memory = axis(&section.required("memory_mb")?, whole)?;
-        let batch_value = section.required("batch")?;
-        let batch = axis(&batch_value, whole)?;
-        let largest = batch[batch.len() - 1];
-        if batch[0] == 0 || largest > u64::from(LARGEST_BATCH) {
-            return Err(batch_value.error(format!("a batch is 1 to {LARGEST_BATCH}")));
-        }
+        let (memory, batch) = memory_and_batch(section)?;
         let timeout = axis(&section.required("timeout")?, span)?;
         let points = memory.len() * batch.len() * timeout.len();
         if points > MOST_POINTS {
             let message = format!("[sweep] has {points} configurations, more than {MOST_POINTS}");
             return Err(section.error(message).help("choose larger steps, or sweep a part at a time"));
         }
-        Ok(Grid {
-            memory: memory.into_iter().map(|mb| MemoryMb(mb as u32)).collect(),
-            batch: batch.into_iter().map(|n| n as u32).collect(),
-            timeout: timeout.into_iter().map(Span).collect(),
-        })
+        Ok(Grid { memory, batch, timeout: timeout.into_iter().map(Span).collect() })
     }
 
     /// The number of configurations.
@@ -67,6 +56,20 @@ impl Grid {
             })
         })
     }
+}
+
+/// The memory sizes and largest batches of `[sweep]`.
+pub(crate) fn memory_and_batch(section: &Section<'_>) -> Result<(Vec<MemoryMb>, Vec<u32>), InputError> {
+    let whole = |value: &Value<'_>| value.integer::<u32>().map(u64::from);
+    let memory = axis(&section.required("memory_mb")?, whole)?;
+    let batch_value = section.required("batch")?;
+    let batch = axis(&batch_value, whole)?;
+    let largest = batch[batch.len() - 1];
+    if batch[0] == 0 || largest > u64::from(LARGEST_BATCH) {
+        return Err(batch_value.error(format!("a batch is 1 to {LARGEST_BATCH}")));
+    }
+    let memory = memory.into_iter().map(|mb| MemoryMb(mb as u32)).collect();
+    Ok((memory, batch.into_iter().map(|n| n as u32).collect()))
 }
 
 /// A list, or `{ from, to, step }` with both ends; ascending, without repeats, not empty.

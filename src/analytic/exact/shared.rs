@@ -234,7 +234,11 @@ fn shifted(d1: &Matrix, column: &[f64], levels: usize) -> Vec<f64> {
     let mut out = vec![0.0; order * levels];
     for i in 0..order {
         for k in 0..order {
-            add_scaled(&mut out[i * levels + 1..(i + 1) * levels], d1[(i, k)], &column[k * levels..][..levels]);
+            add_scaled(
+                &mut out[i * levels + 1..(i + 1) * levels],
+                d1[(i, k)],
+                &column[k * levels..][..levels],
+            );
         }
     }
     out

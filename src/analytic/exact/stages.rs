@@ -63,10 +63,12 @@ impl Stages {
             counting[l] = &counting[l] + &counting[l + 1];
         }
         let wait: Vec<f64> = given.iter().map(|class| waits[*class].as_secs_f64()).collect();
-        let length: Vec<f64> = (0..wait.len()).map(|l| wait[l] - if l > 0 { wait[l - 1] } else { 0.0 }).collect();
+        let length: Vec<f64> =
+            (0..wait.len()).map(|l| wait[l] - if l > 0 { wait[l - 1] } else { 0.0 }).collect();
         let idle = map.d0().scaled(-1.0).inverse().expect("checked when the process was made");
         let (order, levels, d0) = (map.order(), batch as usize - 1, map.d0().clone());
-        let mut stages = Stages { order, levels, d0, idle, d1, counting, length, wait, ends: Vec::new(), given };
+        let mut stages =
+            Stages { order, levels, d0, idle, d1, counting, length, wait, ends: Vec::new(), given };
         stages.ends = (0..stages.length.len()).map(|l| stages.end(l)).collect();
         stages
     }
@@ -156,7 +158,8 @@ impl Stages {
         let after = |phase: usize| {
             let left: Vec<f64> = (0..self.order).map(|k| f64::from(u8::from(k == phase))).collect();
             let entries = self.entries(&left);
-            let mut next: Vec<f64> = entries.passed[0].chunks_exact(self.levels.max(1)).map(|row| row.iter().sum()).collect();
+            let mut next: Vec<f64> =
+                entries.passed[0].chunks_exact(self.levels.max(1)).map(|row| row.iter().sum()).collect();
             next.resize(self.order, 0.0);
             self.filling(&entries).iter().for_each(|row| add_scaled(&mut next, 1.0, row));
             let total: f64 = next.iter().map(|p| p.max(0.0)).sum();
@@ -182,7 +185,9 @@ impl Stages {
         let open: Vec<f64> = match self.levels {
             0 => vec![0.0; self.order],
             levels => (0..self.order)
-                .map(|k| entries.spent.iter().map(|row| row[k * levels..][..levels].iter().sum::<f64>()).sum())
+                .map(|k| {
+                    entries.spent.iter().map(|row| row[k * levels..][..levels].iter().sum::<f64>()).sum()
+                })
                 .collect(),
         };
         let of = |(opener, d1): (&Vec<f64>, &Matrix)| opener.iter().sum::<f64>() + dot(&open, &d1.row_sums());

@@ -1,12 +1,15 @@
 //! What `sim run` shows: summary.json, the table, the charts and the page.
 
 mod charts;
+mod classes;
 
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
+pub use self::classes::ClassTables;
+use self::classes::WithClasses;
 use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
@@ -31,6 +34,8 @@ pub struct RunReport<'a> {
     pub prediction: Option<&'a Prediction>,
     /// The plans of an adaptive policy.
     pub decisions: &'a [Decision],
+    /// The classes that share the buffer, where there are several.
+    pub classes: Option<ClassTables<'a>>,
 }
 
 /// A row of decisions.csv.
@@ -69,8 +74,8 @@ struct Summary<'a> {
     warmup_s: f64,
     notes: Vec<String>,
     settings: &'a Json,
-    simulated: &'a Simulated,
-    predicted: Option<&'a Predicted>,
+    simulated: WithClasses<'a, Simulated>,
+    predicted: Option<WithClasses<'a, Predicted>>,
     error: Option<RelativeError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hours_over_slo: Option<HoursOver>,
@@ -104,8 +109,8 @@ impl RunReport<'_> {
             warmup_s: scenario.warmup.as_secs_f64(),
             notes: self.notes(),
             settings: &scenario.written,
-            simulated: &simulation.simulated,
-            predicted,
+            simulated: WithClasses::new(&simulation.simulated, self.classes.map(|classes| classes.simulated)),
+            predicted: predicted.map(|p| WithClasses::new(p, self.classes.map(|classes| classes.predicted))),
             error: predicted.map(|p| RelativeError::of(p, &simulation.simulated)),
             hours_over_slo: self.hours_over(),
             adaptive: self.plans(),
@@ -200,6 +205,12 @@ impl RunReport<'_> {
         if let Some(settings) = self.scenario.policy.adaptive {
             return format!("{model}, planned anew every {}, prices of {book}", settings.period);
         }
+        if let Some(classes) = &self.scenario.classes {
+            let classes = classes.list.len();
+            return format!(
+                "{model} at {memory}, {classes} classes in batches of up to {batch}, prices of {book}"
+            );
+        }
         match batch {
             1 => format!("{model} at {memory}, unbatched, prices of {book}"),
             _ => format!("{model} at {memory}, batches of up to {batch} within {timeout}, prices of {book}"),
@@ -264,6 +275,12 @@ impl RunReport<'_> {
         let requests = format::count(self.simulation.requests);
         let mut text = format!("{}: {requests} requests\n{}\n\n", self.scenario.name, self.headline());
         text.push_str(&text_table(&HEADERS, &self.rows()));
+        if let Some(classes) = self.classes {
+            text.push_str(&format!(
+                "\nBy class\n{}",
+                text_table(&classes::HEADERS, &classes.rows(self.scenario))
+            ));
+        }
         text.push('\n');
         for note in self.notes() {
             text.push_str(&format!("{note}\n"));
@@ -285,6 +302,9 @@ impl RunReport<'_> {
             .subtitle(format!("{requests} requests; {}", self.headline()))
             .cards(&self.cards())
             .table("Simulated beside predicted", &HEADERS, &self.rows());
+        if let Some(classes) = self.classes {
+            page = page.table("By class", &classes::HEADERS, &classes.rows(self.scenario));
+        }
         for note in self.notes() {
             page = page.note(&note);
         }
