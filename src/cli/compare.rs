@@ -21,6 +21,7 @@ pub(super) struct CompareArgs {
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
+    scenario.one_class("sim compare")?;
     let folder = common.folder(&scenario);
     let started = Instant::now();
     let systems = compare(&scenario)?;

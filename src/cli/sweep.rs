@@ -50,6 +50,7 @@ const INTERRUPTED: i32 = 130;
 pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
+    scenario.one_class("sim sweep")?;
     let folder = common.folder(&scenario);
     let mode = if args.predict_only { Mode::Predict } else { Mode::Simulate };
     let bytes = trace_bytes(&scenario)?;

@@ -108,6 +108,7 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
         Tool::Info(args) => info(args),
         Tool::Generate(args) => {
             let scenario = args.common.read()?;
+            scenario.one_class("sim trace generate")?;
             let mut arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
             convert(&mut *arrivals, &args.target, args.common.output.quiet)
         }

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod files;
 pub mod fit;
 pub mod format;
+pub mod groups;
 pub mod html;
 pub mod index;
 pub mod max_rate;

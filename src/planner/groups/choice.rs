@@ -75,7 +75,9 @@ impl<'a> Planner<'a> {
             })
         };
         let slo = classes.list.iter().map(slo).collect::<Result<Vec<_>, _>>()?;
-        if let Some(class) = classes.list.iter().find(|class| class.slo.is_some_and(|slo| slo.percentile >= 1.0)) {
+        if let Some(class) =
+            classes.list.iter().find(|class| class.slo.is_some_and(|slo| slo.percentile >= 1.0))
+        {
             if scenario.profile.service_cv > 0.0 {
                 let message = format!("class `{}` may have no request over its latency", class.name);
                 let help = "service times with a service_cv have no largest value: ask for percentile = 99.9";
@@ -162,7 +164,10 @@ impl<'a> Planner<'a> {
             let usd_per_s = place.usd_per_s(&waits);
             Some(place.choice(&choice.members, waits, usd_per_s))
         });
-        Ok(raised.chain([choice]).min_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s)).expect("at least the choice"))
+        Ok(raised
+            .chain([choice])
+            .min_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s))
+            .expect("at least the choice"))
     }
 
     fn slo(&self, members: &[usize]) -> Vec<ClassSlo> {
@@ -244,7 +249,8 @@ impl Place<'_> {
         if self.slo.iter().all(|slo| slo.percentile >= 1.0) || self.spare(&longest) >= 0.0 {
             return Some(longest);
         }
-        let spare = |service: f64| self.leaving(service).map_or(f64::NEG_INFINITY, |waits| self.spare(&waits));
+        let spare =
+            |service: f64| self.leaving(service).map_or(f64::NEG_INFINITY, |waits| self.spare(&waits));
         // A lognormal service time may be longer than its mean.
         let most = self.slo.iter().map(|slo| slo.latency.as_secs_f64()).fold(self.slowest(), f64::max);
         let high = if self.function.cv > 0.0 { most } else { self.slowest() };

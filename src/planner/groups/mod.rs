@@ -22,9 +22,9 @@ pub struct GroupPlan {
     /// The best partition; none if some class cannot keep its objective in any.
     pub best: Option<Vec<Planned>>,
     /// Every class in a buffer of its own; none where it cannot keep its objective.
-    pub alone: Vec<Option<GroupChoice>>,
+    pub alone: Vec<Option<Planned>>,
     /// All classes in one buffer, if they can keep their objectives there.
-    pub together: Option<GroupChoice>,
+    pub together: Option<Planned>,
     /// Among which partitions the best is the best.
     pub partitions: Partitions,
     /// Groups whose best configuration was looked for.
@@ -70,13 +70,13 @@ impl GroupChoice {
 impl GroupPlan {
     /// The cost of a million requests [$] where every class is alone; none if one cannot keep its objective.
     pub fn alone_usd_per_million(&self) -> Option<f64> {
-        let costs = self.alone.iter().map(|choice| choice.as_ref().map(|choice| choice.usd_per_s));
+        let costs = self.alone.iter().map(|alone| alone.as_ref().map(|alone| alone.choice.usd_per_s));
         Some(costs.sum::<Option<f64>>()? / self.rate * 1e6)
     }
 
     /// The same with all in one buffer.
     pub fn together_usd_per_million(&self) -> Option<f64> {
-        self.together.as_ref().map(|choice| choice.usd_per_s / self.rate * 1e6)
+        self.together.as_ref().map(|together| together.choice.usd_per_s / self.rate * 1e6)
     }
 
     /// The same of the best partition.
@@ -87,6 +87,14 @@ impl GroupPlan {
 }
 
 impl Planned {
+    /// What each member pays of a second [$].
+    pub fn paid_usd_per_s(&self) -> Vec<f64> {
+        let part = |class: &ClassFigures| class.share * class.cost_usd_per_million;
+        let parts: Vec<f64> = self.prediction.classes.iter().map(part).collect();
+        let total: f64 = parts.iter().sum();
+        parts.iter().map(|part| part / total * self.choice.usd_per_s).collect()
+    }
+
     /// Does each class keep its objective in the simulation, or is it over by no more than its interval says of chance?
     pub fn verified(&self, classes: &Classes) -> Option<bool> {
         let keeps = |(figures, member): (&ClassFigures, &usize)| {
@@ -123,19 +131,23 @@ pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Resu
         members.par_iter().map(|members| planner.best(members)).collect::<Result<_, _>>()?;
     let cost = |at: usize| found[at].0.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
     let chosen = match partitions {
-        Partitions::All => best_of_all(count, |set| cost(set - 1)).map(|sets| sets.iter().map(|set| set - 1).collect()),
+        Partitions::All => {
+            best_of_all(count, |set| cost(set - 1)).map(|sets| sets.iter().map(|set| set - 1).collect())
+        }
         Partitions::Contiguous => best_contiguous(count, cost),
     };
     let find = |wanted: &[usize]| {
         let at = members.iter().position(|members| members == wanted)?;
         found[at].0.clone()
     };
-    let finished = |choice: GroupChoice| planner.raised(choice);
-    let alone = (0..count).map(|class| find(&[class]).map(finished).transpose()).collect::<Result<_, _>>()?;
-    let together = find(&(0..count).collect::<Vec<_>>()).map(finished).transpose()?;
+    let finished = |choice: GroupChoice, check| planned(scenario, classes, planner.raised(choice)?, check);
+    let predicted = |choice| finished(choice, Check::Predicted);
+    let alone =
+        (0..count).map(|class| find(&[class]).map(predicted).transpose()).collect::<Result<_, _>>()?;
+    let together = find(&(0..count).collect::<Vec<_>>()).map(predicted).transpose()?;
     let best = chosen.map(|sets: Vec<usize>| {
         let choices = sets.into_par_iter().filter_map(|at| found[at].0.clone());
-        choices.map(|choice| planned(scenario, classes, planner.raised(choice)?, check)).collect::<Result<Vec<_>, _>>()
+        choices.map(|choice| finished(choice, check)).collect::<Result<Vec<_>, _>>()
     });
     Ok(GroupPlan {
         best: best.transpose()?,

@@ -126,7 +126,8 @@ mod tests {
             let count = 1 + case % 8;
             let runs: Vec<(usize, usize)> =
                 (0..count).flat_map(|from| (from + 1..=count).map(move |to| (from, to))).collect();
-            let costs: Vec<f64> = runs.iter().map(|(from, to)| (to - from) as f64 * stream.random::<f64>()).collect();
+            let costs: Vec<f64> =
+                runs.iter().map(|(from, to)| (to - from) as f64 * stream.random::<f64>()).collect();
             let groups = best_contiguous(count, |at| costs[at]).unwrap();
             let sum: f64 = groups.iter().map(|at| costs[*at]).sum();
             // A partition into runs is a choice of the places where one ends.

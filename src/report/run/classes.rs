@@ -17,7 +17,7 @@ pub struct ClassTables<'a> {
 
 /// Figures with those of their classes, where there are several.
 #[derive(Debug, Serialize)]
-pub(super) struct WithClasses<'a, T> {
+pub(in crate::report) struct WithClasses<'a, T> {
     #[serde(flatten)]
     all: &'a T,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub(super) struct WithClasses<'a, T> {
 }
 
 impl<'a, T> WithClasses<'a, T> {
-    pub(super) fn new(all: &'a T, classes: Option<&'a [ClassFigures]>) -> WithClasses<'a, T> {
+    pub(in crate::report) fn new(all: &'a T, classes: Option<&'a [ClassFigures]>) -> WithClasses<'a, T> {
         WithClasses { all, classes }
     }
 }

@@ -1,7 +1,7 @@
 //! What `sim run` shows: summary.json, the table, the charts and the page.
 
 mod charts;
-mod classes;
+pub(super) mod classes;
 
 use std::path::Path;
 
