@@ -11,6 +11,7 @@ use batchsim::planner::shared::predict_group;
 use batchsim::scenario::Scenario;
 use batchsim::units::Span;
 use proptest::prelude::*;
+use serde_json::Value;
 
 fn seconds(seconds: f64) -> Span {
     Span::from_secs_f64(seconds).unwrap()
@@ -431,4 +432,71 @@ fn classes_that_wait_alike_are_replayed_as_one_to_the_last_bit() {
     assert_eq!(found.simulation, one);
     let pays: f64 = found.classes.iter().map(|class| class.share * class.cost_usd_per_million).sum();
     assert!((pays / one.simulated.cost_usd_per_million - 1.0).abs() < 1e-12);
+}
+
+const RUN: &str = "seed = 2\n[workload]\nkind = \"poisson\"\nrate = 40\nrequests = 200000\n\
+    [policy]\nkind = \"batch\"\nbatch = 8\ntimeout = \"200ms\"\n[slo]\npercentile = 99\nlatency = \"250ms\"\n\
+    [[class]]\nname = \"chat\"\nshare = 0.5\nlongest_wait = \"100ms\"\nslo = { latency = \"150ms\" }\n\
+    [[class]]\nname = \"search\"\nshare = 0.5\n";
+
+#[test]
+fn a_run_reports_each_class_simulated_and_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("s.toml"), format!("{RUN}{FUNCTION}")).unwrap();
+    let run = |arguments: &[&str]| {
+        assert_cmd::Command::cargo_bin("sim").unwrap().current_dir(&folder).args(arguments).assert()
+    };
+    let out = run(&["run", "s.toml", "--json", "--quiet"]).success();
+    let summary: Value = serde_json::from_slice(&out.get_output().stdout).unwrap();
+    // Case 2 of the reference table: its law at other service times has the same E[N].
+    for block in ["simulated", "predicted"] {
+        assert!((summary[block]["mean_batch"].as_f64().unwrap() - 5.608387).abs() < 0.03);
+        let classes = summary[block]["classes"].as_array().unwrap();
+        let names: Vec<&str> = classes.iter().map(|class| class["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["chat", "search"]);
+        let mut paid = 0.0;
+        for (class, wait) in classes.iter().zip([0.1, 0.2]) {
+            assert_eq!(class["longest_wait_s"], wait);
+            assert!((class["share"].as_f64().unwrap() - 0.5).abs() < 0.01);
+            paid += class["share"].as_f64().unwrap() * class["cost_usd_per_million"].as_f64().unwrap();
+        }
+        assert!((paid / summary[block]["cost_usd_per_million"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    }
+    for (simulated, predicted) in summary["simulated"]["classes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(summary["predicted"]["classes"].as_array().unwrap())
+    {
+        for figure in ["mean", "p50", "p95", "p99"] {
+            let [s, p] = [simulated, predicted].map(|class| class["latency_s"][figure].as_f64().unwrap());
+            assert!((s / p - 1.0).abs() < 0.02, "{figure}: {s} {p}");
+        }
+        let [s, p] = [simulated, predicted].map(|class| class["slo_violation_share"].as_f64().unwrap());
+        assert!((s - p).abs() < 0.005, "{s} {p}");
+    }
+    let text = run(&["run", "s.toml", "--quiet", "--no-charts"]).success();
+    let text = String::from_utf8_lossy(&text.get_output().stdout).into_owned();
+    assert!(text.contains("By class") && text.contains("p99 within 250ms"), "{text}");
+    // The same bytes at any number of threads.
+    let again = run(&["run", "s.toml", "--json", "--quiet", "--threads", "2"]).success();
+    assert_eq!(out.get_output().stdout, again.get_output().stdout);
+    for (from, to, said) in [
+        ("share = 0.5\nlongest", "share = 0.4\nlongest", "sum to 0.9"),
+        ("share = 0.5\nlongest", "longest", "neither a `share` nor a `workload`"),
+        ("timeout = \"200ms\"\n", "", "lacks `timeout`"),
+        ("kind = \"batch\"", "kind = \"adaptive\"", "with [[class]] the policy is batch or unbatched"),
+        ("latency = \"250ms\"", "budget_usd_per_million = 3", "leave out the budget"),
+        (
+            "name = \"search\"\nshare = 0.5",
+            "name = \"search\"\nworkload = { kind = \"poisson\", rate = 2 }",
+            "`chat` none",
+        ),
+    ] {
+        std::fs::write(folder.path().join("bad.toml"), format!("{RUN}{FUNCTION}").replacen(from, to, 1))
+            .unwrap();
+        let out = run(&["run", "bad.toml", "--quiet"]).code(1);
+        let error = String::from_utf8_lossy(&out.get_output().stderr).into_owned();
+        assert!(error.contains(said), "{said}: {error}");
+    }
 }

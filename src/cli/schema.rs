@@ -49,11 +49,14 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 12] = examples![
+const EXAMPLES: [(&str, &str); 15] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
     "profile-init.toml"
+    "scenario-classes.toml"
+    "scenario-classes-map.toml"
+    "scenario-classes-own.toml"
     "scenario-map.toml"
     "scenario-mmpp.toml"
     "scenario-poisson.toml"

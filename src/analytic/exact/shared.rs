@@ -204,7 +204,8 @@ impl<'a> Waits<'a> {
     fn law(&mut self, class: usize, sizes: &SharedSizes) -> BatchLaw {
         let known = sizes.requests()[self.stages.given[class]];
         let correction = known / self.whole[class].iter().sum::<f64>();
-        let whole = self.whole[class].iter().map(|some| some * correction).collect();
+        // Rounding may leave what is nothing below it.
+        let whole = self.whole[class].iter().map(|some| (some * correction).max(0.0)).collect();
         let mut values = std::mem::take(&mut self.values[class]);
         values.iter_mut().flatten().for_each(|value| *value *= correction);
         BatchLaw::of_class(sizes.batch_size(), whole, std::mem::take(&mut self.bounds[class]), values)

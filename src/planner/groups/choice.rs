@@ -11,7 +11,7 @@ use crate::scenario::platform::check_memory;
 use crate::units::{MemoryMb, Span};
 
 /// Of so many configurations the longest waits are raised class by class.
-const RAISED: usize = 6;
+const RAISED: usize = 3;
 /// Longest waits are found to this [s].
 const TOLERANCE: f64 = 1e-5;
 /// A longest wait is raised by up to so many times the latency that is asked for.
@@ -117,20 +117,9 @@ impl<'a> Planner<'a> {
     pub fn best(&self, members: &[usize]) -> Result<(Option<GroupChoice>, usize), InputError> {
         let parts = marked_parts(self.scenario, self.classes, members)?;
         let slo = self.slo(members);
-        let mut best: Option<GroupChoice> = None;
-        let mut evaluated = 0;
-        for (place, bound) in self.places(&parts, &slo) {
-            if best.as_ref().is_some_and(|best| bound >= best.usd_per_s) {
-                break;
-            }
-            evaluated += 1;
-            let Some(waits) = place.waits() else { continue };
-            let usd_per_s = place.usd_per_s(&waits);
-            if best.as_ref().is_none_or(|best| usd_per_s < best.usd_per_s) {
-                best = Some(place.choice(members, waits, usd_per_s));
-            }
-        }
-        Ok((best, evaluated))
+        let places = self.places(&parts, &slo);
+        let evaluated = places.len();
+        Ok((cheapest(places, members, 1).into_iter().next(), evaluated))
     }
 
     /// A group's choice with the longest waits raised one by one, as far as every class keeps its objective: of this
@@ -145,18 +134,7 @@ impl<'a> Planner<'a> {
             return Ok(choice);
         }
         let parts = marked_parts(self.scenario, self.classes, &choice.members)?;
-        let mut near: Vec<GroupChoice> = Vec::new();
-        for (place, bound) in self.places(&parts, &slo) {
-            let worst = near.get(RAISED - 1).map_or(f64::INFINITY, |choice| choice.usd_per_s);
-            if bound >= worst {
-                break;
-            }
-            let Some(waits) = place.waits() else { continue };
-            let usd_per_s = place.usd_per_s(&waits);
-            near.push(place.choice(&choice.members, waits, usd_per_s));
-            near.sort_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s));
-            near.truncate(RAISED);
-        }
+        let near = cheapest(self.places(&parts, &slo), &choice.members, RAISED);
         let raised = near.into_iter().filter_map(|choice| {
             let function = self.functions.iter().find(|function| function.memory == choice.memory)?;
             let place = Place { function, batch: choice.batch, parts: &parts, slo: &slo };
@@ -190,6 +168,33 @@ impl<'a> Planner<'a> {
         bounded.sort_by(|(a, x), (b, y)| x.total_cmp(y).then_with(|| key(a).cmp(&key(b))));
         bounded
     }
+}
+
+/// The cheapest choices, at most so many, the best first.
+fn cheapest(places: Vec<(Place<'_>, f64)>, members: &[usize], most: usize) -> Vec<GroupChoice> {
+    // Nobody is over where the longest service time is left: a first price to beat, found without a law of waits.
+    let sure = places.iter().filter_map(|(place, _)| Some(place.usd_per_s(&place.leaving(place.latest())?)));
+    let mut sure: Vec<f64> = sure.collect();
+    sure.sort_unstable_by(f64::total_cmp);
+    let mut to_beat = match places.iter().all(|(place, _)| place.function.cv == 0.0) {
+        true => sure.get(most - 1).copied().unwrap_or(f64::INFINITY),
+        false => f64::INFINITY,
+    };
+    let mut found: Vec<GroupChoice> = Vec::new();
+    for (place, bound) in places {
+        if bound > to_beat {
+            break;
+        }
+        let Some(waits) = place.waits(to_beat) else { continue };
+        let usd_per_s = place.usd_per_s(&waits);
+        found.push(place.choice(members, waits, usd_per_s));
+        found.sort_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s));
+        found.truncate(most);
+        if found.len() == most {
+            to_beat = to_beat.min(found[most - 1].usd_per_s);
+        }
+    }
+    found
 }
 
 /// Requests a second.
@@ -243,21 +248,37 @@ impl Place<'_> {
         self.leaving(self.quickest())
     }
 
-    /// The longest waits, with one time left for the service in all classes, at which each keeps its objective.
-    fn waits(&self) -> Option<Vec<Span>> {
-        let longest = self.longest()?;
+    /// The longest waits, with one time left for the service in all classes, at which each keeps its objective; `None` if
+    /// there are none, or if they cost more than `to_beat` [$/s].
+    ///
+    /// The less time is left, the longer the waits and the lower the cost. So one look at the time that costs just as much
+    /// tells whether to look closer.
+    fn waits(&self, to_beat: f64) -> Option<Vec<Span>> {
+        let (low, mut high) = (self.quickest(), self.latest());
+        let longest = self.leaving(low)?;
         if self.slo.iter().all(|slo| slo.percentile >= 1.0) || self.spare(&longest) >= 0.0 {
             return Some(longest);
         }
+        let more = |service: f64| {
+            self.leaving(service).map_or(f64::INFINITY, |waits| self.usd_per_s(&waits) - to_beat)
+        };
+        if more(high) > 0.0 {
+            high = crossing(more, low, high, TOLERANCE);
+        }
         let spare =
             |service: f64| self.leaving(service).map_or(f64::NEG_INFINITY, |waits| self.spare(&waits));
-        // A lognormal service time may be longer than its mean.
-        let most = self.slo.iter().map(|slo| slo.latency.as_secs_f64()).fold(self.slowest(), f64::max);
-        let high = if self.function.cv > 0.0 { most } else { self.slowest() };
         if spare(high) < 0.0 {
             return None;
         }
-        self.leaving(crossing(spare, self.quickest(), high, TOLERANCE))
+        self.leaving(crossing(spare, low, high, TOLERANCE))
+    }
+
+    /// The most time that is left for the service; a random service time may be longer than its mean.
+    fn latest(&self) -> f64 {
+        match self.function.cv > 0.0 {
+            true => self.slo.iter().map(|slo| slo.latency.as_secs_f64()).fold(self.slowest(), f64::max),
+            false => self.slowest(),
+        }
     }
 
     /// The least, over the classes, of the share of its requests that may still be over its latency.
