@@ -3,6 +3,7 @@
 use assert_cmd::Command;
 use batchsim::document::Document;
 use batchsim::planner::groups::{Check, GroupChoice, GroupPlan, Planner, plan_groups};
+use batchsim::profile::device::Size;
 use batchsim::scenario::Scenario;
 use batchsim::units::Span;
 use serde_json::Value;
@@ -94,9 +95,13 @@ fn the_three_examples_have_their_figures() {
         let found = groups(classes, 95.0);
         let cost = |set: usize| found[set - 1].as_ref().unwrap().usd_per_s / plan.rate * 1e6;
         let all = (1 << classes.len()) - 1;
-        near((0..classes.len()).map(|class| cost(1 << class)).sum(), p95[0]);
-        near(cost(all), p95[1]);
-        near(exhausted(all, &cost).0, p95[2]);
+        // These figures were found on a coarser grid of the time left for the service: never below ours.
+        let no_dearer = |found: f64, figure: f64| {
+            assert!(found < figure + 0.6e-4 && found > figure * 0.9997, "{found} {figure}");
+        };
+        no_dearer((0..classes.len()).map(|class| cost(1 << class)).sum(), p95[0]);
+        no_dearer(cost(all), p95[1]);
+        no_dearer(exhausted(all, &cost).0, p95[2]);
         // Raising the longest waits one by one saves a little more.
         let raised = planned(classes, 95.0).best_usd_per_million().unwrap();
         assert!(raised <= exhausted(all, &cost).0 + 1e-12 && raised > 0.97 * p95[2], "{raised}");
@@ -105,13 +110,18 @@ fn the_three_examples_have_their_figures() {
 
 #[test]
 fn the_examples_run_as_they_were_found_to() {
+    let memory = |choice: &GroupChoice| match choice.size {
+        Size::Memory(memory) => memory.0,
+        other => panic!("planned on {other}"),
+    };
     let of = |plan: &GroupPlan| -> Vec<(Vec<usize>, u32, u32)> {
         let choices = plan.best.as_ref().unwrap().iter().map(|planned| &planned.choice);
-        choices.map(|choice| (choice.members.clone(), choice.memory.0, choice.batch)).collect()
+        choices.map(|choice| (choice.members.clone(), memory(choice), choice.batch)).collect()
     };
     let first = planned(EXAMPLES[0].0, 100.0);
     assert_eq!(of(&first), [(vec![0, 1, 2, 3], 2560, 8)]);
-    near(first.best.as_ref().unwrap()[0].prediction.prediction.predicted.mean_batch, 5.345);
+    let mean_batch = first.best.as_ref().unwrap()[0].prediction.prediction.predicted.mean_batch;
+    assert!((mean_batch - 5.345).abs() < 0.5e-3, "{mean_batch}");
     assert_eq!(of(&planned(EXAMPLES[1].0, 100.0)), [(vec![0], 3538, 3), (vec![1], 768, 16)]);
     assert_eq!(of(&planned(EXAMPLES[2].0, 100.0)), [(vec![0, 1], 3538, 3), (vec![2, 3], 2560, 16)]);
     let raised = planned(EXAMPLES[0].0, 95.0);
@@ -232,7 +242,7 @@ fn objectives_that_cannot_be_kept_are_said_and_what_cannot_act_is_refused() {
         (good.clone(), vec!["plan", "s.toml", "--robust"], "--robust"),
         (good.clone(), vec!["plan", "s.toml", "--model", "published"], "--model published"),
         (good.clone(), vec!["sweep", "s.toml"], "sim sweep knows no [[class]]"),
-        (good.clone(), vec!["compare", "s.toml"], "sim compare knows no [[class]]"),
+        (good.clone(), vec!["compare", "s.toml"], "there is nothing to compare"),
         (
             good.replace("step = 1 }\n", "step = 1 }\ntimeout = [\"1ms\"]\n"),
             plan.to_vec(),

@@ -7,10 +7,14 @@ use clap::Args;
 
 use super::Common;
 use crate::error::InputError;
+use crate::planner::class_compare::compare_classes;
 use crate::planner::compare::compare;
+use crate::report::class_compare::ClassCompareReport;
 use crate::report::compare::CompareReport;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
+use crate::scenario::Scenario;
+use crate::scenario::class::Classes;
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
@@ -21,7 +25,9 @@ pub(super) struct CompareArgs {
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
-    scenario.one_class("sim compare")?;
+    if let Some(classes) = &scenario.classes {
+        return classes_side_by_side(common, &scenario, classes);
+    }
     let folder = common.folder(&scenario);
     let started = Instant::now();
     let systems = compare(&scenario)?;
@@ -48,5 +54,30 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
         format::duration(elapsed.as_secs_f64()),
         folder.display()
     ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn classes_side_by_side(
+    common: &Common,
+    scenario: &Scenario,
+    classes: &Classes,
+) -> Result<ExitCode, InputError> {
+    let folder = common.folder(scenario);
+    let started = Instant::now();
+    let systems = compare_classes(scenario, classes)?;
+    let elapsed = started.elapsed();
+    let report = ClassCompareReport { scenario, classes, systems: &systems };
+    let json = report.json();
+    write_atomically(&folder.join("compare.json"), &json)?;
+    let mut file = CsvFile::create(&folder.join("compare.csv"))?;
+    report.csv_rows().iter().try_for_each(|row| file.serialize(row))?;
+    file.finish()?;
+    if !common.output.no_charts {
+        report.write_charts(&folder)?;
+    }
+    common.output.index(&folder)?;
+    common.output.show(&json, &report.text())?;
+    let (took, folder) = (format::duration(elapsed.as_secs_f64()), folder.display());
+    common.output.note(&format!("{} systems in {took}; results in {folder}", systems.len()));
     Ok(ExitCode::SUCCESS)
 }

@@ -12,15 +12,16 @@ use crate::engine::classes::simulate::simulate_group;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
 use crate::engine::simulate::simulate;
 use crate::error::InputError;
-use crate::outcome::Model;
+use crate::outcome::{ClassFigures, Model};
 use crate::planner::adaptive;
-use crate::planner::predict::predict;
+use crate::planner::predict::{Prediction, predict};
 use crate::planner::shared::predict_group;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
 use crate::report::run::{ClassTables, RunReport};
-use crate::scenario::Setting;
+use crate::scenario::class::{Classes, Group};
 use crate::scenario::workload::{Source, Workload};
+use crate::scenario::{Scenario, Setting};
 use crate::units::{Span, Time};
 
 #[derive(Debug, Args)]
@@ -40,19 +41,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         let Setting { memory, batch, .. } = scenario.setting();
         (classes, classes.together(memory, batch))
     });
-    if group.is_some() && args.model == Model::Published {
-        let help = "leave out --model published: the exact law is the only one that knows classes";
-        return Err(InputError::new("--model published", "knows no [[class]]").help(help));
-    }
     let mut classes = (Vec::new(), Vec::new());
-    let prediction = match &group {
-        None => predict(&scenario, scenario.setting(), args.model)?,
-        Some((list, group)) => {
-            let found = predict_group(&scenario, list, group)?;
-            classes.1 = found.classes;
-            Some(found.prediction)
-        }
-    };
+    let prediction;
+    (prediction, classes.1) = predicted(&scenario, group.as_ref(), args.model)?;
     let mut progress = Progress::new(length(&scenario.workload), !common.output.quiet);
     let mut rows = match scenario.output.batches {
         true => BatchRows::create(&folder.join("batches.csv"))?,
@@ -104,6 +95,25 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         folder.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The prediction, and that of each class where there are several.
+fn predicted(
+    scenario: &Scenario,
+    group: Option<&(&Classes, Group)>,
+    model: Model,
+) -> Result<(Option<Prediction>, Vec<ClassFigures>), InputError> {
+    match group {
+        None => Ok((predict(scenario, scenario.setting(), model)?, Vec::new())),
+        Some(_) if model == Model::Published => {
+            let help = "leave out --model published: the exact law is the only one that knows classes";
+            Err(InputError::new("--model published", "knows no [[class]]").help(help))
+        }
+        Some((classes, group)) => {
+            let found = predict_group(scenario, classes, group)?;
+            Ok((Some(found.prediction), found.classes))
+        }
+    }
 }
 
 /// How long the replay will be, where that is known.

@@ -49,12 +49,13 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 15] = examples![
+const EXAMPLES: [(&str, &str); 16] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
     "profile-init.toml"
     "scenario-classes.toml"
+    "scenario-classes-compare.toml"
     "scenario-classes-map.toml"
     "scenario-classes-own.toml"
     "scenario-map.toml"

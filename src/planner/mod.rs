@@ -2,10 +2,12 @@
 
 pub mod adaptive;
 pub mod choose;
+pub mod class_compare;
 pub mod compare;
 pub mod constraint;
 pub mod emit;
 pub mod groups;
+pub mod harmony;
 pub mod max_rate;
 pub mod plan;
 pub mod predict;

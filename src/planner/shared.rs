@@ -5,7 +5,6 @@ use crate::arrivals::marked::MarkedMap;
 use crate::error::InputError;
 use crate::outcome::{ClassFigures, Latency, Model, Predicted};
 use crate::planner::predict::{Part, Prediction, batch_cost, scenario_parts};
-use crate::profile::ServiceTimes;
 use crate::scenario::class::{Classes, Group, Marks};
 use crate::scenario::{Scenario, Setting};
 use crate::units::Span;
@@ -110,21 +109,32 @@ pub fn predict_group(
     let parts = marked_parts(scenario, classes, &group.members)?;
     let setting = Setting { memory: group.memory, batch: group.batch, timeout: Span::ZERO };
     let times = scenario.service(setting)?;
-    Ok(predicted(scenario, classes, group, &GroupLaws::new(&parts, &group.longest_wait, group.batch), &times))
+    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+    let price = batch_cost(&scenario.platform.tariff, &times);
+    Ok(predict_on(classes, group, &parts, Times { service: &service, cv: times.cv, price: &price }))
 }
 
-fn predicted(
-    scenario: &Scenario,
+/// What batches take, and what they cost: `price(n, mean service time [s])`.
+pub struct Times<'a> {
+    /// The mean service time of a batch of n at `n - 1` \[s\].
+    pub service: &'a [f64],
+    /// Their coefficient of variation.
+    pub cv: f64,
+    /// The price of a batch [$].
+    pub price: &'a dyn Fn(u32, f64) -> f64,
+}
+
+/// Predicts a group with given times and prices.
+pub fn predict_on(
     classes: &Classes,
     group: &Group,
-    laws: &GroupLaws,
-    times: &ServiceTimes,
+    parts: &[MarkedPart],
+    times: Times<'_>,
 ) -> ClassPrediction {
-    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-    let price = batch_cost(&scenario.platform.tariff, times);
+    let laws = &GroupLaws::new(parts, &group.longest_wait, group.batch);
+    let Times { service, cv, price } = times;
     let members = 0..group.members.len();
-    let by_class: Vec<LatencyLaw<'_>> =
-        members.clone().map(|at| laws.latency(at, &service, times.cv)).collect();
+    let by_class: Vec<LatencyLaw<'_>> = members.clone().map(|at| laws.latency(at, service, cv)).collect();
     let requests: Vec<f64> = members.map(|at| laws.requests(at)).collect();
     let total: f64 = requests.iter().sum();
     let all = LatencyLaw::mixture(requests.iter().copied().zip(by_class.iter().cloned()).collect());
@@ -139,7 +149,7 @@ fn predicted(
             latency_ci95_s: None,
             slo_violation_share: class.slo.map(|slo| law.share_over(slo.latency.as_secs_f64()).max(0.0)),
             slo_violation_share_ci95: None,
-            cost_usd_per_million: law.per_request(&price) * 1e6,
+            cost_usd_per_million: law.per_request(price) * 1e6,
         });
     }
     let over = |figures: &ClassFigures| figures.slo_violation_share.map_or(0.0, |over| figures.share * over);
@@ -150,7 +160,7 @@ fn predicted(
     let predicted = Predicted {
         model: Model::Exact.name(),
         latency_s: latency(&all),
-        cost_usd_per_million: all.per_request(&price) * 1e6,
+        cost_usd_per_million: all.per_request(price) * 1e6,
         mean_batch: batch_size.iter().zip(1..).map(|(p, n)| p * f64::from(n)).sum(),
         batch_size,
         slo_violation_share: asked.then(|| figures.iter().map(over).sum()),

@@ -5,6 +5,7 @@
 //! `run` and its siblings say which of them a result is shown with. Nothing here simulates.
 
 pub mod chart;
+pub mod class_compare;
 pub mod compare;
 pub mod diff;
 pub mod files;

@@ -1,5 +1,6 @@
 //! `[[class]]`: several classes of requests that share one model, each with its own longest wait and objective.
 
+use super::class_system::ClassSystem;
 use super::workload::{Source, Workload, within_the_clock};
 use crate::arrivals::Arrivals;
 use crate::arrivals::class_streams::{self, ClassArrivals};
@@ -12,9 +13,11 @@ use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
 use crate::numeric::streams::Streams;
 use crate::policy::batch::Batch;
+use crate::profile::device::Devices;
 use crate::profile::{LARGEST_BATCH, Profile};
 use crate::scenario::policy::{PolicySpec, within_a_year};
 use crate::scenario::slo::Slo;
+use crate::scenario::whole;
 use crate::sweep::grid::memory_and_batch;
 use crate::units::{MemoryMb, Span, Time};
 
@@ -32,6 +35,10 @@ pub struct Classes {
     pub marks: Marks,
     /// Memory sizes and largest batches among which `sim plan` chooses; none without [sweep].
     pub grid: Option<(Vec<MemoryMb>, Vec<u32>)>,
+    /// Functions with processors and with shares of a GPU, for `sim compare`.
+    pub devices: Option<Devices>,
+    /// The ways to group them that `sim compare` sets side by side.
+    pub systems: Vec<ClassSystem>,
 }
 
 /// One class.
@@ -283,7 +290,8 @@ impl<'a> Written<'a> {
             longest_wait,
             slo,
         };
-        Classes { list: self.list.iter().zip(waits).zip(objectives).map(class).collect(), marks, grid }
+        let list = self.list.iter().zip(waits).zip(objectives).map(class).collect();
+        Classes { list, marks, grid, devices: None, systems: Vec::new() }
     }
 }
 
@@ -373,6 +381,17 @@ impl ClassSlo {
 }
 
 impl Classes {
+    /// Reads `[functions]` and `[[system]]`.
+    pub(super) fn compared(mut self, root: &Section<'_>) -> Result<Classes, InputError> {
+        let devices =
+            root.optional("functions").map(|value| whole(&value, Devices::from_section)).transpose()?;
+        if let Some(list) = root.optional("system") {
+            self.systems = ClassSystem::list(&list, &self, devices.as_ref())?;
+        }
+        self.devices = devices;
+        Ok(self)
+    }
+
     /// All of them in one buffer.
     pub fn together(&self, memory: MemoryMb, batch: u32) -> Group {
         let longest_wait = self.list.iter().map(|class| class.longest_wait).collect();

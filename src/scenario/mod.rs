@@ -1,6 +1,7 @@
 //! A scenario file as validated data: the only place where its strings become types.
 
 pub mod class;
+pub mod class_system;
 pub mod platform;
 pub mod policy;
 pub mod published;
@@ -114,16 +115,20 @@ impl Scenario {
                 let grid = optional_section(&root, "sweep", class::grid)?;
                 let given = root.optional("slo");
                 let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
-                (None, Some(written.classes(marks, waits, objectives, grid)), Slo::default())
+                let classes = written.classes(marks, waits, objectives, grid).compared(&root)?;
+                (None, Some(classes), Slo::default())
             }
         };
         let output = optional_section(&root, "output", output)?.unwrap_or_default();
-        let systems = match root.optional("system") {
+        let systems = match root.optional("system").filter(|_| classes.is_none()) {
             Some(list) => SystemSpec::list(&list, &profile, &platform)?,
             None => Vec::new(),
         };
+        let names = systems.iter().map(|system| system.name.as_str());
+        let of_classes = classes.iter().flat_map(|classes| &classes.systems);
+        let names: Vec<&str> = names.chain(of_classes.map(|system| system.name.as_str())).collect();
         let published = match root.optional("published") {
-            Some(list) => Published::list(&list, &systems)?,
+            Some(list) => Published::list(&list, &names)?,
             None => Vec::new(),
         };
         root.finish()?;

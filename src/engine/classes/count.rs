@@ -68,6 +68,15 @@ impl Charged {
         }
     }
 
+    /// The price [$] where a batch of n costs `price(n)`.
+    pub fn usd(&self, price: impl Fn(u32) -> f64) -> f64 {
+        let part = |((count, _), n): (&(u64, u128), u32)| match count {
+            0 => 0.0,
+            count => *count as f64 / f64::from(n) * price(n),
+        };
+        self.by_size.iter().zip(1..).map(part).sum()
+    }
+
     /// The price [$]: the first tier, nothing free.
     pub fn marginal_usd(&self, tariff: &Tariff) -> f64 {
         let part = |((count, mb_ms), n): (&(u64, u128), u32)| {

@@ -5,6 +5,7 @@ use crate::error::InputError;
 use crate::numeric::bracket::crossing;
 use crate::planner::predict::batch_cost;
 use crate::planner::shared::{GroupLaws, MarkedPart, marked_parts};
+use crate::profile::device::Size;
 use crate::scenario::Scenario;
 use crate::scenario::class::{Class, ClassSlo, Classes};
 use crate::scenario::platform::check_memory;
@@ -24,8 +25,8 @@ const ROUNDING: f64 = 1e-12;
 pub struct GroupChoice {
     /// The classes, by their places in the scenario.
     pub members: Vec<usize>,
-    /// Memory size of the function.
-    pub memory: MemoryMb,
+    /// The function.
+    pub size: Size,
     /// Largest batch.
     pub batch: u32,
     /// The longest wait of each member.
@@ -41,17 +42,21 @@ pub struct Planner<'a> {
     classes: &'a Classes,
     slo: Vec<ClassSlo>,
     functions: Vec<Function>,
-    batches: &'a [u32],
+    batches: Vec<u32>,
     rate: f64,
 }
 
-/// A memory size with its service times and prices, by batch size less one.
-#[derive(Debug)]
-struct Function {
-    memory: MemoryMb,
-    service: Vec<f64>,
-    cv: f64,
-    cost: Vec<f64>,
+/// A function with its service times and prices, by batch size less one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Its size.
+    pub size: Size,
+    /// Service times \[s\].
+    pub service: Vec<f64>,
+    /// Their coefficient of variation.
+    pub cv: f64,
+    /// Prices [$].
+    pub cost: Vec<f64>,
 }
 
 /// A group at one memory size and largest batch.
@@ -63,10 +68,32 @@ struct Place<'a> {
 }
 
 impl<'a> Planner<'a> {
+    /// Chooses among the memory sizes and batches of [sweep].
+    ///
     /// # Errors
     /// A class without an objective, or with one that cannot be kept for sure; nothing to choose from; the profile does not
     /// cover it.
     pub fn new(scenario: &'a Scenario, classes: &'a Classes) -> Result<Planner<'a>, InputError> {
+        let Some((memory, batches)) = &classes.grid else {
+            return Err(InputError::new(&scenario.name, "there is nothing to choose from")
+                .help("give [sweep] with `memory_mb` and `batch`"));
+        };
+        let largest = batches[batches.len() - 1];
+        let function = |memory: &MemoryMb| platform_function(scenario, *memory, largest);
+        let functions = memory.iter().map(function).collect::<Result<Vec<_>, _>>()?;
+        Planner::among(scenario, classes, functions, batches.clone())
+    }
+
+    /// Chooses among functions, each with as many of the `batches` as it has times for.
+    ///
+    /// # Errors
+    /// A class without an objective, or with one that cannot be kept for sure.
+    pub fn among(
+        scenario: &'a Scenario,
+        classes: &'a Classes,
+        functions: Vec<Function>,
+        batches: Vec<u32>,
+    ) -> Result<Planner<'a>, InputError> {
         let error = |message: String| InputError::new(&scenario.name, message);
         let slo = |class: &Class| {
             class.slo.ok_or_else(|| {
@@ -75,29 +102,12 @@ impl<'a> Planner<'a> {
             })
         };
         let slo = classes.list.iter().map(slo).collect::<Result<Vec<_>, _>>()?;
-        if let Some(class) =
-            classes.list.iter().find(|class| class.slo.is_some_and(|slo| slo.percentile >= 1.0))
-        {
-            if scenario.profile.service_cv > 0.0 {
-                let message = format!("class `{}` may have no request over its latency", class.name);
-                let help = "service times with a service_cv have no largest value: ask for percentile = 99.9";
-                return Err(error(message).help(help));
-            }
+        let sure = classes.list.iter().find(|class| class.slo.is_some_and(|slo| slo.percentile >= 1.0));
+        if let Some(class) = sure.filter(|_| functions.iter().any(|function| function.cv > 0.0)) {
+            let message = format!("class `{}` may have no request over its latency", class.name);
+            let help = "service times with a service_cv have no largest value: ask for percentile = 99.9";
+            return Err(error(message).help(help));
         }
-        let Some((memory, batches)) = &classes.grid else {
-            return Err(error("there is nothing to choose from".to_owned())
-                .help("give [sweep] with `memory_mb` and `batch`"));
-        };
-        let largest = batches[batches.len() - 1];
-        let function = |memory: &MemoryMb| {
-            check_memory(*memory, &scenario.platform.book).map_err(&error)?;
-            let times = scenario.profile.at(*memory, largest).map_err(|e| error(e.to_string()))?;
-            let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-            let price = batch_cost(&scenario.platform.tariff, &times);
-            let cost = service.iter().map(|mean| price(1, *mean)).collect();
-            Ok(Function { memory: *memory, service, cv: times.cv, cost })
-        };
-        let functions = memory.iter().map(function).collect::<Result<Vec<_>, InputError>>()?;
         let mut planner = Planner { scenario, classes, slo, functions, batches, rate: 0.0 };
         let all: Vec<usize> = (0..classes.list.len()).collect();
         planner.rate = rate(&marked_parts(scenario, classes, &all)?);
@@ -136,7 +146,7 @@ impl<'a> Planner<'a> {
         let parts = marked_parts(self.scenario, self.classes, &choice.members)?;
         let near = cheapest(self.places(&parts, &slo), &choice.members, RAISED);
         let raised = near.into_iter().filter_map(|choice| {
-            let function = self.functions.iter().find(|function| function.memory == choice.memory)?;
+            let function = self.functions.iter().find(|function| function.size == choice.size)?;
             let place = Place { function, batch: choice.batch, parts: &parts, slo: &slo };
             let waits = place.raised(choice.longest_wait);
             let usd_per_s = place.usd_per_s(&waits);
@@ -156,7 +166,8 @@ impl<'a> Planner<'a> {
     /// that may do. The least comes first.
     fn places<'b>(&'b self, parts: &'b [MarkedPart], slo: &'b [ClassSlo]) -> Vec<(Place<'b>, f64)> {
         let places = self.functions.iter().flat_map(|function| {
-            self.batches.iter().map(move |batch| Place { function, batch: *batch, parts, slo })
+            let batches = self.batches.iter().filter(|batch| **batch as usize <= function.service.len());
+            batches.map(move |batch| Place { function, batch: *batch, parts, slo })
         });
         let bounded = places.filter_map(|place| {
             let waits = place.longest()?;
@@ -164,10 +175,28 @@ impl<'a> Planner<'a> {
             Some((place, bound))
         });
         let mut bounded: Vec<_> = bounded.collect();
-        let key = |place: &Place<'_>| (place.function.memory, place.batch);
+        let key = |place: &Place<'_>| (place.function.size, place.batch);
         bounded.sort_by(|(a, x), (b, y)| x.total_cmp(y).then_with(|| key(a).cmp(&key(b))));
         bounded
     }
+}
+
+/// A memory size of the scenario's platform.
+///
+/// # Errors
+/// The platform does not offer it, or the profile does not cover it.
+pub fn platform_function(
+    scenario: &Scenario,
+    memory: MemoryMb,
+    largest: u32,
+) -> Result<Function, InputError> {
+    let error = |message: String| InputError::new(&scenario.name, message);
+    check_memory(memory, &scenario.platform.book).map_err(error)?;
+    let times = scenario.profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
+    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+    let price = batch_cost(&scenario.platform.tariff, &times);
+    let cost = service.iter().map(|mean| price(1, *mean)).collect();
+    Ok(Function { size: Size::Memory(memory), service, cv: times.cv, cost })
 }
 
 /// The cheapest choices, at most so many, the best first.
@@ -206,8 +235,8 @@ fn rate(parts: &[MarkedPart]) -> f64 {
 
 impl Place<'_> {
     fn choice(&self, members: &[usize], longest_wait: Vec<Span>, usd_per_s: f64) -> GroupChoice {
-        let (memory, batch) = (self.function.memory, self.batch);
-        GroupChoice { members: members.to_vec(), memory, batch, longest_wait, usd_per_s }
+        let (size, batch) = (self.function.size, self.batch);
+        GroupChoice { members: members.to_vec(), size, batch, longest_wait, usd_per_s }
     }
 
     /// The expected cost of a second [$].

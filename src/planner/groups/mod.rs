@@ -5,7 +5,7 @@ mod partition;
 
 use rayon::prelude::*;
 
-pub use self::choice::{GroupChoice, Planner};
+pub use self::choice::{Function, GroupChoice, Planner, platform_function};
 pub use self::partition::{MOST_SUBSETS, Partitions};
 use self::partition::{best_contiguous, best_of_all};
 use super::shared::{ClassPrediction, predict_group};
@@ -13,8 +13,10 @@ use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
 use crate::engine::simulate::Unwatched;
 use crate::error::InputError;
 use crate::outcome::ClassFigures;
+use crate::profile::device::Size;
 use crate::scenario::Scenario;
 use crate::scenario::class::{Class, Classes, Group};
+use crate::units::MemoryMb;
 
 /// The groups to run, and what they were chosen from.
 #[derive(Debug, Clone)]
@@ -56,11 +58,11 @@ pub enum Check {
 }
 
 impl GroupChoice {
-    /// The group to run.
-    pub fn group(&self) -> Group {
+    /// The group to run at a memory size.
+    pub fn group(&self, memory: MemoryMb) -> Group {
         Group {
             members: self.members.clone(),
-            memory: self.memory,
+            memory,
             batch: self.batch,
             longest_wait: self.longest_wait.clone(),
         }
@@ -87,6 +89,14 @@ impl GroupPlan {
 }
 
 impl Planned {
+    /// Its memory size.
+    pub fn memory_mb(&self) -> u32 {
+        match self.choice.size {
+            Size::Memory(memory) => memory.0,
+            Size::Processors(_) | Size::Gpu(_) => 0,
+        }
+    }
+
     /// What each member pays of a second [$].
     pub fn paid_usd_per_s(&self) -> Vec<f64> {
         let part = |class: &ClassFigures| class.share * class.cost_usd_per_million;
@@ -116,6 +126,45 @@ impl Planned {
 pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Result<GroupPlan, InputError> {
     let planner = Planner::new(scenario, classes)?;
     let count = classes.list.len();
+    let chosen = choose(&planner, classes)?;
+    let finished = |choice: GroupChoice, check| planned(scenario, classes, planner.raised(choice)?, check);
+    let predicted = |choice| finished(choice, Check::Predicted);
+    let alone = (0..count).into_par_iter().map(|class| chosen.find(&[class]).map(predicted).transpose());
+    let alone = alone.collect::<Result<_, _>>()?;
+    let together = chosen.find(&(0..count).collect::<Vec<_>>()).map(predicted).transpose()?;
+    let best = chosen.best.as_ref().map(|best| {
+        let choices = best.par_iter().map(|choice| finished(choice.clone(), check));
+        choices.collect::<Result<Vec<_>, _>>()
+    });
+    Ok(GroupPlan {
+        best: best.transpose()?,
+        alone,
+        together,
+        partitions: chosen.partitions,
+        groups: chosen.found.len(),
+        evaluated: chosen.evaluated,
+        rate: planner.rate(),
+    })
+}
+
+/// The best configurations of groups, and the best partition into these.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    found: Vec<(Vec<usize>, Option<GroupChoice>)>,
+    pub(super) best: Option<Vec<GroupChoice>>,
+    partitions: Partitions,
+    evaluated: usize,
+}
+
+impl Chosen {
+    fn find(&self, wanted: &[usize]) -> Option<GroupChoice> {
+        self.found.iter().find(|(members, _)| members == wanted)?.1.clone()
+    }
+}
+
+/// Looks for the best configurations of groups, and for the best partition.
+pub(super) fn choose(planner: &Planner<'_>, classes: &Classes) -> Result<Chosen, InputError> {
+    let count = classes.list.len();
     let latency = |class: &Class| class.slo.map(|slo| slo.latency);
     let mut order: Vec<usize> = (0..count).collect();
     order.sort_by_key(|class| latency(&classes.list[*class]));
@@ -127,37 +176,19 @@ pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Resu
             .map(|(from, to)| sorted(&order[from..to]))
             .collect(),
     };
-    let found: Vec<(Option<GroupChoice>, usize)> =
+    let choices: Vec<(Option<GroupChoice>, usize)> =
         members.par_iter().map(|members| planner.best(members)).collect::<Result<_, _>>()?;
-    let cost = |at: usize| found[at].0.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
-    let chosen = match partitions {
+    let evaluated = choices.iter().map(|(_, evaluated)| evaluated).sum();
+    let found: Vec<_> = members.into_iter().zip(choices.into_iter().map(|(choice, _)| choice)).collect();
+    let cost = |at: usize| found[at].1.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
+    let places: Option<Vec<usize>> = match partitions {
         Partitions::All => {
             best_of_all(count, |set| cost(set - 1)).map(|sets| sets.iter().map(|set| set - 1).collect())
         }
         Partitions::Contiguous => best_contiguous(count, cost),
     };
-    let find = |wanted: &[usize]| {
-        let at = members.iter().position(|members| members == wanted)?;
-        found[at].0.clone()
-    };
-    let finished = |choice: GroupChoice, check| planned(scenario, classes, planner.raised(choice)?, check);
-    let predicted = |choice| finished(choice, Check::Predicted);
-    let alone =
-        (0..count).map(|class| find(&[class]).map(predicted).transpose()).collect::<Result<_, _>>()?;
-    let together = find(&(0..count).collect::<Vec<_>>()).map(predicted).transpose()?;
-    let best = chosen.map(|sets: Vec<usize>| {
-        let choices = sets.into_par_iter().filter_map(|at| found[at].0.clone());
-        choices.map(|choice| finished(choice, check)).collect::<Result<Vec<_>, _>>()
-    });
-    Ok(GroupPlan {
-        best: best.transpose()?,
-        alone,
-        together,
-        partitions,
-        groups: members.len(),
-        evaluated: found.iter().map(|(_, evaluated)| evaluated).sum(),
-        rate: planner.rate(),
-    })
+    let best = places.map(|places| places.into_iter().filter_map(|at| found[at].1.clone()).collect());
+    Ok(Chosen { found, best, partitions, evaluated })
 }
 
 fn planned(
@@ -166,7 +197,8 @@ fn planned(
     choice: GroupChoice,
     check: Check,
 ) -> Result<Planned, InputError> {
-    let group = choice.group();
+    let Size::Memory(memory) = choice.size else { unreachable!("planned among memory sizes") };
+    let group = choice.group(memory);
     let prediction = predict_group(scenario, classes, &group)?;
     let simulation = match check {
         Check::Predicted => None,

@@ -58,13 +58,8 @@ pub(super) fn best_contiguous(count: usize, cost: impl Fn(usize) -> f64) -> Opti
     let place = |from: usize, to: usize| from * count - from * from.saturating_sub(1) / 2 + (to - from - 1);
     let mut least = vec![(0.0, 0); count + 1];
     for from in (0..count).rev() {
-        let mut best = (f64::INFINITY, 0);
-        for to in from + 1..=count {
-            let sum = cost(place(from, to)) + least[to].0;
-            if sum < best.0 {
-                best = (sum, to);
-            }
-        }
+        let sums = (from + 1..=count).map(|to| (cost(place(from, to)) + least[to].0, to));
+        let best = sums.fold((f64::INFINITY, 0), |best, next| if next.0 < best.0 { next } else { best });
         least[from] = best;
     }
     let mut groups = Vec::new();

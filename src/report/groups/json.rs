@@ -91,7 +91,7 @@ impl<'a> GroupReport<'a> {
         let classes = self.classes;
         GroupJson {
             classes: choice.members.iter().map(|member| classes.list[*member].name.as_str()).collect(),
-            memory_mb: choice.memory.0,
+            memory_mb: planned.memory_mb(),
             batch: choice.batch,
             longest_wait_s: choice.longest_wait.iter().map(|wait| wait.as_secs_f64()).collect(),
             predicted: WithClasses::new(

@@ -51,7 +51,7 @@ impl GroupReport<'_> {
             vec![
                 (number + 1).to_string(),
                 self.names(planned),
-                choice.memory.to_string(),
+                choice.size.to_string(),
                 choice.batch.to_string(),
                 format::number(predicted.mean_batch),
                 waits.collect::<Vec<_>>().join(", "),
