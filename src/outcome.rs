@@ -351,3 +351,27 @@ pub enum KeepAliveSource {
     /// A simulation with this keep-alive.
     Simulated,
 }
+
+/// The figures of one of several classes, simulated or predicted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassFigures {
+    /// Its name.
+    pub name: String,
+    /// Its share of all requests.
+    pub share: f64,
+    /// The longest wait of its requests in the buffer.
+    pub longest_wait_s: f64,
+    /// Latency of its requests.
+    pub latency_s: Latency,
+    /// Absent where nothing was simulated, or too little for an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ci95_s: Option<LatencyIntervals>,
+    /// The share of its requests over its objective, where it has one; those that failed count too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_violation_share: Option<f64>,
+    /// Absent as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_violation_share_ci95: Option<[f64; 2]>,
+    /// What a million of its requests pay: the members of a batch share its price equally.
+    pub cost_usd_per_million: f64,
+}

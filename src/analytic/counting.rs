@@ -1,6 +1,21 @@
 //! V(t): the law of the number of arrivals in a time t together with the phases at both ends.
 
 use crate::arrivals::map::Map;
+use crate::numeric::matrix::Matrix;
+
+/// What is counted: the rates of changes of phase without (`d0`) and with a counted arrival (`d1`). Where their rows
+/// sum to less than 0, the count ends with an arrival that is not among them.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::analytic) struct Counted<'a> {
+    pub d0: &'a Matrix,
+    pub d1: &'a Matrix,
+}
+
+impl<'a> From<&'a Map> for Counted<'a> {
+    fn from(map: &'a Map) -> Counted<'a> {
+        Counted { d0: map.d0(), d1: map.d1() }
+    }
+}
 
 /// V_j(t) for `j < levels`: cell `(i * order + k) * levels + j` is the probability that t holds j arrivals and
 /// ends in phase k, having begun in phase i.
@@ -34,9 +49,9 @@ impl Counting {
     /// V at each of some times by uniformisation at the rate theta [1/s]: the sum over k of the Poisson probability
     /// of k events times `(P0 + z P1)^k`, `P0 = I + D0 / theta`, `P1 = D1 / theta` (A. Jensen, Skandinavisk Aktuarietidskrift
     /// 36, 1953; for a MAP: Lucantoni 1991). For theta t up to about 10.
-    pub fn uniformised(map: &Map, theta: f64, times: &[f64], levels: usize) -> Vec<Counting> {
-        let event = Counting::event(map, theta, levels);
-        let mut power = Counting::identity(map.order(), levels);
+    pub fn uniformised(of: Counted<'_>, theta: f64, times: &[f64], levels: usize) -> Vec<Counting> {
+        let event = Counting::event(of, theta, levels);
+        let mut power = Counting::identity(of.d0.order(), levels);
         let mut next = power.cells.clone();
         let zero = Counting { cells: vec![0.0; next.len()], ..power };
         let mut sums = vec![zero; times.len()];
@@ -63,15 +78,15 @@ impl Counting {
     }
 
     /// `P0 + z P1`.
-    fn event(map: &Map, theta: f64, levels: usize) -> Counting {
-        let mut event = Counting::identity(map.order(), levels);
+    fn event(of: Counted<'_>, theta: f64, levels: usize) -> Counting {
+        let mut event = Counting::identity(of.d0.order(), levels);
         event.used = levels.min(2);
         for i in 0..event.order {
             for k in 0..event.order {
                 let at = (i * event.order + k) * levels;
-                event.cells[at] += map.d0()[(i, k)] / theta;
+                event.cells[at] += of.d0[(i, k)] / theta;
                 if levels > 1 {
-                    event.cells[at + 1] = map.d1()[(i, k)] / theta;
+                    event.cells[at + 1] = of.d1[(i, k)] / theta;
                 }
             }
         }
@@ -80,11 +95,11 @@ impl Counting {
 
     /// V(t), or V of the first halving of t at which `levels` arrivals have surely come, and that time [s]:
     /// surely is with all but the probability `never`, from whatever phase.
-    pub fn at(map: &Map, t: f64, levels: usize, never: f64) -> (Counting, f64) {
-        let theta = uniformisation_rate(map);
+    pub fn at(of: Counted<'_>, t: f64, levels: usize, never: f64) -> (Counting, f64) {
+        let theta = uniformisation_rate(of);
         let halvings = halvings(theta * t);
         let mut time = t / 2f64.powi(halvings as i32);
-        let mut counting = Counting::uniformised(map, theta, &[time], levels).remove(0);
+        let mut counting = Counting::uniformised(of, theta, &[time], levels).remove(0);
         for _ in 0..halvings {
             if counting.survival() < never {
                 break;
@@ -139,8 +154,8 @@ impl Counting {
 }
 
 /// The rate of the events of a uniformisation [1/s].
-pub(in crate::analytic) fn uniformisation_rate(map: &Map) -> f64 {
-    (0..map.order()).map(|i| -map.d0()[(i, i)]).fold(0.0, f64::max)
+pub(in crate::analytic) fn uniformisation_rate(of: Counted<'_>) -> f64 {
+    (0..of.d0.order()).map(|i| -of.d0[(i, i)]).fold(0.0, f64::max)
 }
 
 /// How often so many events must be halved to be few enough for a uniformisation.
@@ -158,7 +173,6 @@ pub(in crate::analytic) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::numeric::matrix::Matrix;
 
     #[test]
     fn levels_are_the_blocks_of_a_matrix_exponential() {
@@ -175,7 +189,7 @@ mod tests {
             }
         });
         let oracle = generator.exp();
-        let (counting, time) = Counting::at(&map, t, levels, 0.0);
+        let (counting, time) = Counting::at((&map).into(), t, levels, 0.0);
         assert_eq!(time, t);
         for i in 0..2 {
             for k in 0..2 {

@@ -40,7 +40,7 @@ impl BatchLaw {
         let below = batch as usize - 1;
         let mut share = vec![0.0; below];
         if below > 0 {
-            let (counting, _) = Counting::at(map, seconds, below, 1e-18);
+            let (counting, _) = Counting::at(map.into(), seconds, below, 1e-18);
             let rows = counting.cells().chunks_exact(below * map.order());
             for (weight, row) in start.iter().zip(rows) {
                 for cells in row.chunks_exact(below) {

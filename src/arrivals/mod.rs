@@ -1,8 +1,10 @@
 //! Where requests come from: processes, schedules of them, and trace files. All stream.
 
+pub mod class_streams;
 pub mod convert;
 pub mod map;
 pub mod map_arrivals;
+pub mod marked;
 pub mod memory;
 pub mod renewal;
 pub mod rhythm;

@@ -43,7 +43,7 @@ pub enum Process {
 const RAMP_STEPS: u64 = 100;
 
 /// The most phases of a process that is read: computing with it takes the cube of their number.
-const MOST_PHASES: usize = 100;
+pub const MOST_PHASES: usize = 100;
 /// Changes of phase that may go by for each arrival: each takes some 10 ns.
 const MOST_CHANGES: f64 = 1e6;
 /// Rates [1/s] that can be simulated.

@@ -7,10 +7,14 @@ use clap::Args;
 
 use super::Common;
 use crate::error::InputError;
+use crate::planner::class_compare::compare_classes;
 use crate::planner::compare::compare;
+use crate::report::class_compare::ClassCompareReport;
 use crate::report::compare::CompareReport;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
+use crate::scenario::Scenario;
+use crate::scenario::class::Classes;
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
@@ -21,6 +25,9 @@ pub(super) struct CompareArgs {
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
+    if let Some(classes) = &scenario.classes {
+        return classes_side_by_side(common, &scenario, classes);
+    }
     let folder = common.folder(&scenario);
     let started = Instant::now();
     let systems = compare(&scenario)?;
@@ -48,6 +55,33 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
         format::duration(elapsed.as_secs_f64()),
         folder.display()
     ));
+    common.output.index(&folder);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn classes_side_by_side(
+    common: &Common,
+    scenario: &Scenario,
+    classes: &Classes,
+) -> Result<ExitCode, InputError> {
+    let folder = common.folder(scenario);
+    let started = Instant::now();
+    let systems = compare_classes(scenario, classes)?;
+    let elapsed = started.elapsed();
+    let report = ClassCompareReport { scenario, classes, systems: &systems };
+    let json = report.json();
+    let held = common.output.hold(&folder)?;
+    write_atomically(&folder.join("compare.json"), &json)?;
+    let mut file = CsvFile::create(&folder.join("compare.csv"))?;
+    report.csv_rows().iter().try_for_each(|row| file.serialize(row))?;
+    file.finish()?;
+    if !common.output.no_charts {
+        report.write_charts(&folder)?;
+    }
+    drop(held);
+    common.output.show(&json, &report.text())?;
+    let (took, shown) = (format::duration(elapsed.as_secs_f64()), folder.display());
+    common.output.note(&format!("{} systems in {took}; results in {shown}", systems.len()));
     common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! `sim plan`: the best configuration within the SLO or the budget.
 
+mod groups;
+
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -55,6 +57,9 @@ const INFEASIBLE: u8 = 3;
 pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
+    if let Some(classes) = &scenario.classes {
+        return groups::run(args, &scenario, classes);
+    }
     predictable(&scenario)?;
     let folder = common.folder(&scenario);
     let request = request(args, &scenario)?;

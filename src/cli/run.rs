@@ -8,17 +8,21 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, model};
+use crate::engine::classes::simulate::simulate_group;
 use crate::engine::keep_alive;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
 use crate::engine::simulate::simulate;
 use crate::error::InputError;
-use crate::outcome::Model;
+use crate::outcome::{ClassFigures, Model};
 use crate::planner::adaptive;
-use crate::planner::predict::{is_covered, predict};
+use crate::planner::predict::{Prediction, is_covered, predict};
+use crate::planner::shared::predict_group;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
-use crate::report::run::RunReport;
+use crate::report::run::{ClassTables, RunReport};
+use crate::scenario::class::{Classes, Group};
 use crate::scenario::workload::{Source, Workload};
+use crate::scenario::{Scenario, Setting};
 use crate::units::{Span, Time};
 
 #[derive(Debug, Args)]
@@ -34,10 +38,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
     let folder = common.folder(&scenario);
-    let prediction = match is_covered(&scenario.workload) {
-        true => predict(&scenario, scenario.setting(), args.model)?,
-        false => None,
-    };
+    let group = scenario.classes.as_ref().map(|classes| {
+        let Setting { memory, batch, .. } = scenario.setting();
+        (classes, classes.together(memory, batch))
+    });
+    let mut classes = (Vec::new(), Vec::new());
+    let prediction;
+    (prediction, classes.1) = predicted(&scenario, group.as_ref(), args.model)?;
     let mut progress = Progress::new(length(&scenario.workload), !common.output.quiet);
     let mut rows = match scenario.output.batches {
         true => BatchRows::create(&folder.join("batches.csv"))?,
@@ -45,9 +52,14 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let started = Instant::now();
     let mut observer = (&mut progress, &mut rows);
-    let (simulation, decisions) = match scenario.policy.adaptive {
-        None => (simulate(&scenario, &mut observer)?, Vec::new()),
-        Some(settings) => adaptive::simulate(&scenario, settings, &mut observer)?,
+    let (simulation, decisions) = match (scenario.policy.adaptive, &group) {
+        (_, Some((list, group))) => {
+            let found = simulate_group(&scenario, list, group, &mut observer)?;
+            classes.0 = found.classes;
+            (found.simulation, Vec::new())
+        }
+        (None, None) => (simulate(&scenario, &mut observer)?, Vec::new()),
+        (Some(settings), None) => adaptive::simulate(&scenario, settings, &mut observer)?,
     };
     let elapsed = started.elapsed();
     progress.finish();
@@ -63,6 +75,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         prediction: prediction.as_ref(),
         decisions: &decisions,
         keep_alive: &keep_alive,
+        classes: group.is_some().then_some(ClassTables { simulated: &classes.0, predicted: &classes.1 }),
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;
@@ -90,6 +103,26 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     ));
     common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The prediction, and that of each class where there are several.
+fn predicted(
+    scenario: &Scenario,
+    group: Option<&(&Classes, Group)>,
+    model: Model,
+) -> Result<(Option<Prediction>, Vec<ClassFigures>), InputError> {
+    match group {
+        None if !is_covered(&scenario.workload) => Ok((None, Vec::new())),
+        None => Ok((predict(scenario, scenario.setting(), model)?, Vec::new())),
+        Some(_) if model == Model::Published => {
+            let help = "leave out --model published: the exact law is the only one that knows classes";
+            Err(InputError::new("--model published", "knows no [[class]]").help(help))
+        }
+        Some((classes, group)) => {
+            let found = predict_group(scenario, classes, group)?;
+            Ok((Some(found.prediction), found.classes))
+        }
+    }
 }
 
 /// How long the replay will be, where that is known.

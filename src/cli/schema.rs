@@ -49,7 +49,7 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 21] = examples![
+const EXAMPLES: [(&str, &str); 25] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
@@ -60,6 +60,10 @@ const EXAMPLES: [(&str, &str); 21] = examples![
     "scenario-gamma.toml"
     "scenario-hyperexponential.toml"
     "scenario-lognormal.toml"
+    "scenario-classes.toml"
+    "scenario-classes-compare.toml"
+    "scenario-classes-map.toml"
+    "scenario-classes-own.toml"
     "scenario-map.toml"
     "scenario-mmpp.toml"
     "scenario-poisson.toml"

@@ -53,6 +53,7 @@ const INTERRUPTED: i32 = 130;
 pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
+    scenario.one_class("sim sweep")?;
     let mode = if args.predict_only { Mode::Predict } else { Mode::Simulate };
     predictable(&scenario)?;
     let contents = contents(&scenario)?;

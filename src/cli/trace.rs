@@ -109,6 +109,7 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
         Tool::Info(args) => info(args),
         Tool::Generate(args) => {
             let scenario = args.common.read()?;
+            scenario.one_class("sim trace generate")?;
             let arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
             convert(arrivals, &args.target, args.common.output.quiet)
         }

@@ -5,6 +5,7 @@
 //! the order of their trace; the open batch leaves at its deadline. So an arrival exactly at the deadline
 //! joins the batch, and an environment that finishes just then can serve it.
 
+pub mod classes;
 pub mod crossing;
 pub mod fleet;
 pub mod grid;

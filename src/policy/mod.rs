@@ -6,6 +6,7 @@
 
 pub mod adaptive;
 pub mod batch;
+pub mod classes;
 pub mod forecast;
 pub mod lateness;
 pub mod mark;

@@ -1,5 +1,6 @@
 //! Service times of a model by memory size and batch size: the table, its interpolation and its file.
 
+pub mod device;
 pub mod file;
 pub mod import;
 pub mod instance;

@@ -152,6 +152,8 @@ impl CompareReport<'_> {
                 Metric::P95 => Some(row.p95_s),
                 Metric::WindowLeast => row.window_least,
                 Metric::WindowMost => row.window_most,
+                // Figures of classes, which these systems do not know.
+                Metric::RelativeFormulaCost | Metric::CostOverFormula => None,
             }
         };
         let row = |published: &Published| {
@@ -321,7 +323,7 @@ fn neutral<S: Serializer>(name: &str, to: S) -> Result<S::Ok, S::Error> {
 }
 
 /// How a metric is shown, and what it is called.
-fn words(metric: Metric) -> (fn(f64) -> String, &'static str) {
+pub(super) fn words(metric: Metric) -> (fn(f64) -> String, &'static str) {
     match metric {
         Metric::RelativeCost => (format::number, "cost, relative to the first system"),
         Metric::CostPerMillion => (format::money, "cost per million requests"),
@@ -329,6 +331,8 @@ fn words(metric: Metric) -> (fn(f64) -> String, &'static str) {
         Metric::P95 => (format::duration, "p95 latency"),
         Metric::WindowLeast => (format::number, "windowed percentile / SLO, least"),
         Metric::WindowMost => (format::number, "windowed percentile / SLO, most"),
+        Metric::RelativeFormulaCost => (format::number, "cost by formula, relative to the first system"),
+        Metric::CostOverFormula => (format::percent, "exact cost over the formula's"),
     }
 }
 
@@ -350,7 +354,7 @@ const HEADERS: [&str; 11] = [
     "peak instances",
 ];
 const BILL_HEADERS: [&str; 5] = ["system", "functions", "on demand", "spot", "interruptions"];
-const PUBLISHED_HEADERS: [&str; 7] =
+pub(super) const PUBLISHED_HEADERS: [&str; 7] =
     ["figure", "system", "what", "published", "ours", "difference", "why they differ"];
 const DIFFERENCE_HEADERS: [&str; 5] =
     ["system", "cost per million", "mean latency", "p95 latency", "share over the SLO"];

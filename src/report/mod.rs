@@ -5,11 +5,13 @@
 //! `run` and its siblings say which of them a result is shown with. Nothing here simulates.
 
 pub mod chart;
+pub mod class_compare;
 pub mod compare;
 pub mod diff;
 pub mod files;
 pub mod fit;
 pub mod format;
+pub mod groups;
 pub mod html;
 pub mod index;
 pub mod max_rate;

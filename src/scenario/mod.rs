@@ -1,5 +1,7 @@
 //! A scenario file as validated data: the only place where its strings become types.
 
+pub mod class;
+pub mod class_system;
 mod overrides;
 pub mod platform;
 pub mod policy;
@@ -12,6 +14,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use self::class::{Classes, Written};
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
@@ -39,8 +42,10 @@ pub struct Scenario {
     pub platform: LambdaSpec,
     /// When batches leave.
     pub policy: PolicySpec,
-    /// What is asked of the system.
+    /// What is asked of the system; nothing where classes have objectives of their own.
     pub slo: Slo,
+    /// The classes that share the model, where there are several.
+    pub classes: Option<Classes>,
     /// The grid of sweep and plan.
     pub sweep: Option<Grid>,
     /// The systems of `sim compare`.
@@ -103,7 +108,11 @@ impl Scenario {
         let wanted = root.optional("replications");
         let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
-        let workload = in_section(&root, "workload", Workload::from_section)?;
+        let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
+        let (workload, marks) = in_section(&root, "workload", |s| match &written {
+            Some(classes) => classes.workload(s).map(|(workload, marks)| (workload, Some(marks))),
+            None => Workload::from_section(s).map(|workload| (workload, None)),
+        })?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
@@ -111,16 +120,34 @@ impl Scenario {
         let profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
         refuse_idle_init(&root, &platform)?;
-        let policy = in_section(&root, "policy", |s| PolicySpec::from_section(s, &profile, platform.memory))?;
-        let slo = optional_section(&root, "slo", Slo::from_section)?.unwrap_or_default();
-        let sweep = optional_section(&root, "sweep", |s| Grid::from_section(s, &platform))?;
+        let (policy, waits) = in_section(&root, "policy", |s| match &written {
+            Some(classes) => classes.policy(s, &profile, platform.memory),
+            None => PolicySpec::from_section(s, &profile, platform.memory).map(|policy| (policy, Vec::new())),
+        })?;
+        let asked = optional_section(&root, "slo", Slo::from_section)?;
+        let (sweep, classes, slo) = match written.zip(marks) {
+            None => {
+                let sweep = optional_section(&root, "sweep", |s| Grid::from_section(s, &platform))?;
+                (sweep, None, asked.unwrap_or_default())
+            }
+            Some((written, marks)) => {
+                let grid = optional_section(&root, "sweep", class::grid)?;
+                let given = root.optional("slo");
+                let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
+                let classes = written.classes(marks, waits, objectives, grid).compared(&root)?;
+                (None, Some(classes), Slo::default())
+            }
+        };
         let output = optional_section(&root, "output", output)?.unwrap_or_default();
-        let systems = match root.optional("system") {
+        let systems = match root.optional("system").filter(|_| classes.is_none()) {
             Some(list) => SystemSpec::list(&list, &profile, &platform)?,
             None => Vec::new(),
         };
+        let names = systems.iter().map(|system| system.name.as_str());
+        let of_classes = classes.iter().flat_map(|classes| &classes.systems);
+        let names: Vec<&str> = names.chain(of_classes.map(|system| system.name.as_str())).collect();
         let published = match root.optional("published") {
-            Some(list) => Published::list(&list, &systems)?,
+            Some(list) => Published::list(&list, &names)?,
             None => Vec::new(),
         };
         root.finish()?;
@@ -132,6 +159,7 @@ impl Scenario {
             platform,
             policy,
             slo,
+            classes,
             sweep,
             systems,
             published,
@@ -140,6 +168,15 @@ impl Scenario {
             output,
             written: document.to_json(),
         })
+    }
+
+    /// Refuses several classes where `what` knows only one.
+    pub fn one_class(&self, what: &str) -> Result<(), InputError> {
+        match &self.classes {
+            None => Ok(()),
+            Some(_) => Err(InputError::new(&self.name, format!("{what} knows no [[class]]"))
+                .help("use `sim run` or `sim plan`, or leave the classes out")),
+        }
     }
 
     /// The configuration that the scenario itself asks for.

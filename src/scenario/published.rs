@@ -1,6 +1,5 @@
 //! `[[published]]`: figures from a paper, to be set beside ours by `sim compare`.
 
-use super::system::SystemSpec;
 use crate::document::Value;
 use crate::error::{InputError, expected};
 
@@ -36,17 +35,23 @@ pub enum Metric {
     WindowLeast,
     /// The largest of them.
     WindowMost,
+    /// Of classes: the cost over that of the first system, both by a formula for full batches.
+    RelativeFormulaCost,
+    /// Of classes: the exact expected cost over the formula's, less 1.
+    CostOverFormula,
 }
 
 impl Metric {
     /// The metrics by their columns in compare.csv.
-    pub const NAMES: [(&str, Metric); 6] = [
+    pub const NAMES: [(&str, Metric); 8] = [
         ("relative_cost", Metric::RelativeCost),
         ("cost_usd_per_million", Metric::CostPerMillion),
         ("slo_violation_share", Metric::ViolationShare),
         ("p95_s", Metric::P95),
         ("window_least", Metric::WindowLeast),
         ("window_most", Metric::WindowMost),
+        ("relative_formula_cost", Metric::RelativeFormulaCost),
+        ("cost_over_formula", Metric::CostOverFormula),
     ];
 }
 
@@ -54,11 +59,10 @@ impl Published {
     /// Reads the list.
     ///
     /// Errors: a field that is missing or unknown, a system that the scenario does not have.
-    pub fn list(value: &Value<'_>, systems: &[SystemSpec]) -> Result<Vec<Published>, InputError> {
-        let names: Vec<&str> = systems.iter().map(|system| system.name.as_str()).collect();
+    pub fn list(value: &Value<'_>, names: &[&str]) -> Result<Vec<Published>, InputError> {
         let system = |value: &Value<'_>| match value.str()? {
             name if names.contains(&name) => Ok(name.to_owned()),
-            name => Err(value.error(format!("no system `{name}`")).help(expected(name, &names))),
+            name => Err(value.error(format!("no system `{name}`")).help(expected(name, names))),
         };
         let entry = |value: &Value<'_>| {
             let section = value.section()?;

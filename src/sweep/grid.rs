@@ -28,15 +28,8 @@ pub struct Grid {
 impl Grid {
     /// Reads `[sweep]`; the platform says what may be provisioned, and what is where the grid does not.
     pub fn from_section(section: &Section<'_>, platform: &LambdaSpec) -> Result<Grid, InputError> {
-        let whole = |value: &Value<'_>| value.integer::<u32>().map(u64::from);
         let span = |value: &Value<'_>| within_a_year(value).map(|span| span.0);
-        let memory = axis(&section.required("memory_mb")?, whole)?;
-        let batch_value = section.required("batch")?;
-        let batch = axis(&batch_value, whole)?;
-        let largest = batch[batch.len() - 1];
-        if batch[0] == 0 || largest > u64::from(LARGEST_BATCH) {
-            return Err(batch_value.error(format!("a batch is 1 to {LARGEST_BATCH}")));
-        }
+        let (memory, batch) = memory_and_batch(section)?;
         let timeout = axis(&section.required("timeout")?, span)?;
         let provisioned = match section.optional("provisioned") {
             Some(value) => provisioned(&value, platform)?,
@@ -47,12 +40,7 @@ impl Grid {
             let message = format!("[sweep] has {points} configurations, more than {MOST_POINTS}");
             return Err(section.error(message).help("choose larger steps, or sweep a part at a time"));
         }
-        Ok(Grid {
-            memory: memory.into_iter().map(|mb| MemoryMb(mb as u32)).collect(),
-            batch: batch.into_iter().map(|n| n as u32).collect(),
-            timeout: timeout.into_iter().map(Span).collect(),
-            provisioned,
-        })
+        Ok(Grid { memory, batch, timeout: timeout.into_iter().map(Span).collect(), provisioned })
     }
 
     /// The number of configurations.
@@ -91,6 +79,20 @@ fn provisioned(value: &Value<'_>, platform: &LambdaSpec) -> Result<Vec<u32>, Inp
         _ => {}
     }
     Ok(counts.into_iter().map(|count| count as u32).collect())
+}
+
+/// The memory sizes and largest batches of `[sweep]`.
+pub(crate) fn memory_and_batch(section: &Section<'_>) -> Result<(Vec<MemoryMb>, Vec<u32>), InputError> {
+    let whole = |value: &Value<'_>| value.integer::<u32>().map(u64::from);
+    let memory = axis(&section.required("memory_mb")?, whole)?;
+    let batch_value = section.required("batch")?;
+    let batch = axis(&batch_value, whole)?;
+    let largest = batch[batch.len() - 1];
+    if batch[0] == 0 || largest > u64::from(LARGEST_BATCH) {
+        return Err(batch_value.error(format!("a batch is 1 to {LARGEST_BATCH}")));
+    }
+    let memory = memory.into_iter().map(|mb| MemoryMb(mb as u32)).collect();
+    Ok((memory, batch.into_iter().map(|n| n as u32).collect()))
 }
 
 /// A list, or `{ from, to, step }` with both ends; ascending, without repeats, not empty.

@@ -11,6 +11,11 @@ pub struct BatchLaw {
     mesh: Mesh,
     /// `share[n - 1]`: the share of batches that leave with n requests.
     share: Vec<f64>,
+    /// `charged[n - 1]`: batches of n that these requests pay for, by batch; of all requests, the share itself.
+    charged: Vec<f64>,
+    /// `requests[n - 1]`: these requests in batches of n, by batch.
+    requests: Vec<f64>,
+    /// Their sum.
     mean: f64,
     /// `waits[n - 1]`: G_n at each node, before the jump at the horizon.
     waits: Vec<Vec<f64>>,
@@ -30,7 +35,21 @@ impl BatchLaw {
         share.iter_mut().for_each(|p| *p /= total);
         let mean = share.iter().zip(1..).map(|(p, n)| p * f64::from(n)).sum();
         let waits = waits(levels, batch, &rows, share[batch - 1]);
-        BatchLaw { mesh: levels.mesh.clone(), share, mean, waits }
+        let requests = share.iter().enumerate().map(|(at, p)| (at + 1) as f64 * p).collect();
+        BatchLaw { mesh: levels.mesh.clone(), charged: share.clone(), share, requests, mean, waits }
+    }
+
+    /// The law of one of the classes that share the batches: `mean` of its requests a batch, of whose waits `waits[n - 1]`
+    /// is the law in batches of n at the nodes of `bounds`, and `requests[n - 1]` the whole.
+    pub(super) fn of_class(
+        share: &[f64],
+        requests: Vec<f64>,
+        bounds: Vec<f64>,
+        waits: Vec<Vec<f64>>,
+    ) -> BatchLaw {
+        let charged = requests.iter().enumerate().map(|(at, some)| some / (at + 1) as f64).collect();
+        let mean = requests.iter().sum();
+        BatchLaw { mesh: Mesh { bounds }, share: share.to_vec(), charged, requests, mean, waits }
     }
 
     /// The largest batch, B.
@@ -43,7 +62,12 @@ impl BatchLaw {
         &self.share
     }
 
-    /// The mean batch size.
+    /// Batches of n that the requests pay for, at `n - 1`, by batch.
+    pub(super) fn charged(&self) -> &[f64] {
+        &self.charged
+    }
+
+    /// The mean batch size; of one class of several, its requests by batch.
     pub fn mean_batch(&self) -> f64 {
         self.mean
     }
@@ -82,9 +106,9 @@ impl BatchLaw {
         &self.mesh.bounds
     }
 
-    /// Requests per batch that are in a batch of n: `n p_n`.
+    /// Requests per batch that are in a batch of n; of all, `n p_n`.
     pub(super) fn requests(&self, n: usize) -> f64 {
-        n as f64 * self.share[n - 1]
+        self.requests[n - 1]
     }
 
     /// G_n(wait): requests per batch that are in a batch of n and wait at most `wait`, for `wait` in
@@ -225,15 +249,15 @@ fn waits(levels: &Levels, batch: usize, rows: &Rows, full: f64) -> Vec<Vec<f64>>
         }
         waits[batch - 1][node] = density;
     }
-    integrate(&levels.mesh, full, &mut waits[batch - 1]);
+    integrate(&levels.mesh.bounds, full, &mut waits[batch - 1]);
     waits
 }
 
 /// Turns the density at the nodes into the integral from 0, beginning with `from`.
-fn integrate(mesh: &Mesh, from: f64, values: &mut [f64]) {
+pub(super) fn integrate(bounds: &[f64], from: f64, values: &mut [f64]) {
     let mut start = from;
     let mut density: [f64; DEGREE + 1] = [0.0; DEGREE + 1];
-    for (panel, ends) in mesh.bounds.windows(2).enumerate() {
+    for (panel, ends) in bounds.windows(2).enumerate() {
         let first = density[DEGREE];
         let values = &mut values[panel * DEGREE..][..=DEGREE];
         density.copy_from_slice(values);
@@ -245,7 +269,7 @@ fn integrate(mesh: &Mesh, from: f64, values: &mut [f64]) {
         }
         start = values[DEGREE];
     }
-    if mesh.bounds.len() == 1 {
+    if bounds.len() == 1 {
         values[0] = from;
     }
 }

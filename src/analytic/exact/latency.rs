@@ -119,7 +119,7 @@ impl<'a> LatencyLaw<'a> {
     /// cost of a batch of n. With a cv, a cost that is not linear in the time is the caller's to average.
     pub fn per_request(&self, batch_cost: impl Fn(u32, f64) -> f64) -> f64 {
         let of = |part: &Part<'a>| {
-            let costs = part.batches.batch_size().iter().zip(part.service).zip(1..);
+            let costs = part.batches.charged().iter().zip(part.service).zip(1..);
             let batch: f64 = costs.map(|((share, service), n)| share * batch_cost(n, *service)).sum();
             part.weight * batch / part.batches.mean_batch()
         };

@@ -7,12 +7,20 @@
 //! 2. [`BatchLaw`], of a batch size too: the law of the batch size and of the waits.
 //! 3. [`LatencyLaw`], of service times too: CDF, quantiles, mean and expected cost; also of a mixture of hours.
 //!
+//! Where several classes of requests share the buffer, each with its own longest wait, [`SharedSizes`] are the batch
+//! sizes and [`SharedLaw`] the waits of each class, in the form of a [`BatchLaw`].
+//!
 //! The CDF is accurate to about 1e-8.
 
 mod batches;
 mod latency;
 mod levels;
+mod march;
+mod shared;
+mod stages;
 
 pub use batches::BatchLaw;
 pub use latency::LatencyLaw;
 pub use levels::Levels;
+pub use shared::SharedLaw;
+pub use stages::SharedSizes;

@@ -1,6 +1,7 @@
 //! What `sim run` shows: summary.json, the table, the charts and the page.
 
 mod charts;
+pub(super) mod classes;
 pub mod intervals;
 
 use std::path::Path;
@@ -8,6 +9,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+pub use self::classes::ClassTables;
+use self::classes::WithClasses;
 use super::files::write_atomically;
 use super::format;
 use super::html::{Card, Page};
@@ -40,6 +43,8 @@ pub struct RunReport<'a> {
     pub decisions: &'a [Decision],
     /// Cold starts by keep-alive; empty where there are none to count.
     pub keep_alive: &'a [KeepAlivePoint],
+    /// The classes that share the buffer, where there are several.
+    pub classes: Option<ClassTables<'a>>,
 }
 
 /// A row of decisions.csv.
@@ -83,8 +88,8 @@ struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Reading>,
     settings: &'a Json,
-    simulated: &'a Simulated,
-    predicted: Option<&'a Predicted>,
+    simulated: WithClasses<'a, Simulated>,
+    predicted: Option<WithClasses<'a, Predicted>>,
     error: Option<RelativeError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hours_over_slo: Option<HoursOver>,
@@ -127,8 +132,8 @@ impl RunReport<'_> {
             stamps: scenario.workload.reading().and_then(|reading| reading.stamps),
             trace: scenario.workload.reading(),
             settings: &scenario.written,
-            simulated: &simulation.simulated,
-            predicted,
+            simulated: WithClasses::new(&simulation.simulated, self.classes.map(|classes| classes.simulated)),
+            predicted: predicted.map(|p| WithClasses::new(p, self.classes.map(|classes| classes.predicted))),
             error: predicted.map(|p| RelativeError::of(p, &simulation.simulated)),
             hours_over_slo: self.hours_over(),
             meets_slo: self.meets_slo(),
@@ -236,6 +241,12 @@ impl RunReport<'_> {
         let book = line(&self.scenario.platform.book.name);
         if let Some(settings) = self.scenario.policy.adaptive {
             return format!("{model}, planned anew every {}, prices of {book}", settings.period);
+        }
+        if let Some(classes) = &self.scenario.classes {
+            let classes = classes.list.len();
+            return format!(
+                "{model} at {memory}, {classes} classes in batches of up to {batch}, prices of {book}"
+            );
         }
         match batch {
             1 => format!("{model} at {memory}, unbatched, prices of {book}"),
@@ -347,6 +358,12 @@ impl RunReport<'_> {
         let requests = format::count(self.simulation.requests);
         let mut text = format!("{}: {requests} requests\n{}\n\n", self.scenario.name, self.headline());
         text.push_str(&text_table(&HEADERS, &self.rows()));
+        if let Some(classes) = self.classes {
+            text.push_str(&format!(
+                "\nBy class\n{}",
+                text_table(&classes::HEADERS, &classes.rows(self.scenario))
+            ));
+        }
         text.push('\n');
         for note in self.verdict().into_iter().chain(self.notes()) {
             text.push_str(&format!("{note}\n"));
@@ -368,6 +385,9 @@ impl RunReport<'_> {
             .subtitle(format!("{requests} requests; {}", self.headline()))
             .cards(&self.cards())
             .table("Simulated beside predicted", &HEADERS, &self.rows());
+        if let Some(classes) = self.classes {
+            page = page.table("By class", &classes::HEADERS, &classes.rows(self.scenario));
+        }
         for note in self.notes() {
             page = page.note(&note);
         }

@@ -1,0 +1,296 @@
+//! Streams of arrivals that carry their class: drawn marks, streams side by side, marked processes.
+
+use rand::RngExt;
+use rand_distr::{Distribution, Exp1};
+
+use super::marked::MarkedMap;
+use super::{Arrivals, BLOCK};
+use crate::error::InputError;
+use crate::numeric::streams::Stream;
+use crate::units::{Span, Time};
+
+/// A request of one of several classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// When it comes.
+    pub at: Time,
+    /// Its class, from 0.
+    pub class: u16,
+}
+
+/// A stream of arrivals with their classes, as [`Arrivals`] is one without.
+pub trait ClassArrivals: Send {
+    /// Appends the next arrivals, in non-decreasing order; appends nothing at the end.
+    ///
+    /// # Errors
+    /// A trace file that cannot be read, with the line.
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError>;
+}
+
+impl ClassArrivals for Box<dyn ClassArrivals> {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        (**self).fill(block)
+    }
+}
+
+/// Each arrival of `source` is of class k with probability `shares[k]`, independently of everything.
+pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<dyn ClassArrivals> {
+    let mut sum = 0.0;
+    let up_to = shares.iter().map(|share| {
+        sum += share;
+        sum
+    });
+    Box::new(Drawn { source, up_to: up_to.collect(), stream, times: Vec::new() })
+}
+
+/// Several streams side by side, each a class. Of equal times the lower class comes first.
+pub fn merged(sources: Vec<Box<dyn Arrivals>>) -> Box<dyn ClassArrivals> {
+    let heads = sources.into_iter().map(|source| Head { source, block: Vec::new(), next: 0 });
+    Box::new(Merged { heads: heads.collect() })
+}
+
+/// The arrivals of a marked process in `[0, end)`, from its stationary phase law on.
+pub fn process(map: &MarkedMap, end: Time, mut stream: Stream) -> Box<dyn ClassArrivals> {
+    let law = map.unmarked().phase_law();
+    let mut draw: f64 = stream.random();
+    let first = law.iter().position(|p| {
+        draw -= p;
+        draw < 0.0
+    });
+    let phase = first.unwrap_or(law.len() - 1);
+    let phases = (0..map.order()).map(|i| Phase::of(map, i)).collect();
+    Box::new(Process { phases, phase, now: Time::ZERO, end, stream })
+}
+
+/// Only the first `requests` arrivals.
+pub fn limit(source: Box<dyn ClassArrivals>, requests: u64) -> Box<dyn ClassArrivals> {
+    Box::new(Limited { source, left: requests })
+}
+
+/// Only the arrivals of `classes`, numbered by their places in that list.
+pub fn only(source: Box<dyn ClassArrivals>, classes: &[usize]) -> Box<dyn ClassArrivals> {
+    let most = classes.iter().copied().max().map_or(0, |most| most + 1);
+    let mut numbers = vec![None; most];
+    for (number, class) in classes.iter().enumerate() {
+        numbers[*class] = Some(number as u16);
+    }
+    Box::new(Only { source, numbers })
+}
+
+struct Drawn {
+    source: Box<dyn Arrivals>,
+    /// The cumulated shares.
+    up_to: Vec<f64>,
+    stream: Stream,
+    times: Vec<Time>,
+}
+
+impl ClassArrivals for Drawn {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        self.times.clear();
+        self.source.fill(&mut self.times)?;
+        let last = self.up_to.len() - 1;
+        for at in &self.times {
+            let draw: f64 = self.stream.random();
+            let class = self.up_to[..last].iter().filter(|bound| draw >= **bound).count();
+            block.push(Request { at: *at, class: class as u16 });
+        }
+        Ok(())
+    }
+}
+
+struct Head {
+    source: Box<dyn Arrivals>,
+    block: Vec<Time>,
+    next: usize,
+}
+
+impl Head {
+    /// The next arrival, which stays.
+    fn peek(&mut self) -> Result<Option<Time>, InputError> {
+        if self.next == self.block.len() {
+            self.block.clear();
+            self.next = 0;
+            self.source.fill(&mut self.block)?;
+        }
+        Ok(self.block.get(self.next).copied())
+    }
+}
+
+struct Merged {
+    heads: Vec<Head>,
+}
+
+impl ClassArrivals for Merged {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        let mut times = self.heads.iter_mut().map(Head::peek).collect::<Result<Vec<_>, _>>()?;
+        for _ in 0..BLOCK {
+            let first = times.iter().enumerate().filter_map(|(class, at)| at.map(|at| (at, class))).min();
+            let Some((at, class)) = first else { break };
+            block.push(Request { at, class: class as u16 });
+            self.heads[class].next += 1;
+            times[class] = self.heads[class].peek()?;
+        }
+        Ok(())
+    }
+}
+
+/// A phase of a marked process.
+struct Phase {
+    /// The mean time until anything happens [ns].
+    mean_ns: f64,
+    /// What may happen, with cumulated probabilities.
+    ways: Vec<Way>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    up_to: f64,
+    phase: usize,
+    class: Option<u16>,
+}
+
+impl Phase {
+    fn of(map: &MarkedMap, i: usize) -> Phase {
+        let changes = (0..map.order()).filter(|j| *j != i).map(|j| (map.d0()[(i, j)], j, None));
+        let marked = (0..map.classes())
+            .flat_map(|class| (0..map.order()).map(move |j| (map.d1(class)[(i, j)], j, Some(class as u16))));
+        let all: Vec<_> = changes.chain(marked).filter(|(rate, ..)| *rate > 0.0).collect();
+        let total = all.iter().fold(0.0, |sum, (rate, ..)| sum + rate);
+        let mut sum = 0.0;
+        let ways = all.into_iter().map(|(rate, phase, class)| {
+            sum += rate / total;
+            Way { up_to: sum, phase, class }
+        });
+        Phase { mean_ns: 1e9 / total, ways: ways.collect() }
+    }
+}
+
+struct Process {
+    phases: Vec<Phase>,
+    phase: usize,
+    now: Time,
+    end: Time,
+    stream: Stream,
+}
+
+impl ClassArrivals for Process {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        let full = block.len() + BLOCK;
+        while block.len() < full {
+            let Phase { mean_ns, ways } = &self.phases[self.phase];
+            let wait: f64 = Exp1.sample(&mut self.stream);
+            self.now += Span((mean_ns * wait).round() as u64);
+            if self.now >= self.end {
+                self.now = self.end;
+                break;
+            }
+            let draw: f64 = self.stream.random();
+            let way = ways.iter().find(|way| draw < way.up_to).unwrap_or(&ways[ways.len() - 1]);
+            self.phase = way.phase;
+            block.extend(way.class.map(|class| Request { at: self.now, class }));
+        }
+        Ok(())
+    }
+}
+
+struct Limited {
+    source: Box<dyn ClassArrivals>,
+    left: u64,
+}
+
+impl ClassArrivals for Limited {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        if self.left > 0 {
+            let first = block.len();
+            self.source.fill(block)?;
+            let keep = usize::try_from(self.left).unwrap_or(usize::MAX).min(block.len() - first);
+            self.left -= keep as u64;
+            block.truncate(first + keep);
+        }
+        Ok(())
+    }
+}
+
+struct Only {
+    source: Box<dyn ClassArrivals>,
+    /// By class: its number among those that are kept.
+    numbers: Vec<Option<u16>>,
+}
+
+impl ClassArrivals for Only {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        let first = block.len();
+        // Empty means the end, so go on until something is kept.
+        while block.len() == first {
+            self.source.fill(block)?;
+            if block.len() == first {
+                break;
+            }
+            let mut kept = first;
+            for i in first..block.len() {
+                let Request { at, class } = block[i];
+                if let Some(class) = self.numbers.get(usize::from(class)).copied().flatten() {
+                    block[kept] = Request { at, class };
+                    kept += 1;
+                }
+            }
+            block.truncate(kept);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arrivals::map::Map;
+    use crate::arrivals::map_arrivals::MapArrivals;
+    use crate::numeric::streams::Streams;
+
+    fn all(mut source: impl ClassArrivals) -> Vec<Request> {
+        let mut all = Vec::new();
+        loop {
+            let before = all.len();
+            source.fill(&mut all).unwrap();
+            if all.len() == before {
+                return all;
+            }
+        }
+    }
+
+    fn end() -> Time {
+        Time::ZERO + Span::from_secs(2_000)
+    }
+
+    fn source(map: &Map, index: u64) -> Box<dyn Arrivals> {
+        let stream = Streams::new(3).part(index).stream("arrivals");
+        Box::new(MapArrivals::new(map, Time::ZERO, end(), stream))
+    }
+
+    /// Counts by class are near the rates: five standard deviations of a Poisson count, widened by `burst`.
+    fn near(requests: &[Request], rates: &[f64], burst: f64) {
+        assert!(requests.is_sorted_by_key(|request| request.at));
+        for (class, rate) in rates.iter().enumerate() {
+            let count = requests.iter().filter(|r| usize::from(r.class) == class).count() as f64;
+            let expected = rate * end().as_secs_f64();
+            assert!((count - expected).abs() < 5.0 * burst * expected.sqrt(), "{class}: {count} {expected}");
+        }
+    }
+
+    #[test]
+    fn marks_streams_and_processes_have_their_rates() {
+        let map = Map::mmpp(&[5.0, 50.0], &[1.0, 0.2]).unwrap();
+        let marks = drawn(source(&map, 0), &[0.2, 0.5, 0.3], Streams::new(3).stream("classes"));
+        near(&all(marks), &[2.5, 6.25, 3.75], 4.0);
+        let two = || merged(vec![source(&map, 0), source(&Map::poisson(10.0), 1)]);
+        near(&all(two()), &[12.5, 10.0], 4.0);
+        let marked = MarkedMap::merged(&[map.clone(), Map::poisson(10.0)]);
+        near(&all(process(&marked, end(), Streams::new(3).stream("arrivals"))), &[12.5, 10.0], 4.0);
+        let first = all(limit(two(), 777));
+        assert_eq!(first, all(two())[..777]);
+        let second: Vec<Request> = all(two()).into_iter().filter(|request| request.class == 1).collect();
+        let renumbered = second.iter().map(|request| Request { class: 0, ..*request }).collect::<Vec<_>>();
+        assert_eq!(all(only(two(), &[1])), renumbered);
+    }
+}

@@ -1,0 +1,218 @@
+//! Which classes should share a buffer, and how each buffer is set: by the exact law, confirmed by simulation.
+
+mod choice;
+mod partition;
+
+use rayon::prelude::*;
+
+pub use self::choice::{Function, GroupChoice, Planner, platform_function};
+pub use self::partition::{MOST_SUBSETS, Partitions};
+use self::partition::{best_contiguous, best_of_all};
+use super::shared::{ClassPrediction, predict_group};
+use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
+use crate::engine::simulate::Unwatched;
+use crate::error::InputError;
+use crate::outcome::ClassFigures;
+use crate::profile::device::Size;
+use crate::scenario::Scenario;
+use crate::scenario::class::{Class, Classes, Group};
+use crate::units::MemoryMb;
+
+/// The groups to run, and what they were chosen from.
+#[derive(Debug, Clone)]
+pub struct GroupPlan {
+    /// The best partition; none if some class cannot keep its objective in any.
+    pub best: Option<Vec<Planned>>,
+    /// Every class in a buffer of its own; none where it cannot keep its objective.
+    pub alone: Vec<Option<Planned>>,
+    /// All classes in one buffer, if they can keep their objectives there.
+    pub together: Option<Planned>,
+    /// Among which partitions the best is the best.
+    pub partitions: Partitions,
+    /// Groups whose best configuration was looked for.
+    pub groups: usize,
+    /// Configurations predicted.
+    pub evaluated: usize,
+    /// Requests a second of all classes.
+    pub rate: f64,
+}
+
+/// A group of the plan.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What was chosen.
+    pub choice: GroupChoice,
+    /// What the law says of it.
+    pub prediction: ClassPrediction,
+    /// What the simulation says of it.
+    pub simulation: Option<ClassSimulation>,
+}
+
+/// Is a plan confirmed by simulation?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Not at all.
+    Predicted,
+    /// Each group of it.
+    Simulated,
+}
+
+impl GroupChoice {
+    /// The group to run at a memory size.
+    pub fn group(&self, memory: MemoryMb) -> Group {
+        Group {
+            members: self.members.clone(),
+            memory,
+            batch: self.batch,
+            longest_wait: self.longest_wait.clone(),
+        }
+    }
+}
+
+impl GroupPlan {
+    /// The cost of a million requests [$] where every class is alone; none if one cannot keep its objective.
+    pub fn alone_usd_per_million(&self) -> Option<f64> {
+        let costs = self.alone.iter().map(|alone| alone.as_ref().map(|alone| alone.choice.usd_per_s));
+        Some(costs.sum::<Option<f64>>()? / self.rate * 1e6)
+    }
+
+    /// The same with all in one buffer.
+    pub fn together_usd_per_million(&self) -> Option<f64> {
+        self.together.as_ref().map(|together| together.choice.usd_per_s / self.rate * 1e6)
+    }
+
+    /// The same of the best partition.
+    pub fn best_usd_per_million(&self) -> Option<f64> {
+        let cost = |best: &Vec<Planned>| best.iter().map(|planned| planned.choice.usd_per_s).sum::<f64>();
+        self.best.as_ref().map(|best| cost(best) / self.rate * 1e6)
+    }
+}
+
+impl Planned {
+    /// Its memory size.
+    pub fn memory_mb(&self) -> u32 {
+        match self.choice.size {
+            Size::Memory(memory) => memory.0,
+            Size::Processors(_) | Size::Gpu(_) => 0,
+        }
+    }
+
+    /// What each member pays of a second [$].
+    pub fn paid_usd_per_s(&self) -> Vec<f64> {
+        let part = |class: &ClassFigures| class.share * class.cost_usd_per_million;
+        let parts: Vec<f64> = self.prediction.classes.iter().map(part).collect();
+        let total: f64 = parts.iter().sum();
+        parts.iter().map(|part| part / total * self.choice.usd_per_s).collect()
+    }
+
+    /// Does each class keep its objective in the simulation, or is it over by no more than its interval says of chance?
+    pub fn verified(&self, classes: &Classes) -> Option<bool> {
+        let keeps = |(figures, member): (&ClassFigures, &usize)| {
+            let slo = classes.list[*member].slo?;
+            let least = figures.slo_violation_share_ci95.map_or(figures.slo_violation_share?, |[low, _]| low);
+            Some(least <= 1.0 - slo.percentile + 1e-12)
+        };
+        let simulation = self.simulation.as_ref()?;
+        Some(simulation.classes.iter().zip(&self.choice.members).all(|pair| keeps(pair).unwrap_or(true)))
+    }
+}
+
+/// Plans the groups of a scenario's classes: of all partitions the best up to 12 classes, else the best of those that keep
+/// neighbours by their objectives together.
+///
+/// # Errors
+/// A class without an objective; a scenario without memory sizes and batches to choose from; the profile does not cover
+/// them; a trace that cannot be read.
+pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Result<GroupPlan, InputError> {
+    let planner = Planner::new(scenario, classes)?;
+    let count = classes.list.len();
+    let chosen = choose(&planner, classes)?;
+    let finished = |choice: GroupChoice, check| planned(scenario, classes, planner.raised(choice)?, check);
+    let predicted = |choice| finished(choice, Check::Predicted);
+    let alone = (0..count).into_par_iter().map(|class| chosen.find(&[class]).map(predicted).transpose());
+    let alone = alone.collect::<Result<_, _>>()?;
+    let together = chosen.find(&(0..count).collect::<Vec<_>>()).map(predicted).transpose()?;
+    let best = chosen.best.as_ref().map(|best| {
+        let choices = best.par_iter().map(|choice| finished(choice.clone(), check));
+        choices.collect::<Result<Vec<_>, _>>()
+    });
+    Ok(GroupPlan {
+        best: best.transpose()?,
+        alone,
+        together,
+        partitions: chosen.partitions,
+        groups: chosen.found.len(),
+        evaluated: chosen.evaluated,
+        rate: planner.rate(),
+    })
+}
+
+/// The best configurations of groups, and the best partition into these.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    found: Vec<(Vec<usize>, Option<GroupChoice>)>,
+    pub(super) best: Option<Vec<GroupChoice>>,
+    partitions: Partitions,
+    evaluated: usize,
+}
+
+impl Chosen {
+    fn find(&self, wanted: &[usize]) -> Option<GroupChoice> {
+        self.found.iter().find(|(members, _)| members == wanted)?.1.clone()
+    }
+}
+
+/// Looks for the best configurations of groups, and for the best partition.
+pub(super) fn choose(planner: &Planner<'_>, classes: &Classes) -> Result<Chosen, InputError> {
+    let count = classes.list.len();
+    let latency = |class: &Class| class.slo.map(|slo| slo.latency);
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|class| latency(&classes.list[*class]));
+    let partitions = if count <= MOST_SUBSETS { Partitions::All } else { Partitions::Contiguous };
+    let members: Vec<Vec<usize>> = match partitions {
+        Partitions::All => (1..1_usize << count).map(|set| of_set(set, count)).collect(),
+        Partitions::Contiguous => (0..count)
+            .flat_map(|from| (from + 1..=count).map(move |to| (from, to)))
+            .map(|(from, to)| sorted(&order[from..to]))
+            .collect(),
+    };
+    let choices: Vec<(Option<GroupChoice>, usize)> =
+        members.par_iter().map(|members| planner.best(members)).collect::<Result<_, _>>()?;
+    let evaluated = choices.iter().map(|(_, evaluated)| evaluated).sum();
+    let found: Vec<_> = members.into_iter().zip(choices.into_iter().map(|(choice, _)| choice)).collect();
+    let cost = |at: usize| found[at].1.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
+    let places: Option<Vec<usize>> = match partitions {
+        Partitions::All => {
+            best_of_all(count, |set| cost(set - 1)).map(|sets| sets.iter().map(|set| set - 1).collect())
+        }
+        Partitions::Contiguous => best_contiguous(count, cost),
+    };
+    let best = places.map(|places| places.into_iter().filter_map(|at| found[at].1.clone()).collect());
+    Ok(Chosen { found, best, partitions, evaluated })
+}
+
+fn planned(
+    scenario: &Scenario,
+    classes: &Classes,
+    choice: GroupChoice,
+    check: Check,
+) -> Result<Planned, InputError> {
+    let Size::Memory(memory) = choice.size else { unreachable!("planned among memory sizes") };
+    let group = choice.group(memory);
+    let prediction = predict_group(scenario, classes, &group)?;
+    let simulation = match check {
+        Check::Predicted => None,
+        Check::Simulated => Some(simulate_group(scenario, classes, &group, &mut Unwatched)?),
+    };
+    Ok(Planned { choice, prediction, simulation })
+}
+
+fn of_set(set: usize, count: usize) -> Vec<usize> {
+    (0..count).filter(|class| set >> class & 1 == 1).collect()
+}
+
+fn sorted(classes: &[usize]) -> Vec<usize> {
+    let mut classes = classes.to_vec();
+    classes.sort_unstable();
+    classes
+}

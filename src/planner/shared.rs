@@ -1,0 +1,176 @@
+//! The prediction of classes that share a buffer, by the exact law.
+
+use crate::analytic::exact::{LatencyLaw, SharedLaw};
+use crate::arrivals::marked::MarkedMap;
+use crate::error::InputError;
+use crate::outcome::{ClassFigures, Latency, Model, Predicted};
+use crate::planner::predict::{Part, Prediction, batch_cost, scenario_parts};
+use crate::scenario::class::{Classes, Group, Marks};
+use crate::scenario::slo::Slo;
+use crate::scenario::{Scenario, Setting};
+use crate::units::Span;
+
+/// A stretch of a workload with one process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MarkedPart {
+    /// How long it lasts; only the proportion among parts counts.
+    pub duration: f64,
+    /// What arrives, by class.
+    pub process: MarkedMap,
+}
+
+/// The arrivals of some classes, without those of the others.
+///
+/// # Errors
+/// A trace that cannot be read.
+pub fn marked_parts(
+    scenario: &Scenario,
+    classes: &Classes,
+    members: &[usize],
+) -> Result<Vec<MarkedPart>, InputError> {
+    let one = |process| Ok(vec![MarkedPart { duration: 1.0, process }]);
+    match &classes.marks {
+        Marks::Own(own) => {
+            one(MarkedMap::merged(&members.iter().map(|member| own[*member].clone()).collect::<Vec<_>>()))
+        }
+        Marks::Process(map) => one(map.only(members)),
+        Marks::Shares(shares) => {
+            let parts = scenario_parts(scenario)?;
+            let part = |part: &Part| MarkedPart {
+                duration: part.requests / part.process.rate(),
+                process: MarkedMap::shared(&part.process, shares).only(members),
+            };
+            Ok(parts.iter().map(part).collect())
+        }
+    }
+}
+
+/// The laws of a group in every part of a workload.
+#[derive(Debug)]
+pub struct GroupLaws {
+    parts: Vec<(f64, Vec<f64>, SharedLaw)>,
+}
+
+impl GroupLaws {
+    /// The laws of one largest batch and longest waits.
+    pub fn new(parts: &[MarkedPart], waits: &[Span], batch: u32) -> GroupLaws {
+        let law = |part: &MarkedPart| {
+            (part.duration, part.process.rates(), SharedLaw::new(&part.process, waits, batch))
+        };
+        GroupLaws { parts: parts.iter().map(law).collect() }
+    }
+
+    /// The requests of a class, in the unit of the parts' durations.
+    fn requests(&self, class: usize) -> f64 {
+        self.parts.iter().map(|(duration, rates, _)| duration * rates[class]).sum()
+    }
+
+    /// The latency of one class where a batch of n takes `service[n - 1]` \[s\].
+    pub fn latency<'a>(&'a self, class: usize, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
+        let part = |(duration, rates, law): &'a (f64, Vec<f64>, SharedLaw)| {
+            (duration * rates[class], LatencyLaw::new(law.class(class), service, cv))
+        };
+        LatencyLaw::mixture(self.parts.iter().map(part).collect())
+    }
+
+    /// The share of batches that leave with n requests, at `n - 1`.
+    fn batch_size(&self) -> Vec<f64> {
+        let batches = |(duration, rates, law): &(f64, Vec<f64>, SharedLaw)| {
+            duration * rates.iter().sum::<f64>() / law.sizes().mean_batch()
+        };
+        let total: f64 = self.parts.iter().map(batches).sum();
+        let mut shares = vec![0.0; self.parts[0].2.sizes().batch_size().len()];
+        for part in &self.parts {
+            for (sum, share) in shares.iter_mut().zip(part.2.sizes().batch_size()) {
+                *sum += batches(part) / total * share;
+            }
+        }
+        shares
+    }
+}
+
+/// A predicted group with its classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassPrediction {
+    /// All its requests together.
+    pub prediction: Prediction,
+    /// Each of its classes.
+    pub classes: Vec<ClassFigures>,
+}
+
+/// Predicts a group of the scenario's classes; a trace by the fits of its hours.
+///
+/// # Errors
+/// The profile does not cover the group; a trace cannot be read.
+pub fn predict_group(
+    scenario: &Scenario,
+    classes: &Classes,
+    group: &Group,
+) -> Result<ClassPrediction, InputError> {
+    let parts = marked_parts(scenario, classes, &group.members)?;
+    let setting = Setting::new(group.memory, group.batch, Span::ZERO);
+    let times = scenario.service(setting)?;
+    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+    let price = batch_cost(&scenario.platform.tariff, &times);
+    Ok(predict_on(classes, group, &parts, Times { service: &service, cv: times.cv, price: &price }))
+}
+
+/// What batches take, and what they cost: `price(n, mean service time [s])`.
+pub struct Times<'a> {
+    /// The mean service time of a batch of n at `n - 1` \[s\].
+    pub service: &'a [f64],
+    /// Their coefficient of variation.
+    pub cv: f64,
+    /// The price of a batch [$].
+    pub price: &'a dyn Fn(u32, f64) -> f64,
+}
+
+/// Predicts a group with given times and prices.
+pub fn predict_on(
+    classes: &Classes,
+    group: &Group,
+    parts: &[MarkedPart],
+    times: Times<'_>,
+) -> ClassPrediction {
+    let laws = &GroupLaws::new(parts, &group.longest_wait, group.batch);
+    let Times { service, cv, price } = times;
+    let members = 0..group.members.len();
+    let by_class: Vec<LatencyLaw<'_>> = members.clone().map(|at| laws.latency(at, service, cv)).collect();
+    let requests: Vec<f64> = members.map(|at| laws.requests(at)).collect();
+    let total: f64 = requests.iter().sum();
+    let all = LatencyLaw::mixture(requests.iter().copied().zip(by_class.iter().cloned()).collect());
+    let mut figures = Vec::new();
+    for (at, law) in by_class.iter().enumerate() {
+        let class = &classes.list[group.members[at]];
+        figures.push(ClassFigures {
+            name: class.name.clone(),
+            share: requests[at] / total,
+            longest_wait_s: group.longest_wait[at].as_secs_f64(),
+            latency_s: latency(law),
+            latency_ci95_s: None,
+            slo_violation_share: class.slo.map(|slo| law.share_over(slo.latency.as_secs_f64()).max(0.0)),
+            slo_violation_share_ci95: None,
+            cost_usd_per_million: law.per_request(price) * 1e6,
+        });
+    }
+    let over = |figures: &ClassFigures| figures.slo_violation_share.map_or(0.0, |over| figures.share * over);
+    let asked = figures.iter().any(|figures| figures.slo_violation_share.is_some());
+    let batch_size = laws.batch_size();
+    let longest = all.quantile(0.9999).max(1e-6);
+    let points = (0..=400).map(|i| longest * f64::from(i) / 400.0);
+    let predicted = Predicted {
+        model: Model::Exact.name(),
+        latency_s: latency(&all),
+        cost_usd_per_million: all.per_request(price) * 1e6,
+        mean_batch: batch_size.iter().zip(1..).map(|(p, n)| p * f64::from(n)).sum(),
+        batch_size,
+        slo_violation_share: asked.then(|| figures.iter().map(over).sum()),
+    };
+    let cdf = points.map(|x| (x, all.cdf(x))).collect();
+    ClassPrediction { prediction: Prediction { predicted, cdf, misfit: None }, classes: figures }
+}
+
+fn latency(law: &LatencyLaw<'_>) -> Latency {
+    let [p50, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(|q| law.quantile(q));
+    Latency { mean: law.mean(), p50, p90, p95, p99, slo: law.quantile(Slo::default().percentile), max: None }
+}

@@ -1,0 +1,432 @@
+//! `[[class]]`: several classes of requests that share one model, each with its own longest wait and objective.
+
+use super::class_system::ClassSystem;
+use super::workload::{Source, Workload, within_the_clock};
+use crate::arrivals::Arrivals;
+use crate::arrivals::class_streams::{self, ClassArrivals};
+use crate::arrivals::map::Map;
+use crate::arrivals::map_arrivals::MapArrivals;
+use crate::arrivals::marked::{MarkedError, MarkedMap};
+use crate::arrivals::schedule::{MOST_PHASES, plausible, process_from_section};
+use crate::document::{Section, Value};
+use crate::error::InputError;
+use crate::numeric::matrix::Matrix;
+use crate::numeric::streams::Streams;
+use crate::policy::batch::Batch;
+use crate::profile::device::Devices;
+use crate::profile::{LARGEST_BATCH, Profile};
+use crate::scenario::policy::{PolicySpec, within_a_year};
+use crate::scenario::slo::Slo;
+use crate::scenario::whole;
+use crate::sweep::grid::memory_and_batch;
+use crate::units::{MemoryMb, Span, Time};
+
+/// More classes than this are refused: a class's number is kept beside each request.
+const MOST_CLASSES: usize = 1000;
+/// How far the shares may be from a sum of 1: people write three digits.
+const SHARE_TOLERANCE: f64 = 1e-3;
+
+/// The classes of a scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classes {
+    /// In the order of the file.
+    pub list: Vec<Class>,
+    /// How requests come to be of a class.
+    pub marks: Marks,
+    /// Memory sizes and largest batches among which `sim plan` chooses; none without [sweep].
+    pub grid: Option<(Vec<MemoryMb>, Vec<u32>)>,
+    /// Functions with processors and with shares of a GPU, for `sim compare`.
+    pub devices: Option<Devices>,
+    /// The ways to group them that `sim compare` sets side by side.
+    pub systems: Vec<ClassSystem>,
+}
+
+/// One class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Class {
+    /// Its name in tables and files.
+    pub name: String,
+    /// The longest wait of its requests in the buffer.
+    pub longest_wait: Span,
+    /// What is asked for it.
+    pub slo: Option<ClassSlo>,
+}
+
+/// What is asked for a class.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassSlo {
+    /// The share of its requests that must keep the latency; 1: none may be over it.
+    pub percentile: f64,
+    /// The latency to keep.
+    pub latency: Span,
+}
+
+/// Which classes share a buffer, and how it is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The classes by their places in the scenario.
+    pub members: Vec<usize>,
+    /// Memory size of the function.
+    pub memory: MemoryMb,
+    /// Largest batch.
+    pub batch: u32,
+    /// The longest wait of each member.
+    pub longest_wait: Vec<Span>,
+}
+
+/// How requests come to be of a class.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Marks {
+    /// Each request of the workload is of class k with this probability, whatever came before.
+    Shares(Vec<f64>),
+    /// Each class has a process of its own.
+    Own(Vec<Map>),
+    /// One process with arrival rates by class.
+    Process(MarkedMap),
+}
+
+/// What `[[class]]` says, before the other sections are known.
+#[derive(Debug)]
+pub(super) struct Written<'a> {
+    value: Value<'a>,
+    list: Vec<WrittenClass<'a>>,
+}
+
+#[derive(Debug)]
+struct WrittenClass<'a> {
+    value: Value<'a>,
+    name: String,
+    share: Option<f64>,
+    own: Option<Map>,
+    longest_wait: Option<Span>,
+    slo: Option<ClassSlo>,
+}
+
+impl<'a> Written<'a> {
+    pub(super) fn read(value: &Value<'a>) -> Result<Written<'a>, InputError> {
+        let items = value.list()?;
+        if !(1..=MOST_CLASSES).contains(&items.len()) {
+            return Err(value.error(format!("has {} classes, not 1 to {MOST_CLASSES}", items.len())));
+        }
+        let mut list: Vec<WrittenClass<'a>> = Vec::new();
+        for item in &items {
+            let class = WrittenClass::read(item)?;
+            if list.iter().any(|other| other.name == class.name) {
+                return Err(item.error(format!("there are two classes `{}`", class.name)));
+            }
+            list.push(class);
+        }
+        Ok(Written { value: value.clone(), list })
+    }
+
+    /// Reads `[workload]`: how the requests of the classes come.
+    pub(super) fn workload(&self, section: &Section<'_>) -> Result<(Workload, Marks), InputError> {
+        let of_process = section.names().any(|name| name == "d1_by_class");
+        if let Some(class) = self.list.iter().find(|class| class.own.is_some()) {
+            if let Some(other) = self.list.iter().find(|class| class.own.is_none()) {
+                let message =
+                    format!("class `{}` has a workload of its own, `{}` none", class.name, other.name);
+                return Err(other
+                    .value
+                    .error(message)
+                    .help("give each class a `workload`, or each a `share`"));
+            }
+            return self.own(section);
+        }
+        if of_process {
+            return self.process(section);
+        }
+        let workload = Workload::from_section(section)?;
+        let missing = |class: &WrittenClass<'_>| {
+            let message = format!("class `{}` has neither a `share` nor a `workload`", class.name);
+            class.value.error(message).help("shares of the requests of [workload] sum to 1")
+        };
+        let shares: Vec<f64> = self
+            .list
+            .iter()
+            .map(|class| class.share.ok_or_else(|| missing(class)))
+            .collect::<Result<_, _>>()?;
+        let total: f64 = shares.iter().sum();
+        if (total - 1.0).abs() > SHARE_TOLERANCE {
+            return Err(self.value.error(format!("the shares of the classes sum to {total}, not to 1")));
+        }
+        Ok((workload, Marks::Shares(shares.iter().map(|share| share / total).collect())))
+    }
+
+    fn own(&self, section: &Section<'_>) -> Result<(Workload, Marks), InputError> {
+        let kind = section.required("kind")?;
+        kind.choice(&[("classes", ())]).map_err(|e| {
+            e.help("each class has a workload of its own: write kind = \"classes\" and when they end")
+        })?;
+        let factor = rate_factor(section)?;
+        let own: Vec<Map> =
+            self.list.iter().filter_map(|class| Some(class.own.as_ref()?.scaled(factor))).collect();
+        let phases = own.iter().try_fold(1_usize, |phases, map| phases.checked_mul(map.order()));
+        if phases.is_none_or(|phases| phases > MOST_PHASES) {
+            let message = format!("together the workloads of the classes have over {MOST_PHASES} phases");
+            return Err(self.value.error(message).help("use processes of fewer phases, or Poisson"));
+        }
+        let source = Source::Process(MarkedMap::merged(&own).unmarked());
+        Ok((ended(section, source)?, Marks::Own(own)))
+    }
+
+    fn process(&self, section: &Section<'_>) -> Result<(Workload, Marks), InputError> {
+        section.required("kind")?.choice(&[("map", ())])?;
+        if let Some(class) = self.list.iter().find(|class| class.share.is_some()) {
+            return Err(class.value.error("a share cannot act: `d1_by_class` says what comes of each class"));
+        }
+        let (d0, by_class) = (section.required("d0")?, section.required("d1_by_class")?);
+        let matrix = |value: &Value<'_>| {
+            Matrix::from_rows(&value.rows()?).ok_or_else(|| value.error("must be a square matrix"))
+        };
+        let items = by_class.list()?;
+        if items.len() != self.list.len() {
+            let message = format!("has {} matrices for {} classes", items.len(), self.list.len());
+            return Err(by_class.error(message).help("give one matrix a class, in the order of [[class]]"));
+        }
+        let matrices = items.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
+        let m0 = matrix(&d0)?;
+        if m0.order() > MOST_PHASES {
+            return Err(
+                d0.error(format!("a process has at most {MOST_PHASES} phases, this one {}", m0.order()))
+            );
+        }
+        let factor = rate_factor(section)?;
+        let scaled = matrices.iter().map(|d1| d1.scaled(factor)).collect();
+        let marked = MarkedMap::new(m0.scaled(factor), scaled).map_err(|e| {
+            let at = match e {
+                MarkedError::Shape { class }
+                | MarkedError::Sign { class, .. }
+                | MarkedError::Silent { class } => &items[class],
+                MarkedError::Together(_) => &d0,
+            };
+            at.error(e.to_string()).help("the diagonal of d0 is minus the sum of the other rates of its row")
+        })?;
+        plausible(&marked.unmarked()).map_err(|reason| d0.error(reason))?;
+        Ok((ended(section, Source::Process(marked.unmarked()))?, Marks::Process(marked)))
+    }
+
+    /// Reads `[policy]`: the largest batch, and the longest wait of the classes that have none of their own.
+    pub(super) fn policy(
+        &self,
+        section: &Section<'_>,
+        profile: &Profile,
+        memory: MemoryMb,
+    ) -> Result<(PolicySpec, Vec<Span>), InputError> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum Kind {
+            Unbatched,
+            Batch,
+        }
+        let kind = section.required("kind")?;
+        let chosen = kind.choice(&[("unbatched", Kind::Unbatched), ("batch", Kind::Batch)]).map_err(|e| {
+            let help = "with [[class]] the policy is batch or unbatched; the others know one class only";
+            e.help(help)
+        })?;
+        if chosen == Kind::Unbatched {
+            let waits = vec![Span::ZERO; self.list.len()];
+            profile.at(memory, 1).map_err(|e| kind.error(e.to_string()))?;
+            if let Some(class) = self.list.iter().find(|class| class.longest_wait.is_some()) {
+                return Err(class.value.error("`longest_wait` cannot act: the policy is unbatched"));
+            }
+            return Ok((PolicySpec { buffer: Batch::UNBATCHED, adaptive: None }, waits));
+        }
+        let value = section.required("batch")?;
+        let batch: u32 = value.integer()?;
+        if !(1..=LARGEST_BATCH).contains(&batch) {
+            return Err(value.error(format!("must be 1 to {LARGEST_BATCH}, is {batch}")));
+        }
+        profile.at(memory, batch).map_err(|e| value.error(e.to_string()))?;
+        let waits = self.waits(section)?;
+        let timeout = waits.iter().copied().max().unwrap_or(Span::ZERO);
+        Ok((PolicySpec { buffer: Batch { batch, timeout }, adaptive: None }, waits))
+    }
+
+    fn waits(&self, section: &Section<'_>) -> Result<Vec<Span>, InputError> {
+        let default = match self.list.iter().all(|class| class.longest_wait.is_some()) {
+            true => match section.optional("timeout") {
+                Some(value) => {
+                    return Err(value.error("cannot act: every class has a `longest_wait` of its own"));
+                }
+                None => Span::ZERO,
+            },
+            false => within_a_year(&section.required("timeout").map_err(|e| {
+                e.help("it is the longest wait of the classes without a `longest_wait` of their own")
+            })?)?,
+        };
+        Ok(self.list.iter().map(|class| class.longest_wait.unwrap_or(default)).collect())
+    }
+
+    /// The objectives; `[slo]` is that of the classes without one of their own.
+    pub(super) fn objectives(
+        &self,
+        default: Option<(&Slo, &Value<'_>)>,
+    ) -> Result<Vec<Option<ClassSlo>>, InputError> {
+        let default = match default {
+            None => None,
+            Some((_, value)) if self.list.iter().all(|class| class.slo.is_some()) => {
+                return Err(value.error("cannot act: every class has an `slo` of its own"));
+            }
+            Some((slo, value)) => match (slo.latency, slo.budget_usd_per_million, slo.max_violations) {
+                (Some(latency), None, None) => Some(ClassSlo { percentile: slo.percentile, latency }),
+                _ => {
+                    let message = "with [[class]] an objective is `latency` and `percentile` only";
+                    return Err(value.error(message).help("leave out the budget and `max_violations`"));
+                }
+            },
+        };
+        Ok(self.list.iter().map(|class| class.slo.or(default)).collect())
+    }
+
+    pub(super) fn classes(
+        &self,
+        marks: Marks,
+        waits: Vec<Span>,
+        objectives: Vec<Option<ClassSlo>>,
+        grid: Option<(Vec<MemoryMb>, Vec<u32>)>,
+    ) -> Classes {
+        let class = |((class, longest_wait), slo): ((&WrittenClass<'_>, Span), Option<ClassSlo>)| Class {
+            name: class.name.clone(),
+            longest_wait,
+            slo,
+        };
+        let list = self.list.iter().zip(waits).zip(objectives).map(class).collect();
+        Classes { list, marks, grid, devices: None, systems: Vec::new() }
+    }
+}
+
+impl<'a> WrittenClass<'a> {
+    fn read(value: &Value<'a>) -> Result<WrittenClass<'a>, InputError> {
+        let section = value.section()?;
+        let name = section.required("name")?;
+        let share = section.optional("share").map(|value| match value.positive()? {
+            share if share <= 1.0 => Ok(share),
+            share => Err(value.error(format!("is a share of the requests, at most 1, not {share}"))),
+        });
+        let own = section.optional("workload").map(|value| {
+            let section = value.section()?;
+            let map = process_from_section(&section)?;
+            section.finish()?;
+            Ok(map)
+        });
+        let class = WrittenClass {
+            value: value.clone(),
+            name: match name.str()? {
+                "" => return Err(name.error("is empty")),
+                name => name.to_owned(),
+            },
+            share: share.transpose()?,
+            own: own.transpose()?,
+            longest_wait: section.optional("longest_wait").map(|v| within_a_year(&v)).transpose()?,
+            slo: section.optional("slo").map(|v| slo(&v)).transpose()?,
+        };
+        section.finish()?;
+        match (&class.share, &class.own) {
+            (Some(_), Some(_)) => {
+                Err(value.error("has a `share` and a `workload`").help("a class has one of the two"))
+            }
+            _ => Ok(class),
+        }
+    }
+}
+
+/// Reads `[sweep]`: among what `sim plan` chooses.
+pub(super) fn grid(section: &Section<'_>) -> Result<(Vec<MemoryMb>, Vec<u32>), InputError> {
+    match section.optional("timeout") {
+        Some(value) => {
+            Err(value.error("cannot act: with [[class]] the longest waits follow from the objectives"))
+        }
+        None => memory_and_batch(section),
+    }
+}
+
+fn slo(value: &Value<'_>) -> Result<ClassSlo, InputError> {
+    let section = value.section()?;
+    let percentile = section.optional("percentile").map_or(Ok(95.0), |value| match value.positive()? {
+        percent if percent <= 100.0 => Ok(percent),
+        _ => Err(value.error("must be above 0 and at most 100; 100: no request may be over the latency")),
+    })?;
+    let latency = section.required("latency")?.span()?;
+    section.finish()?;
+    Ok(ClassSlo { percentile: percentile / 100.0, latency })
+}
+
+/// The factor of all rates.
+fn rate_factor(section: &Section<'_>) -> Result<f64, InputError> {
+    section.optional("scale").map_or(Ok(1.0), |v| match v.positive()? {
+        factor if (1e-9..=1e9).contains(&factor) => Ok(factor),
+        factor => Err(v.error(format!("is a factor of the rate from 1e-9 to 1e9, not {factor}"))),
+    })
+}
+
+fn ended(section: &Section<'_>, source: Source) -> Result<Workload, InputError> {
+    let requests = section.optional("requests").map(|v| v.integer()).transpose()?;
+    let duration = section.optional("duration").map(|v| within_the_clock(&v)).transpose()?;
+    match requests.is_none() && duration.is_none() {
+        true => Err(section
+            .error("[workload] has no end")
+            .help("give `requests = 400000` or `duration = \"24h\"`")),
+        false => Ok(Workload { source, requests, duration }),
+    }
+}
+
+impl ClassSlo {
+    /// The percentile's name: `p95`, `p99.9`; `all` where no request may be over.
+    pub fn name(&self) -> String {
+        match self.percentile >= 1.0 {
+            true => "all".to_owned(),
+            false => format!("p{}", (self.percentile * 1e8).round() / 1e6),
+        }
+    }
+}
+
+impl Classes {
+    /// Reads `[functions]` and `[[system]]`.
+    pub(super) fn compared(mut self, root: &Section<'_>) -> Result<Classes, InputError> {
+        let devices =
+            root.optional("functions").map(|value| whole(&value, Devices::from_section)).transpose()?;
+        if let Some(list) = root.optional("system") {
+            self.systems = ClassSystem::list(&list, &self, devices.as_ref())?;
+        }
+        self.devices = devices;
+        Ok(self)
+    }
+
+    /// All of them in one buffer.
+    pub fn together(&self, memory: MemoryMb, batch: u32) -> Group {
+        let longest_wait = self.list.iter().map(|class| class.longest_wait).collect();
+        Group { members: (0..self.list.len()).collect(), memory, batch, longest_wait }
+    }
+
+    /// The arrivals of some classes in one replication, which are the same whichever others are left out; they are
+    /// numbered by their places in `members`.
+    ///
+    /// # Errors
+    /// A trace that cannot be opened.
+    pub fn open(
+        &self,
+        workload: &Workload,
+        streams: Streams,
+        members: &[usize],
+    ) -> Result<Box<dyn ClassArrivals>, InputError> {
+        let end = workload.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
+        let limited = |all| match workload.requests {
+            Some(requests) => class_streams::limit(all, requests),
+            None => all,
+        };
+        let all = match &self.marks {
+            Marks::Shares(shares) => {
+                class_streams::drawn(workload.open(streams)?, shares, streams.stream("classes"))
+            }
+            Marks::Own(own) => {
+                let source = |(class, map)| -> Box<dyn Arrivals> {
+                    let stream = streams.part(class as u64).stream("arrivals");
+                    Box::new(MapArrivals::new(map, Time::ZERO, end, stream))
+                };
+                limited(class_streams::merged(own.iter().enumerate().map(source).collect()))
+            }
+            Marks::Process(map) => limited(class_streams::process(map, end, streams.stream("arrivals"))),
+        };
+        Ok(class_streams::only(all, members))
+    }
+}

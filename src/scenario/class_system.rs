@@ -1,0 +1,178 @@
+//! `[[system]]` where there are classes: ways to put them into buffers, on the platform's functions or on those of
+//! `[functions]`.
+
+use super::class::Classes;
+use crate::document::{Section, Value};
+use crate::error::{InputError, expected};
+use crate::profile::LARGEST_BATCH;
+use crate::profile::device::{Devices, Size, hundredths};
+use crate::scenario::policy::within_a_year;
+use crate::units::{MemoryMb, Span};
+
+/// A way to put the classes into buffers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassSystem {
+    /// Its name in tables and files.
+    pub name: String,
+    /// What the batches run on.
+    pub on: On,
+    /// Which classes share.
+    pub grouping: Grouping,
+}
+
+/// What batches run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The functions of `[platform]`.
+    Platform,
+    /// Those of `[functions]`.
+    Functions,
+}
+
+/// Which classes share.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Grouping {
+    /// Each has a buffer of its own.
+    Alone,
+    /// All are in one buffer.
+    Together,
+    /// The best of all partitions, by the exact law.
+    Best,
+    /// As HarmonyBatch groups them.
+    HarmonyBatch,
+    /// As the file says.
+    Listed(Vec<ListedGroup>),
+}
+
+/// A group with all its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedGroup {
+    /// The classes, by their places in the scenario.
+    pub members: Vec<usize>,
+    /// The function.
+    pub size: Size,
+    /// Largest batch.
+    pub batch: u32,
+    /// The longest wait of each member.
+    pub longest_wait: Vec<Span>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Alone,
+    Together,
+    Best,
+    HarmonyBatch,
+    Listed,
+}
+
+impl ClassSystem {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// A field that is missing or unknown; a class, or a function, that there is not.
+    pub fn list(
+        value: &Value<'_>,
+        classes: &Classes,
+        devices: Option<&Devices>,
+    ) -> Result<Vec<ClassSystem>, InputError> {
+        let mut systems: Vec<ClassSystem> = Vec::new();
+        for item in value.list()? {
+            let section = item.section()?;
+            let system = system(&section, classes, devices)?;
+            section.finish()?;
+            if systems.iter().any(|other| other.name == system.name) {
+                return Err(item.error(format!("there are two systems `{}`", system.name)));
+            }
+            systems.push(system);
+        }
+        Ok(systems)
+    }
+}
+
+fn system(
+    section: &Section<'_>,
+    classes: &Classes,
+    devices: Option<&Devices>,
+) -> Result<ClassSystem, InputError> {
+    let name = section.required("name")?.str()?.to_owned();
+    section.required("kind")?.choice(&[("classes", ())])?;
+    let on = section.optional("on").map_or(Ok(On::Platform), |value| {
+        match value.choice(&[("platform", On::Platform), ("functions", On::Functions)])? {
+            On::Functions if devices.is_none() => Err(value.error("there is no [functions]")),
+            on => Ok(on),
+        }
+    })?;
+    let ways = [
+        ("alone", Way::Alone),
+        ("together", Way::Together),
+        ("best", Way::Best),
+        ("harmonybatch", Way::HarmonyBatch),
+        ("listed", Way::Listed),
+    ];
+    let grouping = match section.required("grouping")?.choice(&ways)? {
+        Way::Alone => Grouping::Alone,
+        Way::Together => Grouping::Together,
+        Way::Best => Grouping::Best,
+        Way::HarmonyBatch => Grouping::HarmonyBatch,
+        Way::Listed => {
+            let list = section.required("group")?;
+            let groups = list.list()?;
+            let read = |group: &Value<'_>| listed(group, classes, on, devices);
+            let groups = groups.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+            let named = |class: usize| groups.iter().filter(|group| group.members.contains(&class)).count();
+            if let Some(class) = (0..classes.list.len()).find(|class| named(*class) != 1) {
+                let name = &classes.list[class].name;
+                return Err(list.error(format!("class `{name}` is in {} groups, not in one", named(class))));
+            }
+            Grouping::Listed(groups)
+        }
+    };
+    Ok(ClassSystem { name, on, grouping })
+}
+
+fn listed(
+    value: &Value<'_>,
+    classes: &Classes,
+    on: On,
+    devices: Option<&Devices>,
+) -> Result<ListedGroup, InputError> {
+    let section = value.section()?;
+    let names: Vec<&str> = classes.list.iter().map(|class| class.name.as_str()).collect();
+    let member = |value: &Value<'_>| {
+        let name = value.str()?;
+        let place = names.iter().position(|known| *known == name);
+        place.ok_or_else(|| value.error(format!("no class `{name}`")).help(expected(name, &names)))
+    };
+    let members = section.required("classes")?.list()?.iter().map(member).collect::<Result<Vec<_>, _>>()?;
+    let size = size(&section, on)?;
+    let batch_value = section.required("batch")?;
+    let batch: u32 = batch_value.integer()?;
+    let largest = match devices.filter(|_| on == On::Functions).map(|devices| devices.offered(size)) {
+        None => LARGEST_BATCH,
+        Some(Some(offered)) => offered.slowest.len() as u32,
+        Some(None) => return Err(section.error(format!("[functions] offers no {size}"))),
+    };
+    if !(1..=largest).contains(&batch) {
+        return Err(batch_value.error(format!("must be 1 to {largest}, is {batch}")));
+    }
+    let waits_value = section.required("longest_wait")?;
+    let waits = waits_value.list()?.iter().map(within_a_year).collect::<Result<Vec<_>, _>>()?;
+    if waits.len() != members.len() {
+        return Err(waits_value.error(format!("has {} waits for {} classes", waits.len(), members.len())));
+    }
+    section.finish()?;
+    Ok(ListedGroup { members, size, batch, longest_wait: waits })
+}
+
+fn size(section: &Section<'_>, on: On) -> Result<Size, InputError> {
+    let (vcpu, gpu, memory) =
+        (section.optional("vcpu"), section.optional("gpu_gb"), section.optional("memory_mb"));
+    match (on, vcpu, gpu, memory) {
+        (On::Functions, Some(vcpu), None, None) => Ok(Size::Processors(hundredths(&vcpu)?)),
+        (On::Functions, None, Some(gpu), None) => Ok(Size::Gpu(gpu.integer()?)),
+        (On::Platform, None, None, Some(memory)) => Ok(Size::Memory(MemoryMb(memory.integer()?))),
+        (On::Functions, ..) => Err(section.error("a group on [functions] has either `vcpu` or `gpu_gb`")),
+        (On::Platform, ..) => Err(section.error("a group on [platform] has `memory_mb`")),
+    }
+}
