@@ -89,7 +89,7 @@ mod tests {
     }
     #[test]
     fn an_open_batch_keeps_its_size_and_its_deadline() {
-        let times = ServiceTimes { memory: MemoryMb(128), mean: vec![Span(1); 3], cv: 0.0, init: Span::ZERO };
+        let times = ServiceTimes { memory: MemoryMb(128), mean: vec![Span(1); 3], cv: 0.0, shape: None, init: Span::ZERO };
         let step = |from, batch, timeout| Step {
             from: Time(from),
             batch: Batch { batch, timeout: Span(timeout) },
