@@ -13,8 +13,7 @@ fn serve_and_observe_name_their_feature() {
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("lacks the feature `serve`"), "{said}");
-        let mend =
-            format!("cargo run --release --no-default-features --features serve -- {}", words.join(" "));
+        let mend = format!("cargo run --release --features serve -- {}", words.join(" "));
         assert!(said.contains(&mend), "{said}");
     }
 }

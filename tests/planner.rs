@@ -69,7 +69,7 @@ fn the_published_model_chooses_figure_15() {
         .collect();
     assert_eq!(chosen.iter().map(|(timeout, _)| *timeout).collect::<Vec<_>>(), timeouts);
     let same = chosen.iter().zip(memories).filter(|((_, found), paper)| found == paper).count();
-    assert!(same >= 22, "{same} of 24: {chosen:?}");
+    assert_eq!(same, 24, "{chosen:?}");
 }
 
 #[test]

@@ -63,6 +63,9 @@ enum Kind {
     LogNormal,
 }
 
+/// The first so many kinds are processes of phases.
+const OF_PHASES: usize = 5;
+
 const KINDS: [(&str, Kind); 9] = [
     ("poisson", Kind::Poisson),
     ("mmpp", Kind::Mmpp),
@@ -221,7 +224,7 @@ fn variation(value: &Value<'_>) -> Result<f64, InputError> {
 /// `finish` is left to the caller.
 pub fn process_from_section(section: &Section<'_>) -> Result<Map, InputError> {
     let kind = section.required("kind")?;
-    match kind.choice(&KINDS)? {
+    match kind.choice(&KINDS[..OF_PHASES])? {
         Kind::Erlang => {
             let (rate, phases) = (section.required("rate")?, section.required("phases")?);
             let map = match phases.integer::<usize>()? {

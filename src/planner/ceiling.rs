@@ -1,6 +1,6 @@
 //! The expected number of started units of a random time: what rounding up costs in the mean.
 //!
-//! For X > 0, E[ceil X] = sum over k >= 0 of P(X > k). The first [`TERMS`] terms are summed; the rest is the integral
+//! For X > 0, E[ceil X] = sum over k >= 0 of P(X > k). The first `TERMS` terms are summed; the rest is the integral
 //! from half a unit below them on (the midpoint rule, whose error is of the order of the density's slope there), and
 //! the integral of P(X > x) from a on is E[(X - a)+], which for the lognormal law is
 //! m P(Z <= s - u) - a P(Z <= -u) with u = (ln a - ln m + s^2 / 2) / s, s^2 = ln(1 + cv^2) and m the mean.

@@ -10,8 +10,8 @@
 //! So is Apache Parquet (in a build with the feature `parquet`): timestamps and inter-arrival times in a column of
 //! INT32, INT64, FLOAT or DOUBLE, with the unit as in a text, or of TIMESTAMP, which has its own.
 //!
-//! Points in time go through the same stages whatever they come from: [`order::Raw`] reads them, [`order`] puts them in
-//! order, [`coarse`] spreads what a coarse clock has bunched.
+//! Points in time go through the same stages whatever they come from: `order::Raw` reads them, `order` puts them in
+//! order, `coarse` spreads what a coarse clock has bunched.
 
 mod access;
 mod azure;

@@ -38,7 +38,7 @@ pub(super) trait Raw: Send {
 /// How a file is put in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// Records may be up to [`WINDOW`] records out of place.
+    /// Records may be up to `WINDOW` records out of place.
     #[default]
     Window,
     /// In any order.
