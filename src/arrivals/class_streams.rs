@@ -285,7 +285,7 @@ mod tests {
         near(&all(marks), &[2.5, 6.25, 3.75], 4.0);
         let two = || merged(vec![source(&map, 0), source(&Map::poisson(10.0), 1)]);
         near(&all(two()), &[12.5, 10.0], 4.0);
-        let marked = MarkedMap::merged(&[map, Map::poisson(10.0)]);
+        let marked = MarkedMap::merged(&[map.clone(), Map::poisson(10.0)]);
         near(&all(process(&marked, end(), Streams::new(3).stream("arrivals"))), &[12.5, 10.0], 4.0);
         let first = all(limit(two(), 777));
         assert_eq!(first, all(two())[..777]);
