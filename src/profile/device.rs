@@ -118,7 +118,7 @@ impl Devices {
         let Processors { from, to, step, .. } = self.processors;
         let processors = (from..=to).step_by(step as usize).map(Size::Processors);
         processors
-            .chain((1..=self.gpu.memory_gb).map(Size::Gpu))
+            .chain((self.gpu.least_gb..=self.gpu.memory_gb).map(Size::Gpu))
             .filter_map(|size| self.offered(size))
             .collect()
     }
@@ -132,9 +132,9 @@ impl Devices {
                 let on_offer = (from..=to).contains(&hundredths) && (hundredths - from).is_multiple_of(step);
                 on_offer.then(|| self.with_processors(size, f64::from(hundredths) / 100.0))
             }
-            Size::Gpu(gb) => {
-                (1..=self.gpu.memory_gb).contains(&gb).then(|| self.with_gpu(size, f64::from(gb)))
-            }
+            Size::Gpu(gb) => (self.gpu.least_gb..=self.gpu.memory_gb)
+                .contains(&gb)
+                .then(|| self.with_gpu(size, f64::from(gb))),
         }
     }
 
