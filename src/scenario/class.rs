@@ -33,7 +33,7 @@ pub struct Classes {
     pub list: Vec<Class>,
     /// How requests come to be of a class.
     pub marks: Marks,
-    /// Memory sizes and largest batches among which `sim plan` chooses; none without [sweep].
+    /// Memory sizes and largest batches among which `sim plan` chooses; none without `[sweep]`.
     pub grid: Option<(Vec<MemoryMb>, Vec<u32>)>,
     /// Functions with processors and with shares of a GPU, for `sim compare`.
     pub devices: Option<Devices>,

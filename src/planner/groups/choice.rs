@@ -68,7 +68,7 @@ struct Place<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// Chooses among the memory sizes and batches of [sweep].
+    /// Chooses among the memory sizes and batches of `[sweep]`.
     ///
     /// # Errors
     /// A class without an objective, or with one that cannot be kept for sure; nothing to choose from; the profile does not
