@@ -59,6 +59,7 @@ struct Gpu {
     /// xi_1, xi_2 \[s\].
     time_s: [f64; 2],
     memory_gb: u32,
+    least_gb: u32,
     slice: f64,
     margin: f64,
     largest: u32,
@@ -117,7 +118,7 @@ impl Devices {
         let Processors { from, to, step, .. } = self.processors;
         let processors = (from..=to).step_by(step as usize).map(Size::Processors);
         processors
-            .chain((1..=self.gpu.memory_gb).map(Size::Gpu))
+            .chain((self.gpu.least_gb..=self.gpu.memory_gb).map(Size::Gpu))
             .filter_map(|size| self.offered(size))
             .collect()
     }
@@ -131,9 +132,9 @@ impl Devices {
                 let on_offer = (from..=to).contains(&hundredths) && (hundredths - from).is_multiple_of(step);
                 on_offer.then(|| self.with_processors(size, f64::from(hundredths) / 100.0))
             }
-            Size::Gpu(gb) => {
-                (1..=self.gpu.memory_gb).contains(&gb).then(|| self.with_gpu(size, f64::from(gb)))
-            }
+            Size::Gpu(gb) => (self.gpu.least_gb..=self.gpu.memory_gb)
+                .contains(&gb)
+                .then(|| self.with_gpu(size, f64::from(gb))),
         }
     }
 
@@ -210,9 +211,14 @@ impl Gpu {
                 span => Ok(span),
             }
         };
+        let (memory_gb, least_gb) = (whole("memory_gb")?, whole("least_gb")?);
+        if least_gb > memory_gb {
+            return Err(section.error("`least_gb` is more than `memory_gb`"));
+        }
         Ok(Gpu {
             time_s: pair(&section.required("time_s")?)?,
-            memory_gb: whole("memory_gb")?,
+            memory_gb,
+            least_gb,
             slice: span("slice")?.as_secs_f64(),
             margin: number("margin")?,
             largest: whole("largest_batch")?,
@@ -272,14 +278,14 @@ mod tests {
     /// A model of one batch size on processors, and round figures.
     const TEXT: &str = "[cpu]\nmean_s = [[2.0, 0.5, 0.2]]\nslowest_s = [[3.0, 0.5, 0.3]]\n\
         vcpu = { from = 0.5, to = 2.0, step = 0.25 }\nmemory_mb = [40, 900]\n[gpu]\ntime_s = [0.002, 0.004]\n\
-        memory_gb = 24\nslice = \"2ms\"\nmargin = 1.5\nlargest_batch = 4\nvcpu_by_gb = 0.5\nram_gb = 0.5\n\
+        memory_gb = 24\nleast_gb = 3\nslice = \"2ms\"\nmargin = 1.5\nlargest_batch = 4\nvcpu_by_gb = 0.5\nram_gb = 0.5\n\
         granule = \"1s\"\n[prices]\nvcpu_s = 1e-4\ngb_s = 1e-5\ngpu_gb_s = 2e-4\ncall = 1e-6\nusd = 0.5\n";
 
     #[test]
     fn times_and_prices_are_those_of_the_formulas() {
         let document = Document::parse("f.toml", TEXT).unwrap();
         let devices = Devices::from_section(&document.root()).unwrap();
-        assert_eq!(devices.all().len(), 7 + 24);
+        assert_eq!(devices.all().len(), 7 + 22);
         assert_eq!(devices.offered(Size::Processors(60)), None);
         let cpu = devices.offered(Size::Processors(100)).unwrap();
         let near = |found: f64, exact: f64| assert!((found / exact - 1.0).abs() < 1e-12, "{found} {exact}");

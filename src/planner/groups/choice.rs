@@ -236,6 +236,8 @@ fn rate(parts: &[MarkedPart]) -> f64 {
 impl Place<'_> {
     fn choice(&self, members: &[usize], longest_wait: Vec<Span>, usd_per_s: f64) -> GroupChoice {
         let (size, batch) = (self.function.size, self.batch);
+        // Nobody waits for a batch of one.
+        let longest_wait = if batch == 1 { vec![Span::ZERO; members.len()] } else { longest_wait };
         GroupChoice { members: members.to_vec(), size, batch, longest_wait, usd_per_s }
     }
 
