@@ -24,7 +24,7 @@ pub fn read(path: &Path) -> Result<ModelProto, InputError> {
             .help("export the model to ONNX (torch.onnx.export, tf2onnx, optimum)")
     };
     let model = ModelProto::decode(bytes.as_slice()).map_err(|_| wrong())?;
-    if !model.graph.as_ref().is_some_and(|graph| !graph.node.is_empty()) {
+    if model.graph.as_ref().is_none_or(|graph| graph.node.is_empty()) {
         return Err(wrong());
     }
     for (location, weights) in weights(path, &model) {

@@ -1,6 +1,7 @@
 //! The charts of a plan.
 
 use super::{PlanReport, named};
+use crate::planner::chooser::Ranking;
 use crate::planner::plan::Answer;
 use crate::planner::search::Candidate;
 use crate::report::chart::{Axis, Colour, Group, LineChart, Panel, Point as Dot, Scatter, Series, Unit};
@@ -48,7 +49,12 @@ impl PlanReport<'_> {
         }
         if self.plan.points.len() < self.plan.evaluated {
             let shown = format::count(self.plan.points.len() as u64);
-            chart = chart.note(format!("An even choice of {shown} configurations is shown."));
+            chart = chart.note(match self.plan.ranking {
+                Ranking::Simulated => {
+                    format!("Shown are {shown} that were simulated; the others cannot be better, or are like these.")
+                }
+                _ => format!("An even choice of {shown} configurations is shown."),
+            });
         }
         chart
     }
