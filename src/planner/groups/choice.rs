@@ -201,14 +201,7 @@ pub fn platform_function(
 
 /// The cheapest choices, at most so many, the best first.
 fn cheapest(places: Vec<(Place<'_>, f64)>, members: &[usize], most: usize) -> Vec<GroupChoice> {
-    // Nobody is over where the longest service time is left: a first price to beat, found without a law of waits.
-    let sure = places.iter().filter_map(|(place, _)| Some(place.usd_per_s(&place.leaving(place.latest())?)));
-    let mut sure: Vec<f64> = sure.collect();
-    sure.sort_unstable_by(f64::total_cmp);
-    let mut to_beat = match places.iter().all(|(place, _)| place.function.cv == 0.0) {
-        true => sure.get(most - 1).copied().unwrap_or(f64::INFINITY),
-        false => f64::INFINITY,
-    };
+    let mut to_beat = first_to_beat(&places, most);
     let mut found: Vec<GroupChoice> = Vec::new();
     for (place, bound) in places {
         if bound > to_beat {
@@ -224,6 +217,19 @@ fn cheapest(places: Vec<(Place<'_>, f64)>, members: &[usize], most: usize) -> Ve
         }
     }
     found
+}
+
+/// A cost [$/s] that so many of the places surely come to or below. Nobody is over where the longest service time is left: that
+/// takes no law of waits. Where nobody may be over at all, the bounds are the costs already.
+fn first_to_beat(places: &[(Place<'_>, f64)], most: usize) -> f64 {
+    let never = places.iter().all(|(place, _)| place.slo.iter().all(|slo| slo.percentile >= 1.0));
+    if never || places.iter().any(|(place, _)| place.function.cv > 0.0) {
+        return f64::INFINITY;
+    }
+    let sure = places.iter().filter_map(|(place, _)| Some(place.usd_per_s(&place.leaving(place.latest())?)));
+    let mut sure: Vec<f64> = sure.collect();
+    sure.sort_unstable_by(f64::total_cmp);
+    sure.get(most - 1).copied().unwrap_or(f64::INFINITY)
 }
 
 /// Requests a second.
