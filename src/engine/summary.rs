@@ -14,7 +14,7 @@ use crate::scenario::slo::Slo;
 use crate::units::{MemoryMb, Span, Time};
 
 /// A month as bills have it: 730 hours.
-const MONTH_S: f64 = 730.0 * 3600.0;
+pub const MONTH_S: f64 = 730.0 * 3600.0;
 /// Points of the distribution that charts get.
 const CDF_POINTS: usize = 600;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];

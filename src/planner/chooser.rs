@@ -74,6 +74,8 @@ pub struct Chooser<'a> {
     too_long: usize,
     /// Configurations of the grid that were tried, predicted, or bounded by others.
     considered: usize,
+    /// Those of them that need no trial, as long as what was tried is confirmed.
+    spared: Vec<Setting>,
 }
 
 impl<'a> Chooser<'a> {
@@ -112,6 +114,7 @@ impl<'a> Chooser<'a> {
             confirmed: BTreeMap::new(),
             too_long: 0,
             considered: 0,
+            spared: Vec::new(),
         })
     }
 
@@ -120,14 +123,22 @@ impl<'a> Chooser<'a> {
     /// Errors: the arrivals cannot be read; no request came.
     pub fn plan(mut self) -> Result<Plan, InputError> {
         let mut lines = Lines::new(&self.whole_grid()?);
-        let on_grid = lines.len();
+        let mut on_grid = lines.len();
         if lines.is_empty() {
             let longest = self.scenario.platform.book.limits.longest_run;
             let message = format!("every configuration of the grid may run for longer than {longest}");
             let help = "the platform ends such a call: take more memory, or smaller batches";
             return Err(InputError::new(&self.scenario.name, message).help(help));
         }
-        let (best, margin) = self.best(&mut lines)?;
+        let (mut best, mut margin) = self.best(&mut lines)?;
+        // Bounds spare what is dearer than what was tried, but a full simulation has refused some of that.
+        let mut spared = std::mem::take(&mut self.spared);
+        spared.retain(|setting| !self.trials.holds(setting));
+        if !margin.refused.is_empty() && !spared.is_empty() {
+            lines.add(&self.evaluate(&spared)?);
+            on_grid += spared.len();
+            (best, margin) = self.best(&mut lines)?;
+        }
         let (answer, alternatives, edges) = match best {
             Some(best) => {
                 let alternatives = self.alternatives(&lines, &best, &margin)?;
@@ -176,10 +187,12 @@ impl<'a> Chooser<'a> {
                 let mut settings = self.space.settings(&self.grid.provisioned);
                 settings.retain(ends);
                 self.considered = settings.len();
-                match self.ranking == Ranking::Simulated && bound::helps(scenario) {
-                    true => bound::trials(scenario, &constraint, &mut self.trials, &settings),
-                    false => self.evaluate(&settings),
+                if self.ranking != Ranking::Simulated || !bound::helps(scenario) {
+                    return self.evaluate(&settings);
                 }
+                let tried = bound::trials(scenario, &constraint, &mut self.trials, &settings)?;
+                self.spared = settings;
+                Ok(tried)
             }
         }
     }
@@ -323,11 +336,6 @@ impl<'a> Chooser<'a> {
         let verdict = Verdict::of(&self.request.constraint, &simulation, self.evidence());
         self.confirmed.insert(setting, (simulation, verdict));
         Ok(verdict)
-    }
-
-    /// What was simulated in full of a configuration.
-    pub fn simulation(&self, setting: Setting) -> Option<&Simulation> {
-        self.confirmed.get(&setting).map(|(simulation, _)| simulation)
     }
 
     /// The processes that the law knows; none where only the simulation ranks.

@@ -11,7 +11,7 @@ use super::row::{Counts, Figures, Row};
 use super::shard::Shard;
 use crate::engine::grid::{self, Counted, Keep, bytes, evaluate_without_peaks};
 use crate::engine::simulate::{nothing_served, summary};
-use crate::engine::summary::within_target;
+use crate::engine::summary::{MONTH_S, within_target};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
@@ -95,8 +95,6 @@ enum Intervals {
     Left,
 }
 
-/// A month as bills have it [h].
-const MONTH_H: f64 = 730.0;
 /// About so many rows get an interval.
 const INTERVALS: f64 = 60.0;
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
@@ -350,7 +348,7 @@ impl<'a> Sweep<'a> {
             _ => None,
         };
         let meets_slo = slo.verdict(counted.violation_share(), usd_per_million);
-        let hours = usage.duration.as_secs_f64() / 3600.0;
+        let seconds = usage.duration.as_secs_f64();
         let usd = usd_per_million / 1e6 * tally.requests as f64;
         let counts = Counts {
             p50_s: counted.quantile(0.5).unwrap_or(0.0),
@@ -358,7 +356,7 @@ impl<'a> Sweep<'a> {
             late: if slo.latency.is_some() { counted.violation_share() } else { 0.0 },
             mean_batch: tally.requests as f64 / tally.batches as f64,
             cold_starts: tally.cold_starts as f64 / tally.invocations().max(1) as f64,
-            usd_per_month: if hours > 0.0 { usd / hours * MONTH_H } else { 0.0 },
+            usd_per_month: if seconds > 0.0 { usd / seconds * MONTH_S } else { 0.0 },
         };
         Ok(Judged { figures, interval_s, meets_slo, counts: Some(counts) })
     }
