@@ -20,6 +20,7 @@
 
 pub mod analytic;
 pub mod arrivals;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod document;
 pub mod engine;
@@ -39,5 +40,6 @@ pub mod profiler;
 pub mod report;
 pub mod scenario;
 pub mod sweep;
+pub mod systems;
 pub mod text;
 pub mod units;

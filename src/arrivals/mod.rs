@@ -11,6 +11,7 @@ pub mod rhythm;
 pub mod schedule;
 pub mod trace;
 pub mod transform;
+mod zst;
 
 use self::map_arrivals::Portion;
 use crate::error::InputError;

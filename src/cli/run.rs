@@ -8,21 +8,21 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, model};
-use crate::engine::classes::simulate::simulate_group;
+use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
 use crate::engine::keep_alive;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
-use crate::engine::simulate::simulate;
 use crate::error::InputError;
-use crate::outcome::{ClassFigures, Model};
-use crate::planner::adaptive;
+use crate::outcome::{ClassFigures, Model, Simulation};
 use crate::planner::predict::{Prediction, is_covered, predict};
 use crate::planner::shared::predict_group;
+use crate::policy::adaptive::Decision;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
 use crate::report::run::{ClassTables, RunReport};
 use crate::scenario::class::{Classes, Group};
 use crate::scenario::workload::{Source, Workload};
 use crate::scenario::{Scenario, Setting};
+use crate::systems::{self, Run};
 use crate::units::{Span, Time};
 
 #[derive(Debug, Args)]
@@ -52,20 +52,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let started = Instant::now();
     let mut observer = (&mut progress, &mut rows);
-    let (simulation, decisions) = match (scenario.policy.adaptive, &group) {
-        (_, Some((list, group))) => {
-            let found = simulate_group(&scenario, list, group, &mut observer)?;
-            classes.0 = found.classes;
-            (found.simulation, Vec::new())
-        }
-        (None, None) => (simulate(&scenario, &mut observer)?, Vec::new()),
-        (Some(settings), None) => adaptive::simulate(&scenario, settings, &mut observer)?,
-    };
+    let (simulation, decisions);
+    (simulation, decisions, classes.0) = simulated(&scenario, group.as_ref(), &mut observer)?;
     let elapsed = started.elapsed();
     progress.finish();
     let held = common.output.hold(&folder)?;
     rows.finish()?;
-    let keep_alive = match scenario.policy.adaptive {
+    let keep_alive = match scenario.policy.adaptive() {
         None => keep_alive::curve(&scenario)?,
         Some(_) => Vec::new(),
     };
@@ -79,7 +72,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;
-    if scenario.policy.adaptive.is_some() {
+    if scenario.policy.adaptive().is_some() {
         let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
         report.decision_rows().try_for_each(|row| file.serialize(row))?;
         file.finish()?;
@@ -103,6 +96,25 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     ));
     common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The simulation, the plans of an adaptive policy, and each class where there are several.
+fn simulated<O: Observer + Send>(
+    scenario: &Scenario,
+    group: Option<&(&Classes, Group)>,
+    observer: &mut O,
+) -> Result<(Simulation, Vec<Decision>, Vec<ClassFigures>), InputError> {
+    match group {
+        Some((list, group)) => {
+            let ClassSimulation { simulation, classes } = simulate_group(scenario, list, group, observer)?;
+            Ok((simulation, Vec::new(), classes))
+        }
+        None => {
+            let Run { simulation, decisions, .. } =
+                systems::run(scenario, &scenario.system().kind, observer)?;
+            Ok((simulation, decisions, Vec::new()))
+        }
+    }
 }
 
 /// The prediction, and that of each class where there are several.

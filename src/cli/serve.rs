@@ -107,7 +107,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let settings = Settings {
         listen: args.listen,
         upstream,
-        buffer: scenario.policy.buffer,
+        buffer: scenario.policy.start(),
         limits: Limits {
             requests: args.max_requests,
             batches: args.max_batches.unwrap_or_else(|| concurrency(&scenario)),
@@ -123,7 +123,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let buffer = settings.buffer;
     let totals = serve(settings, adaptive, |address| {
         if !args.quiet {
-            let how = match (&scenario.policy.adaptive, buffer.batch) {
+            let how = match (scenario.policy.adaptive(), buffer.batch) {
                 (Some(_), _) => format!("adaptive, at first {}, {}", buffer.batch, buffer.timeout),
                 (None, 1) => "unbatched".to_owned(),
                 (None, batch) => format!("batches of {batch}, {} at most", buffer.timeout),
@@ -150,7 +150,7 @@ fn concurrency(scenario: &Scenario) -> usize {
 /// The policy if it is adaptive. It keeps to the function's memory size, which the gateway cannot change: the grid shrinks
 /// to that.
 fn adaptive_policy(scenario: &mut Scenario) -> Result<Option<Adaptive>, InputError> {
-    let Some(settings) = scenario.policy.adaptive else { return Ok(None) };
+    let Some(settings) = scenario.policy.adaptive() else { return Ok(None) };
     if settings.forecast == Forecast::Oracle {
         return Err(InputError::new(&scenario.name, "`forecast = \"oracle\"` needs to know the future")
             .help("serve with last, yesterday or smoothing"));

@@ -148,6 +148,14 @@ fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
 ///
 /// Errors: they cannot be read.
 pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
+    Ok(hours(arrivals)?.into_iter().filter_map(|(_, part)| part).collect())
+}
+
+/// The hours of arrivals from their beginning on: how long each is, and the process that is fitted to it, if one can
+/// be; a Poisson process where the hour has few.
+///
+/// Errors: they cannot be read.
+pub fn hours(arrivals: &mut dyn Arrivals) -> Result<Vec<(Span, Option<Part>)>, InputError> {
     let (_, observed) = Observed::read(arrivals)?;
     let part = |piece: &Piece| match &piece.fit {
         Ok(fit) => {
@@ -161,7 +169,7 @@ pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
         }
         Err(_) => None,
     };
-    Ok(piecewise(&observed, HOUR).iter().filter_map(part).collect())
+    Ok(piecewise(&observed, HOUR).iter().map(|piece| (piece.duration, part(piece))).collect())
 }
 
 const HOUR: Span = Span::from_secs(3600);
@@ -377,7 +385,7 @@ pub fn predict(
     setting: Setting,
     model: Model,
 ) -> Result<Option<Prediction>, InputError> {
-    if scenario.policy.adaptive.is_some() {
+    if scenario.policy.adaptive().is_some() {
         return Ok(None);
     }
     let parts = fitted_parts(scenario)?;

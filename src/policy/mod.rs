@@ -1,8 +1,8 @@
 //! When a request leaves for the platform: at once, or in a batch.
 //!
 //! A policy sees requests and the clock. It knows no prices and no environments; the engine connects it
-//! to a platform. A new policy is a new file here, a variant in `scenario::PolicySpec`, and one arm where
-//! the engine is started.
+//! to a platform. A new policy is a new file here, a variant of `scenario::policy::PolicySpec`, and one arm in
+//! `systems::functions`.
 
 pub mod adaptive;
 pub mod batch;

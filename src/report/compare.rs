@@ -15,10 +15,10 @@ use super::table::text_table;
 use crate::error::InputError;
 use crate::numeric::histogram::Histogram;
 use crate::outcome::{Difference, SliceRow};
-use crate::planner::compare::Compared;
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
 use crate::scenario::published::{Metric, Published};
+use crate::systems::compare::Compared;
 use crate::text::{csv, line, markdown};
 
 /// Title, headers, rows.
@@ -242,6 +242,7 @@ impl CompareReport<'_> {
              on the stated assumptions of its instance profile.",
             self.scenario.seed
         )];
+        // A system that starts cold says so beside its setting.
         if let Environments::AlwaysWarm = self.scenario.platform.environments {
             notes.push(always_warm(&self.scenario.profile));
         }

@@ -229,7 +229,7 @@ impl<'a> Written<'a> {
             if let Some(class) = self.list.iter().find(|class| class.longest_wait.is_some()) {
                 return Err(class.value.error("`longest_wait` cannot act: the policy is unbatched"));
             }
-            return Ok((PolicySpec { buffer: Batch::UNBATCHED, adaptive: None }, waits));
+            return Ok((PolicySpec::Fixed(Batch::UNBATCHED), waits));
         }
         let value = section.required("batch")?;
         let batch: u32 = value.integer()?;
@@ -239,7 +239,7 @@ impl<'a> Written<'a> {
         profile.at(memory, batch).map_err(|e| value.error(e.to_string()))?;
         let waits = self.waits(section)?;
         let timeout = waits.iter().copied().max().unwrap_or(Span::ZERO);
-        Ok((PolicySpec { buffer: Batch { batch, timeout }, adaptive: None }, waits))
+        Ok((PolicySpec::Fixed(Batch { batch, timeout }), waits))
     }
 
     fn waits(&self, section: &Section<'_>) -> Result<Vec<Span>, InputError> {

@@ -19,10 +19,11 @@ use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
 use self::slo::Slo;
-use self::system::SystemSpec;
+use self::system::{FunctionSpec, MemoryChoice, SystemKind, SystemSpec};
 use self::workload::{Source, Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
+use crate::policy::batch::Batch;
 use crate::profile::{Profile, ServiceTimes};
 use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
@@ -140,16 +141,13 @@ impl Scenario {
         };
         let output = optional_section(&root, "output", output)?.unwrap_or_default();
         let systems = match root.optional("system").filter(|_| classes.is_none()) {
-            Some(list) => SystemSpec::list(&list, &profile, &platform)?,
+            Some(list) => {
+                let written = root.required("platform")?.section()?;
+                SystemSpec::list(&list, &profile, (&written, &platform))?
+            }
             None => Vec::new(),
         };
-        let names = systems.iter().map(|system| system.name.as_str());
-        let of_classes = classes.iter().flat_map(|classes| &classes.systems);
-        let names: Vec<&str> = names.chain(of_classes.map(|system| system.name.as_str())).collect();
-        let published = match root.optional("published") {
-            Some(list) => Published::list(&list, &names)?,
-            None => Vec::new(),
-        };
+        let published = published(&root, &systems, classes.as_ref())?;
         root.finish()?;
         Ok(Scenario {
             name,
@@ -179,16 +177,24 @@ impl Scenario {
         }
     }
 
+    /// `[platform]` and `[policy]`, as the first of the systems.
+    pub fn system(&self) -> SystemSpec {
+        let (platform, policy) = (self.platform.clone(), self.policy.clone());
+        let memory = MemoryChoice::Fixed(platform.memory);
+        let kind = SystemKind::Lambda(Box::new(FunctionSpec { memory, platform, policy }));
+        SystemSpec { name: SystemSpec::OWN.to_owned(), kind }
+    }
+
     /// The configuration that the scenario itself asks for.
     pub fn setting(&self) -> Setting {
-        let (batch, timeout) = (self.policy.buffer.batch, self.policy.buffer.timeout);
+        let Batch { batch, timeout } = self.policy.start();
         let provisioned = self.platform.environments.provisioned();
         Setting { memory: self.platform.memory, batch, timeout, provisioned }
     }
 
     /// The largest batch that may come: where the policy adapts, also the largest of the grid.
     pub fn largest_batch(&self, setting: Setting) -> u32 {
-        match (&self.policy.adaptive, &self.sweep) {
+        match (self.policy.adaptive(), &self.sweep) {
             (Some(_), Some(grid)) => grid.batch.iter().copied().fold(setting.batch, u32::max),
             _ => setting.batch,
         }
@@ -265,6 +271,20 @@ impl Scenario {
             "{model} at {memory} takes {service} for a batch of {n}{after}, but {book} ends a call after {limit}"
         ))
     }
+}
+
+/// Published figures, each of one of the systems.
+fn published(
+    root: &Section<'_>,
+    systems: &[SystemSpec],
+    classes: Option<&Classes>,
+) -> Result<Vec<Published>, InputError> {
+    let Some(list) = root.optional("published") else { return Ok(Vec::new()) };
+    let names = systems.iter().map(|system| system.name.as_str());
+    let of_classes = classes.iter().flat_map(|classes| &classes.systems);
+    let names = names.chain(of_classes.map(|system| system.name.as_str()));
+    let own = Some(SystemSpec::OWN).filter(|_| classes.is_none());
+    Published::list(&list, &own.into_iter().chain(names).collect::<Vec<_>>())
 }
 
 /// A warm-up that is known to last as long as the run would leave nothing to count.

@@ -3,12 +3,12 @@
 use super::{CompareReport, peak};
 use crate::numeric::histogram::Histogram;
 use crate::outcome::SliceRow;
-use crate::planner::compare::Compared;
 use crate::price::BillUsd;
 use crate::report::chart::{
     Axis, BarChart, Chart, Colour, Group, LineChart, Panel, Point, Scatter, Series, Unit,
 };
 use crate::report::format;
+use crate::systems::compare::Compared;
 
 /// One part of a bill.
 type Component = fn(&BillUsd) -> f64;

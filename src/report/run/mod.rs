@@ -168,7 +168,7 @@ impl RunReport<'_> {
     }
 
     fn plans(&self) -> Option<Plans> {
-        self.scenario.policy.adaptive?;
+        self.scenario.policy.adaptive()?;
         let start = self.scenario.setting().memory;
         let sizes = std::iter::once(start).chain(self.decisions.iter().map(|d| d.memory));
         let sizes: Vec<_> = sizes.collect();
@@ -212,7 +212,7 @@ impl RunReport<'_> {
         }
         notes.extend(cautions(self.scenario));
         match (&self.scenario.workload.source, self.prediction) {
-            (_, None) if self.scenario.policy.adaptive.is_none() => notes.push(
+            (_, None) if self.scenario.policy.adaptive().is_none() => notes.push(
                 "Not predicted: no process can be fitted to a trace whose arrivals are too few, or all at one instant."
                     .to_owned(),
             ),
@@ -239,7 +239,7 @@ impl RunReport<'_> {
         let (memory, batch, timeout) = (setting.memory, setting.batch, setting.timeout);
         let model = line(&self.scenario.profile.model);
         let book = line(&self.scenario.platform.book.name);
-        if let Some(settings) = self.scenario.policy.adaptive {
+        if let Some(settings) = self.scenario.policy.adaptive() {
             return format!("{model}, planned anew every {}, prices of {book}", settings.period);
         }
         if let Some(classes) = &self.scenario.classes {

@@ -2,12 +2,14 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost, parts};
 use crate::arrivals::schedule::{Process, Segment};
 use crate::error::InputError;
+use crate::numeric::streams::Streams;
 use crate::outcome::Model;
+use crate::planner::predict::{BatchLaws, LatencyLaw, Part, batch_cost, hours, parts};
 use crate::profile::ServiceTimes;
 use crate::scenario::platform::check_memory;
+use crate::scenario::system::MemoryChoice;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::sweep::grid::Grid;
@@ -24,15 +26,26 @@ fn offered(scenario: &Scenario) -> Vec<MemoryMb> {
     sizes
 }
 
+/// The memory size that a system names or leaves to a rule.
+///
+/// Errors: the rule needs an SLO.
+pub(super) fn chosen(scenario: &Scenario, memory: MemoryChoice) -> Result<MemoryMb, InputError> {
+    match memory {
+        MemoryChoice::Fixed(memory) => Ok(memory),
+        MemoryChoice::Largest => Ok(largest_memory(scenario)),
+        MemoryChoice::CheapestWithinSlo => cheapest_memory(scenario),
+    }
+}
+
 /// The largest memory size on offer.
-pub fn largest_memory(scenario: &Scenario) -> MemoryMb {
+fn largest_memory(scenario: &Scenario) -> MemoryMb {
     offered(scenario).last().copied().unwrap_or(scenario.platform.memory)
 }
 
 /// The cheapest memory size at which requests without batching meet the SLO; the largest if none does.
 ///
 /// Errors: there is no latency in the SLO.
-pub fn cheapest_memory(scenario: &Scenario) -> Result<MemoryMb, InputError> {
+fn cheapest_memory(scenario: &Scenario) -> Result<MemoryMb, InputError> {
     let Some(slo) = scenario.slo.latency else {
         return Err(InputError::new(&scenario.name, "`cheapest-within-slo` needs [slo] latency"));
     };
@@ -59,12 +72,13 @@ fn normal_quantile(q: f64) -> f64 {
     Normal::standard().inverse_cdf(q)
 }
 
-/// The setting of `[sweep]` (with other largest batches, if given) that is best for each part of a schedule, with the
-/// time from which it holds; one for the whole of a stationary workload. Best is the cheapest within the latency SLO,
-/// else the fastest within the budget, else the fastest of all. The plan knows each part's process: it has the forecast of an oracle.
+/// The setting of `[sweep]` (with other largest batches, if given) that is best for each part of a workload, with the
+/// time from which it holds: for each segment of a schedule of processes, for each hour of anything else that is not
+/// stationary. Best is the cheapest within the latency SLO, else the fastest within the budget, else the fastest of all.
+/// The plan knows each part's process, or what is fitted to its hour: it has the forecast of an oracle.
 ///
-/// Errors: no `[sweep]`, or a trace, which has no process; the model does not take the process.
-pub fn planned(
+/// Errors: no `[sweep]`; a trace that cannot be read or says too little; the model does not take the process.
+pub(super) fn planned(
     scenario: &Scenario,
     model: Model,
     batch: Option<&[u32]>,
@@ -75,31 +89,47 @@ pub fn planned(
     };
     scenario.check_grid()?;
     let grid = &Grid { batch: batch.map_or_else(|| grid.batch.clone(), <[u32]>::to_vec), ..grid.clone() };
-    let segments: Vec<(Time, Part)> = match (&scenario.workload.source, parts(&scenario.workload)) {
-        (_, None) => {
-            let help = "run `sim fit TRACE --window 1h` and set [workload] to `kind = \"schedule\"` with its fit.toml as `file`";
+    let plan = |(from, part): &(Time, Part)| Ok((*from, best(scenario, grid, part, model)?));
+    let mut steps = segments(scenario)?.par_iter().map(plan).collect::<Result<Vec<_>, InputError>>()?;
+    match steps.first_mut() {
+        // Before anything comes, nothing else has been chosen.
+        Some((from, _)) => *from = Time::ZERO,
+        None => {
             return Err(fail(
-                "a planned policy needs processes of phases, not a trace or other renewals",
-                help,
+                "has no arrivals to plan for",
+                "look at the workload's from, until and duration",
             ));
         }
+    }
+    Ok(steps)
+}
+
+/// The parts of a workload by their beginnings. Where nothing comes there is none: what was chosen before stays.
+fn segments(scenario: &Scenario) -> Result<Vec<(Time, Part)>, InputError> {
+    let mut from = Time::ZERO;
+    match (&scenario.workload.source, parts(&scenario.workload)) {
         (Source::Schedule(schedule), Some(_)) => {
-            let mut from = Time::ZERO;
             let segment = |segment: &Segment| {
                 let start = from;
                 from += segment.duration;
                 match &segment.process {
                     Process::Map(map) => Some((start, Part::known(1.0, map.clone()))),
-                    // Nothing comes, so what was chosen before stays.
                     Process::Silent | Process::Renewal(_) => None,
                 }
             };
-            schedule.segments.iter().filter_map(segment).collect()
+            Ok(schedule.segments.iter().filter_map(segment).collect())
         }
-        (_, Some(parts)) => parts.into_iter().map(|part| (Time::ZERO, part)).collect(),
-    };
-    let plan = |(from, part): &(Time, Part)| Ok((*from, best(scenario, grid, part, model)?));
-    segments.par_iter().map(plan).collect()
+        (_, Some(parts)) => Ok(parts.into_iter().map(|part| (Time::ZERO, part)).collect()),
+        (_, None) => {
+            let mut arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
+            let hour = |(duration, part): (Span, Option<Part>)| {
+                let start = from;
+                from += duration;
+                part.map(|part| (start, part))
+            };
+            Ok(hours(&mut *arrivals)?.into_iter().filter_map(hour).collect())
+        }
+    }
 }
 
 fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<Setting, InputError> {

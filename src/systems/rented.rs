@@ -1,18 +1,14 @@
-//! Runs the systems of a scenario on the same arrivals.
+//! Systems with rented instances: an endpoint, a hybrid, MArk.
 
-use rayon::prelude::*;
-
-use super::choose::{cheapest_memory, largest_memory, planned};
-use crate::arrivals::{Arrivals, BLOCK};
+use super::choice::chosen;
+use crate::arrivals::Arrivals;
+use crate::arrivals::BLOCK;
 use crate::engine::fleet::lifetime::Spot;
 use crate::engine::fleet::loadtest::{Tested, sustainable_rate};
 use crate::engine::fleet::{Fleet, Functions, HandOver, Kind};
-use crate::engine::paired::paired;
 use crate::engine::service::ServiceDraws;
-use crate::engine::simulate::{simulate_fleet, simulate_policy};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
-use crate::outcome::{Paired, Simulation};
 use crate::platform::Platform;
 use crate::platform::endpoint::autoscale::{AutoScaler, TargetTracking};
 use crate::platform::fleet::{Fixed, Routing};
@@ -23,106 +19,16 @@ use crate::platform::mark::{Mark, MarkRules};
 use crate::platform::warm::Warm;
 use crate::policy::batch::Batch;
 use crate::policy::mark::batching;
-use crate::policy::scheduled::{Scheduled, Step};
 use crate::profile::instance::InstanceProfile;
 use crate::scenario::platform::Environments;
-use crate::scenario::system::{
-    EndpointSpec, ForecastSpec, FunctionSpec, HybridSpec, MarkSpec, Market, MemoryChoice, RentedSpec,
-    SystemKind,
-};
+use crate::scenario::system::{EndpointSpec, ForecastSpec, HybridSpec, MarkSpec, Market, RentedSpec};
 use crate::scenario::{Scenario, Setting};
-use crate::units::{MemoryMb, Span, Time};
+use crate::units::{MemoryMb, Span};
 
-/// One system's result.
-#[derive(Debug, Clone)]
-pub struct Compared {
-    /// Its name.
-    pub name: String,
-    /// What it ran with, in words.
-    pub setting: String,
-    /// What happened.
-    pub simulation: Simulation,
-    /// It minus the first system; absent for the first.
-    pub difference: Option<Paired>,
-}
-
-/// Simulates every system, in parallel, on the same arrivals. The first is what the others are compared with.
+/// An endpoint, in words and as it starts.
 ///
-/// Errors: there is no system; a setting that the profile does not cover; a trace that cannot be read.
-pub fn compare(scenario: &Scenario) -> Result<Vec<Compared>, InputError> {
-    if scenario.systems.is_empty() {
-        return Err(InputError::new(&scenario.name, "has no [[system]] to compare")
-            .help("add [[system]] entries with name, kind and their settings"));
-    }
-    let run = |system: &crate::scenario::system::SystemSpec| {
-        let (setting, simulation) = simulate(scenario, &system.kind)?;
-        Ok(Compared { name: system.name.clone(), setting, simulation, difference: None })
-    };
-    let mut results = scenario.systems.par_iter().map(run).collect::<Result<Vec<_>, InputError>>()?;
-    let (first, others) = results.split_first_mut().expect("at least one system");
-    for other in others {
-        other.difference = Some(paired(&other.simulation, &first.simulation));
-    }
-    Ok(results)
-}
-
-/// The list of systems: a further one is a variant in `scenario::system` and an arm here.
-fn simulate(scenario: &Scenario, system: &SystemKind) -> Result<(String, Simulation), InputError> {
-    let streams = Streams::new(scenario.seed).part(0);
-    let (words, fleet) = match system {
-        SystemKind::Lambda(spec) => return functions(scenario, spec),
-        SystemKind::Endpoint(spec) => endpoint(scenario, spec, streams)?,
-        SystemKind::Mark(spec) => mark(scenario, spec, streams)?,
-        SystemKind::Hybrid(spec) => hybrid(scenario, spec, streams)?,
-    };
-    Ok((words, simulate_fleet(scenario, fleet)?))
-}
-
-fn functions(scenario: &Scenario, spec: &FunctionSpec) -> Result<(String, Simulation), InputError> {
-    let (words, steps) = match spec {
-        FunctionSpec::Fixed(memory, batch) => {
-            let memory = chosen(scenario, *memory)?;
-            let words = match batch.batch {
-                1 => format!("{memory}, unbatched"),
-                n => format!("{memory}, up to {n} within {}", batch.timeout),
-            };
-            (words, vec![(Time::ZERO, memory, *batch)])
-        }
-        FunctionSpec::Planned { model, batch } => {
-            let plan = planned(scenario, *model, batch.as_deref())?;
-            let words = match plan.as_slice() {
-                [(_, s)] => format!("planned: {}, up to {} within {}", s.memory, s.batch, s.timeout),
-                steps => format!("planned by the {} model in {} parts", model.name(), steps.len()),
-            };
-            let step =
-                |(from, s): &(Time, Setting)| (*from, s.memory, Batch { batch: s.batch, timeout: s.timeout });
-            (words, plan.iter().map(step).collect())
-        }
-        FunctionSpec::Listed { every, settings } => {
-            let from = |i: usize| Time(every.0.saturating_mul(i as u64));
-            let steps = settings.iter().enumerate().map(|(i, (memory, batch))| (from(i), *memory, *batch));
-            (format!("{} listed settings, each for {every}", settings.len()), steps.collect())
-        }
-    };
-    let step = |(from, memory, batch): (Time, MemoryMb, Batch)| {
-        let setting = Setting::new(memory, batch.batch, batch.timeout);
-        Ok(Step { from, batch, times: scenario.service(setting)? })
-    };
-    let steps = steps.into_iter().map(step).collect::<Result<Vec<_>, InputError>>()?;
-    let policy = Scheduled::new(steps);
-    let times = policy.first_times();
-    Ok((words, simulate_policy(scenario, policy, times)?))
-}
-
-fn chosen(scenario: &Scenario, memory: MemoryChoice) -> Result<MemoryMb, InputError> {
-    match memory {
-        MemoryChoice::Fixed(memory) => Ok(memory),
-        MemoryChoice::Largest => Ok(largest_memory(scenario)),
-        MemoryChoice::CheapestWithinSlo => cheapest_memory(scenario),
-    }
-}
-
-fn endpoint(
+/// Errors: an instance does not keep the SLO at any load.
+pub(super) fn endpoint(
     scenario: &Scenario,
     spec: &EndpointSpec,
     streams: Streams,
@@ -170,7 +76,14 @@ fn endpoint(
     Ok((words, fleet))
 }
 
-fn hybrid(scenario: &Scenario, spec: &HybridSpec, streams: Streams) -> Result<(String, Fleet), InputError> {
+/// A hybrid, in words and as it starts.
+///
+/// Errors: the profile does not cover the functions.
+pub(super) fn hybrid(
+    scenario: &Scenario,
+    spec: &HybridSpec,
+    streams: Streams,
+) -> Result<(String, Fleet), InputError> {
     let memory = chosen(scenario, spec.memory)?;
     let words = format!("{} x {}, the rest on {memory}", spec.rented.initial, spec.rented.name());
     let fleet = Fleet {
@@ -185,7 +98,14 @@ fn hybrid(scenario: &Scenario, spec: &HybridSpec, streams: Streams) -> Result<(S
     Ok((words, fleet))
 }
 
-fn mark(scenario: &Scenario, spec: &MarkSpec, streams: Streams) -> Result<(String, Fleet), InputError> {
+/// MArk, in words and as it starts.
+///
+/// Errors: no SLO; a type on which a lone request takes longer than that; a trace that cannot be read.
+pub(super) fn mark(
+    scenario: &Scenario,
+    spec: &MarkSpec,
+    streams: Streams,
+) -> Result<(String, Fleet), InputError> {
     let memory = chosen(scenario, spec.memory)?;
     let Some(limit) = scenario.slo.latency else {
         return Err(InputError::new(&scenario.name, "MArk needs [slo] latency: its longest response time"));
