@@ -19,10 +19,10 @@ use super::trial::Trials;
 use super::verify::{Evidence, Verdict};
 use crate::error::InputError;
 use crate::outcome::{Model, Simulation};
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// So many lines have their timeouts refined.

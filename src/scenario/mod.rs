@@ -2,9 +2,12 @@
 
 pub mod class;
 pub mod class_system;
+mod devices;
+pub mod grid;
 mod overrides;
 pub mod platform;
 pub mod policy;
+pub mod process;
 pub mod published;
 pub mod slo;
 pub mod system;
@@ -15,6 +18,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use self::class::{Classes, Written};
+use self::grid::Grid;
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
@@ -25,7 +29,6 @@ use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::policy::batch::Batch;
 use crate::profile::{Profile, ServiceTimes};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// Everything a run depends on.

@@ -1,10 +1,11 @@
 //! `[workload]`: where requests come from, and how many.
 
+use super::process::process;
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::renewal::{Renewal, RenewalArrivals};
 use crate::arrivals::rhythm::{Beat, Rhythm};
-use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible, process};
+use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible};
 use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
