@@ -26,6 +26,7 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod fitting;
+pub mod fleet_plan;
 #[cfg(feature = "serve")]
 pub mod gateway;
 pub mod numeric;

@@ -425,7 +425,7 @@ impl<'a> Chooser<'a> {
 /// How much a simulation of a scenario must show.
 pub fn evidence(scenario: &Scenario) -> Evidence {
     match scenario.workload.source {
-        Source::Trace(_) => Evidence::Counts,
+        Source::Trace(_) | Source::Memory(_) => Evidence::Counts,
         Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Evidence::UpperEnds,
     }
 }

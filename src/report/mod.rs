@@ -10,6 +10,7 @@ pub mod compare;
 pub mod diff;
 pub mod files;
 pub mod fit;
+pub mod fleet;
 pub mod format;
 pub mod groups;
 pub mod html;

@@ -309,7 +309,7 @@ impl<'a> Sweep<'a> {
         let threads = rayon::current_num_threads();
         let longest = match self.scenario.workload.source {
             // Drawing arrivals is cheap, so many passes spread the work better.
-            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => {
+            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) | Source::Memory(_) => {
                 buffers.len().div_ceil(8 * threads).min(PASS_PAIRS)
             }
             // Every pass reads the file again.
