@@ -34,7 +34,7 @@ const LARGEST: u32 = 6;
 
 fn times() -> ServiceTimes {
     let mean = (1..=u64::from(LARGEST)).map(Span).collect();
-    ServiceTimes { memory: MemoryMb(1024), mean, cv: 0.0, shape: None, init: Span::ZERO }
+    ServiceTimes::fixed(MemoryMb(1024), mean)
 }
 
 fn by_engine(arrivals: &[Time], policy: impl Policy) -> Vec<Vec<Time>> {

@@ -163,8 +163,8 @@ impl<P: Policy, L: Platform> State<P, L> {
     }
 
     fn dispatch<O: Observer>(&mut self, now: Time, cause: Cause, observer: &mut O) {
-        let service = self.service.draw(self.buffer.len() as u32);
-        let left = Left { at: now, cause, service };
+        let (service, overhead) = self.service.draw(self.buffer.len() as u32);
+        let left = Left { at: now, cause, service, overhead };
         let arrivals = std::mem::take(&mut self.buffer);
         self.deadline = Time::NEVER;
         self.buffer = self.invoker.attempt(now, left, (1, self.service.memory()), arrivals, observer);

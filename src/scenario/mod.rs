@@ -23,6 +23,7 @@ use self::system::SystemSpec;
 use self::workload::{Source, Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
+use crate::profile::beside::{self, InitIn};
 use crate::profile::{Profile, ServiceTimes};
 use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
@@ -117,8 +118,9 @@ impl Scenario {
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
         }
-        let profile = in_section(&root, "profile", profile)?;
+        let mut profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
+        profile.mb_per_vcpu = platform.book.limits.mb_per_vcpu;
         refuse_idle_init(&root, &platform)?;
         let (policy, waits) = in_section(&root, "policy", |s| match &written {
             Some(classes) => classes.policy(s, &profile, platform.memory),
@@ -246,7 +248,15 @@ impl Scenario {
         match &self.platform.environments {
             Environments::AlwaysWarm => Span::ZERO,
             Environments::Pool(pool) => {
-                self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+                let within = match times.beside.init_in {
+                    InitIn::Init => {
+                        self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+                    }
+                    InitIn::Handler => {
+                        self.platform.book.limits.init_within_call(pool.runtime_init) + times.init
+                    }
+                };
+                within + times.beside.first_call()
             }
         }
     }
@@ -287,7 +297,7 @@ fn refuse_idle_init(root: &Section<'_>, platform: &LambdaSpec) -> Result<(), Inp
     match profile.optional("file") {
         Some(_) => Ok(()),
         None => profile.refuse(
-            &["init_s"],
+            &beside::OF_NEW,
             "environments are always warm (cold_starts = false, the default)",
             "add cold_starts = true to [platform], or remove it; in a profile's file it may stay",
         ),
@@ -358,13 +368,16 @@ fn replications(value: &Value<'_>) -> Result<u32, InputError> {
 }
 
 /// The fields of a profile that stands in the scenario.
-const OF_INLINE: [&str; 6] = ["memory_mb", "batch", "service_s", "service_cv", "init_s", "image_mb"];
+const OF_INLINE: [&str; 7] =
+    ["memory_mb", "batch", "service_s", "service_cv", "service_quantiles", "init_s", "image_mb"];
 
 fn profile(section: &Section<'_>) -> Result<Profile, InputError> {
     match section.optional("file") {
         Some(file) => {
             let reason = "`file` gives the whole profile";
-            section.refuse(&OF_INLINE, reason, "change it there, or give all of the profile here")?;
+            let mend = "change it there, or give all of the profile here";
+            section.refuse(&OF_INLINE, reason, mend)?;
+            section.refuse(&beside::FIELDS, reason, mend)?;
             Profile::read(&file.file()?)
         }
         None if section.names().next().is_none() => {

@@ -5,7 +5,9 @@ use crate::error::InputError;
 use crate::platform::lambda::idle::Reuse;
 use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
 use crate::price::{Architecture, Book, FreeTier, Tariff, Tiers, VolumePricing};
+use crate::platform::lambda::billing::InitBilling;
 use crate::profile::Profile;
+use crate::profile::beside::{Beside, InitIn};
 use crate::units::{MemoryMb, Span};
 
 /// A function on Lambda.
@@ -55,8 +57,8 @@ pub struct RetrySpec {
 
 /// The fields of `[platform]` that say how environments come and go: without cold starts there is nothing for them to
 /// act on.
-pub const OF_COLD_STARTS: [&str; 6] =
-    ["runtime_init", "keep_alive", "reuse", "concurrency", "scaling_per_10s", "retry"];
+pub const OF_COLD_STARTS: [&str; 7] =
+    ["runtime_init", "keep_alive", "max_age", "reuse", "concurrency", "scaling_per_10s", "retry"];
 
 /// The AWS SDKs' "standard" retry mode: three tries, full jitter over 1 s x 2^k, at most 20 s.
 const STANDARD_RETRY: RetrySpec =
@@ -80,7 +82,7 @@ impl LambdaSpec {
         if let (false, Some(value), 1..) = (cold, &provisioned, count) {
             return Err(value.error("needs cold_starts = true: always-warm environments need none"));
         }
-        let tariff = tariff(section, &book, count)?;
+        let mut tariff = tariff(section, &book, count)?;
         let (environments, retry) = match cold {
             true => (Environments::Pool(pool(section, &book, count)?), retry_or_standard(section)?),
             false => {
@@ -91,8 +93,36 @@ impl LambdaSpec {
                 (Environments::AlwaysWarm, STANDARD_RETRY)
             }
         };
+        if let Environments::Pool(pool) = &environments {
+            within_the_call(section, profile, (&book, pool), &mut tariff)?;
+        }
         Ok(LambdaSpec { memory, book, tariff, environments, retry })
     }
+}
+
+/// A model that is loaded in the handler is billed with the call, whatever the book says of initialisation.
+fn within_the_call(
+    section: &Section<'_>,
+    profile: &Profile,
+    (book, pool): (&Book, &PoolSettings),
+    tariff: &mut Tariff,
+) -> Result<(), InputError> {
+    let beside = &profile.beside;
+    if beside.init_in == InitIn::Init {
+        return Ok(());
+    }
+    if beside.init_at_one_vcpu && book.limits.mb_per_vcpu.is_none() {
+        let message = format!(
+            "`init_in = \"handler\"` with one init_s takes it to other memory sizes by their share of the processor, \
+             and {} gives no mb_per_vcpu",
+            book.name
+        );
+        return Err(section.error(message).help("give init_s for each memory size, or mb_per_vcpu in the book"));
+    }
+    if tariff.billing.init == InitBilling::Free {
+        tariff.billing.init = InitBilling::FreeFirst(pool.runtime_init);
+    }
+    Ok(())
 }
 
 /// Does the platform offer this memory size? The message says which it offers.
@@ -148,10 +178,11 @@ fn pool(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<PoolSett
     let limits = &book.limits;
     let runtime_init = section.optional("runtime_init").map_or(Ok(limits.runtime_init), |v| v.span())?;
     let keep_alive = match section.optional("keep_alive") {
-        Some(value) if value.is_section() => random_keep_alive(&value.section()?)?,
+        Some(value) if value.is_section() => keep_alive_law(&value)?,
         Some(value) => KeepAlive::Fixed(value.span()?),
         None => KeepAlive::Fixed(limits.keep_alive),
     };
+    let max_age = section.optional("max_age").map(|value| value.span()).transpose()?;
     let reuse = section.optional("reuse").map_or(Ok(Reuse::MostRecent), |v| v.choice(&Reuse::NAMES))?;
     let count = |name, default| section.optional(name).map_or(Ok(default), |v| positive(&v));
     let concurrency = count("concurrency", limits.concurrency)?;
@@ -173,7 +204,9 @@ fn pool(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<PoolSett
     Ok(PoolSettings {
         runtime_init,
         model_init,
+        beside: Beside::default(),
         keep_alive,
+        max_age,
         reuse,
         concurrency,
         scaling,
@@ -190,10 +223,30 @@ fn positive(value: &Value<'_>) -> Result<u64, InputError> {
     }
 }
 
-fn random_keep_alive(section: &Section<'_>) -> Result<KeepAlive, InputError> {
-    let keep_alive = KeepAlive::Random {
-        mean: section.required("mean")?.span()?,
-        cv: section.required("cv")?.positive()?,
+/// `{ mean, cv }`, `{ half_every }` or `{ last, spare }`.
+fn keep_alive_law(value: &Value<'_>) -> Result<KeepAlive, InputError> {
+    let section = value.section()?;
+    let has = |name| section.names().any(|known| known == name);
+    let keep_alive = match (has("half_every"), has("last") || has("spare")) {
+        (true, _) => {
+            let every = section.required("half_every")?;
+            match every.span()? {
+                Span::ZERO => return Err(every.error("must be above 0")),
+                span => KeepAlive::Halving(span),
+            }
+        }
+        (false, true) => KeepAlive::LastAndSpare {
+            last: section.required("last")?.span()?,
+            spare: section.required("spare")?.span()?,
+        },
+        (false, false) if !has("mean") && !has("cv") => {
+            let help = "give a span, { mean, cv }, { half_every } or { last, spare }";
+            return Err(value.error("says no keep-alive").help(help));
+        }
+        (false, false) => KeepAlive::Random {
+            mean: section.required("mean")?.span()?,
+            cv: section.required("cv")?.positive()?,
+        },
     };
     section.finish()?;
     Ok(keep_alive)

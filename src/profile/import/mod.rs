@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use super::file::{Fact, How, Measurement, Origin};
 use super::quantiles::{Quantiles, SHARES};
 use super::surface::{Sample, Surface};
+use super::beside::Beside;
 use super::{LARGEST_CV, Profile};
 use crate::error::InputError;
 
@@ -149,6 +150,8 @@ impl Observations {
             service_cv,
             service_quantiles,
             init_s,
+            beside: Beside::default(),
+            mb_per_vcpu: None,
             image_mb: None,
         };
         Ok((profile, Measurement { facts, cells: origins, notes }))
