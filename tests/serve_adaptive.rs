@@ -79,7 +79,7 @@ fn nanos(text: &str) -> u64 {
 fn replayed(arrivals: Vec<Time>, steps: Vec<Step>) -> Vec<(Time, usize)> {
     let policy = Scheduled::new(steps);
     let streams = Streams::new(1);
-    let service = ServiceDraws::new(policy.first_times(), streams.stream("service"));
+    let service = ServiceDraws::new(policy.first_times(), streams);
     let retry = Retry { attempts: 1, base: Span(1), cap: Span(1) };
     let all = Replay { policy, platform: Warm::default(), service, retry, backoff: streams.stream("b") };
     let mut sizes = Sizes::default();
