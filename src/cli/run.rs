@@ -144,7 +144,7 @@ fn length(workload: &Workload) -> Option<Span> {
         Source::Process(map) => by_requests(map.rate()),
         Source::Renewal(renewal) => by_requests(renewal.rate()),
         Source::Schedule(schedule) if workload.requests.is_none() => Some(schedule.total()),
-        Source::Schedule(_) | Source::Trace(_) => None,
+        Source::Schedule(_) | Source::Trace(_) | Source::Memory(_) => None,
     };
     workload.duration.or(natural)
 }

@@ -19,8 +19,8 @@ use crate::policy::adaptive::Adaptive;
 use crate::policy::forecast::Forecast;
 use crate::report::format;
 use crate::scenario::Scenario;
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::Environments;
-use crate::sweep::grid::Grid;
 use crate::units::Span;
 
 /// Serve: gather requests into batches as the scenario's policy says, in front of a function.

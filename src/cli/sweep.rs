@@ -12,14 +12,13 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::lock::Lock;
-use super::{Common, OutputArgs, heartbeat, model, predictable, progress, tell};
+use super::{Common, INTERRUPTED, OutputArgs, heartbeat, model, predictable, progress, tell};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::report::files::write_atomically;
 use crate::report::format;
 use crate::report::sweep::SweepReport;
 use crate::scenario::platform::Environments;
-use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::sweep::journal::{Journal, found};
 use crate::sweep::merge::sorted;
@@ -46,9 +45,6 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 }
-
-/// Exit status of a process that an interrupt ended, as shells have it.
-const INTERRUPTED: i32 = 130;
 
 pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
@@ -216,7 +212,7 @@ fn about(scenario: &Scenario, model: Model) -> About {
         slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
         objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
         cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
-        fitted: matches!(scenario.workload.source, Source::Trace(_)),
+        fitted: scenario.workload.source.is_recorded(),
         reading: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@
 //! leaves at its deadline. So a request that comes exactly at the deadline joins.
 
 use crate::policy::batch::Batch;
+use crate::policy::open::Open;
 use crate::policy::{Buffer, Dispatch, Policy};
 use crate::units::Time;
 
@@ -62,9 +63,7 @@ pub struct Left<T> {
 /// The buffer of a policy `P` with requests `T`.
 #[derive(Debug)]
 pub struct Batcher<P, T> {
-    policy: P,
-    open: Vec<Member<T>>,
-    deadline: Time,
+    open: Open<P, Member<T>>,
     joined: u64,
     batches: u64,
 }
@@ -72,38 +71,38 @@ pub struct Batcher<P, T> {
 impl<P: Policy, T> Batcher<P, T> {
     /// An empty buffer.
     pub fn new(policy: P) -> Self {
-        Batcher { policy, open: Vec::new(), deadline: Time::NEVER, joined: 0, batches: 0 }
+        Batcher { open: Open::new(policy), joined: 0, batches: 0 }
     }
 
     /// When the open batch leaves at the latest.
     pub fn deadline(&self) -> Time {
-        self.deadline
+        self.open.deadline()
     }
 
     /// The requests in the open batch.
     pub fn waiting(&self) -> usize {
-        self.open.len()
+        self.open.items().len()
     }
 
     /// The policy.
     pub fn policy(&self) -> &P {
-        &self.policy
+        self.open.policy()
     }
 
     /// The policy, to be changed.
     pub fn policy_mut(&mut self) -> &mut P {
-        &mut self.policy
+        self.open.policy_mut()
     }
 
     /// Lets everything happen that comes before an arrival at `now`; the batch that left, if one did.
     pub fn catch_up(&mut self, now: Time) -> Option<Left<T>> {
         let mut left = None;
         loop {
-            let review = self.policy.next_review();
-            if review <= now && review <= self.deadline {
-                self.policy.review(review);
-            } else if self.deadline < now {
-                left = self.leave(now, self.deadline, Cause::Timeout);
+            let (review, deadline) = (self.open.policy().next_review(), self.open.deadline());
+            if review <= now && review <= deadline {
+                self.open.policy_mut().review(review);
+            } else if deadline < now {
+                left = self.leave(now, deadline, Cause::Timeout);
             } else {
                 return left;
             }
@@ -114,30 +113,15 @@ impl<P: Policy, T> Batcher<P, T> {
     pub fn join(&mut self, now: Time, item: T) -> (u64, Option<Left<T>>) {
         let id = self.joined;
         self.joined += 1;
-        self.open.push(Member { id, arrived: now, item });
-        let left = match self.policy.joined(self.buffer(now)) {
-            Dispatch::Now => self.leave(now, now, Cause::Full),
-            Dispatch::At(time) => {
-                self.deadline = time;
-                None
-            }
-        };
+        let full = self.open.join(now, Member { id, arrived: now, item });
+        let left = if full { self.leave(now, now, Cause::Full) } else { None };
         (id, left)
     }
 
     /// Takes a request out of the open batch, which then is as if that had never come; `None` if it has left.
     pub fn withdraw(&mut self, id: u64) -> Option<T> {
-        let at = self.open.iter().position(|member| member.id == id)?;
-        let member = self.open.remove(at);
-        self.deadline = match self.open.last().map(|last| last.arrived) {
-            None => Time::NEVER,
-            Some(last) => match self.policy.joined(self.buffer(last)) {
-                Dispatch::At(time) => time,
-                // A policy that wants fewer to leave now than it let wait just before.
-                Dispatch::Now => last,
-            },
-        };
-        Some(member.item)
+        let place = self.open.items().iter().position(|member| member.id == id)?;
+        Some(self.open.withdraw(place, |member| member.arrived).item)
     }
 
     /// The open batch leaves, if there is one: nothing more will come.
@@ -145,20 +129,15 @@ impl<P: Policy, T> Batcher<P, T> {
         self.leave(now, now, Cause::Drain)
     }
 
-    fn buffer(&self, now: Time) -> Buffer {
-        Buffer { waiting: self.open.len() as u32, opened: self.open[0].arrived, now }
-    }
-
     fn leave(&mut self, left: Time, due: Time, cause: Cause) -> Option<Left<T>> {
-        self.deadline = Time::NEVER;
-        if self.open.is_empty() {
+        if self.open.items().is_empty() {
             return None;
         }
         let number = self.batches;
         self.batches += 1;
+        let members = self.open.leave(left);
         // The next batch is likely as large.
-        let next = Vec::with_capacity(self.open.len());
-        let members = std::mem::replace(&mut self.open, next);
+        self.open.reuse(Vec::with_capacity(members.len()));
         Some(Left { number, left, due, cause, members })
     }
 }

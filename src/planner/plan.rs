@@ -10,9 +10,9 @@ use super::search::{Candidate, Space};
 use super::verify::Verdict;
 use crate::error::InputError;
 use crate::outcome::Simulation;
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::check_memory;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// The timeouts of a grid that nobody gave go up to this where there is no latency target.

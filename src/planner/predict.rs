@@ -75,7 +75,7 @@ impl Misfit {
 pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
     match &workload.source {
         Source::Process(map) => Some(vec![Part::known(1.0, map.clone())]),
-        Source::Trace(_) | Source::Renewal(_) => None,
+        Source::Trace(_) | Source::Memory(_) | Source::Renewal(_) => None,
         Source::Schedule(schedule) => {
             let maps = schedule.segments.iter().map(|segment| match &segment.process {
                 Process::Map(map) => Some(Some(map)),
@@ -115,7 +115,7 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
 
 /// Do the laws cover the workload? They cover processes of phases, and traces by those that are fitted to them.
 pub fn is_covered(workload: &Workload) -> bool {
-    matches!(workload.source, Source::Trace(_)) || parts(workload).is_some()
+    workload.source.is_recorded() || parts(workload).is_some()
 }
 
 /// The processes behind a scenario's workload. To a trace, and to a process without phases, a process is fitted for each of its hours.

@@ -45,6 +45,11 @@ impl<'a> Replayed<'a> {
         Ok(replayed)
     }
 
+    /// These arrivals, whatever the scenario's workload is.
+    pub fn of(scenario: &'a Scenario, times: Vec<Time>) -> Replayed<'a> {
+        Replayed { scenario, kept: Some((times, None)), parts: OnceLock::new() }
+    }
+
     /// All arrivals from the first on.
     ///
     /// Errors: the trace cannot be read.
@@ -73,6 +78,7 @@ impl<'a> Replayed<'a> {
             match (&workload.source, parts(workload)) {
                 (Source::Process(map), _) => (map.rate() * seconds).min(asked),
                 (Source::Renewal(renewal), _) => (renewal.rate() * seconds).min(asked),
+                (Source::Memory(memory), _) => (memory.held.count() as f64).min(asked),
                 (_, Some(parts)) => parts.iter().map(|part| part.requests).sum(),
                 (_, None) => MOST_KEPT as f64,
             }

@@ -10,6 +10,7 @@ pub mod classes;
 pub mod forecast;
 pub mod lateness;
 pub mod mark;
+pub mod open;
 pub mod scheduled;
 mod watch;
 
@@ -37,10 +38,33 @@ pub struct Buffer {
     pub now: Time,
 }
 
+/// A batch that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finished {
+    /// When it left the buffer.
+    pub left: Time,
+    /// When its first request came.
+    pub opened: Time,
+    /// Its requests.
+    pub size: u32,
+}
+
 /// A batching policy.
 pub trait Policy: Send {
     /// Decides after a request has joined.
     fn joined(&mut self, buffer: Buffer) -> Dispatch;
+
+    /// The open batch left at `now`.
+    #[inline(always)]
+    fn left(&mut self, _now: Time) {}
+
+    /// Does the policy want to be told what becomes of batches that have left?
+    fn listens(&self) -> bool {
+        false
+    }
+
+    /// A batch was answered at `now`; only where the policy [listens](Policy::listens).
+    fn finished(&mut self, _now: Time, _batch: Finished) {}
 
     /// The buffer, if it is one whose settings never change.
     fn fixed(&self) -> Option<Batch> {
@@ -64,6 +88,19 @@ impl<P: Policy> Policy for &mut P {
     #[inline(always)]
     fn joined(&mut self, buffer: Buffer) -> Dispatch {
         (**self).joined(buffer)
+    }
+
+    #[inline(always)]
+    fn left(&mut self, now: Time) {
+        (**self).left(now);
+    }
+
+    fn listens(&self) -> bool {
+        (**self).listens()
+    }
+
+    fn finished(&mut self, now: Time, batch: Finished) {
+        (**self).finished(now, batch);
     }
 
     fn fixed(&self) -> Option<Batch> {

@@ -16,6 +16,7 @@ mod curves;
 pub mod diff;
 pub mod files;
 pub mod fit;
+pub mod fleet;
 pub mod format;
 pub mod groups;
 #[cfg(feature = "charts")]

@@ -1,13 +1,14 @@
 //! `[[class]]`: several classes of requests that share one model, each with its own longest wait and objective.
 
 use super::class_system::ClassSystem;
+use super::process::process_from_section;
 use super::workload::{Source, Workload, within_the_clock};
 use crate::arrivals::Arrivals;
 use crate::arrivals::class_streams::{self, ClassArrivals};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::marked::{MarkedError, MarkedMap};
-use crate::arrivals::schedule::{MOST_PHASES, plausible, process_from_section};
+use crate::arrivals::schedule::{MOST_PHASES, plausible};
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
@@ -15,10 +16,10 @@ use crate::numeric::streams::Streams;
 use crate::policy::batch::Batch;
 use crate::profile::device::Devices;
 use crate::profile::{LARGEST_BATCH, Profile};
+use crate::scenario::grid::memory_and_batch;
 use crate::scenario::policy::{PolicySpec, within_a_year};
 use crate::scenario::slo::Slo;
 use crate::scenario::whole;
-use crate::sweep::grid::memory_and_batch;
 use crate::units::{MemoryMb, Span, Time};
 
 /// More classes than this are refused: a class's number is kept beside each request.

@@ -2,9 +2,12 @@
 
 pub mod class;
 pub mod class_system;
+mod devices;
+pub mod grid;
 mod overrides;
 pub mod platform;
 pub mod policy;
+pub mod process;
 pub mod published;
 pub mod slo;
 pub mod system;
@@ -15,6 +18,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use self::class::{Classes, Written};
+use self::grid::Grid;
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
@@ -25,7 +29,6 @@ use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::policy::batch::Batch;
 use crate::profile::{Profile, ServiceTimes};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// Everything a run depends on.
@@ -95,14 +98,41 @@ impl Setting {
 impl Scenario {
     /// Reads a scenario file with `--set` overrides.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Scenario, InputError> {
-        let mut document = Document::read(path)?;
-        overrides::merge(&mut document, overrides)?;
+        Scenario::read_with(path, overrides, None)
+    }
+
+    /// As [`Scenario::read`]; a workload that is given takes the place of `[workload]`, which may then be left out.
+    pub fn read_with(
+        path: &Path,
+        overrides: &[String],
+        workload: Option<Workload>,
+    ) -> Result<Scenario, InputError> {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        Scenario::from_document(&document, stem.as_deref().unwrap_or("scenario"))
+        let name = stem.as_deref().unwrap_or("scenario");
+        Scenario::from_document_with(Document::read(path)?, name, overrides, workload)
     }
 
     /// Reads a scenario from a document; `default_name` holds where it has no name.
     pub fn from_document(document: &Document, default_name: &str) -> Result<Scenario, InputError> {
+        Scenario::checked(document, default_name, None)
+    }
+
+    /// As [`Scenario::read_with`], from a document.
+    pub fn from_document_with(
+        mut document: Document,
+        default_name: &str,
+        overrides: &[String],
+        workload: Option<Workload>,
+    ) -> Result<Scenario, InputError> {
+        overrides::merge(&mut document, overrides)?;
+        Scenario::checked(&document, default_name, workload)
+    }
+
+    fn checked(
+        document: &Document,
+        default_name: &str,
+        given: Option<Workload>,
+    ) -> Result<Scenario, InputError> {
         let root = document.root();
         let name = name(&root, default_name)?;
         let seed = root.optional("seed").map_or(Ok(1), |v| v.integer())?;
@@ -110,10 +140,23 @@ impl Scenario {
         let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
-        let (workload, marks) = in_section(&root, "workload", |s| match &written {
-            Some(classes) => classes.workload(s).map(|(workload, marks)| (workload, Some(marks))),
-            None => Workload::from_section(s).map(|workload| (workload, None)),
-        })?;
+        let (workload, marks) = match (given, &written) {
+            (Some(workload), None) => {
+                // What the file says of arrivals is not looked at.
+                let _ = root.optional("workload");
+                (workload, None)
+            }
+            (Some(_), Some(_)) => {
+                let message = "arrivals of [[class]] come from [workload], not from elsewhere";
+                return Err(root.error(message).help("leave the classes out, or the arrivals"));
+            }
+            (None, Some(classes)) => in_section(&root, "workload", |s| {
+                classes.workload(s).map(|(workload, marks)| (workload, Some(marks)))
+            })?,
+            (None, None) => {
+                in_section(&root, "workload", |s| Workload::from_section(s).map(|workload| (workload, None)))?
+            }
+        };
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
@@ -360,7 +403,7 @@ fn name(root: &Section<'_>, default: &str) -> Result<String, InputError> {
 /// Every replication of a trace would be the same requests.
 fn no_copies(wanted: &Value<'_>, replications: u32, workload: &Workload) -> Result<(), InputError> {
     match (replications, &workload.source) {
-        (2.., Source::Trace(_)) => {
+        (2.., Source::Trace(_) | Source::Memory(_)) => {
             let help = "leave it out: the intervals of one run come from its slices; or replicate a process that \
                         `sim fit` finds for the trace";
             Err(wanted.error("has no meaning for a trace: each would be the same requests").help(help))

@@ -3,8 +3,8 @@
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::platform::lambda::idle::Reuse;
-use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
-use crate::price::{Architecture, Book, FreeTier, Tariff, Tiers, VolumePricing};
+use crate::platform::lambda::{KeepAlive, PoolSettings};
+use crate::price::{Architecture, Book, FreeTier, RateLimit, Tariff, Tiers, VolumePricing};
 use crate::profile::Profile;
 use crate::units::{MemoryMb, Span};
 

@@ -1,10 +1,15 @@
 //! `[workload]`: where requests come from, and how many.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::process::process;
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
+use crate::arrivals::memory::{Held, Replayed};
 use crate::arrivals::renewal::{Renewal, RenewalArrivals};
 use crate::arrivals::rhythm::{Beat, Rhythm};
-use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible, process};
+use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible};
 use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
@@ -34,6 +39,31 @@ pub enum Source {
     Schedule(Schedule),
     /// A trace file.
     Trace(TraceWorkload),
+    /// Arrivals in memory: a trace without a file.
+    Memory(HeldWorkload),
+}
+
+impl Source {
+    /// Are the arrivals what happened once, and not one of many runs that a process might have made?
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Source::Trace(_) | Source::Memory(_))
+    }
+}
+
+/// Arrivals in memory with their change of rate.
+#[derive(Clone)]
+pub struct HeldWorkload {
+    /// The arrivals.
+    pub held: Arc<dyn Held>,
+    /// The rate is multiplied by this.
+    pub scale: f64,
+}
+
+/// Says how many there are, not each.
+impl fmt::Debug for HeldWorkload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeldWorkload({} arrivals, scale {})", self.held.count(), self.scale)
+    }
 }
 
 /// A trace file with its changes of rate.
@@ -57,6 +87,12 @@ enum Kind {
 }
 
 impl Workload {
+    /// Replays arrivals in memory.
+    pub fn of(held: Arc<dyn Held>) -> Workload {
+        let source = Source::Memory(HeldWorkload { held, scale: 1.0 });
+        Workload { source, requests: None, duration: None }
+    }
+
     /// Reads `[workload]`.
     pub fn from_section(section: &Section<'_>) -> Result<Workload, InputError> {
         let kinds = [
@@ -126,7 +162,7 @@ impl Workload {
             // Gaps that are independent make no bursts.
             Source::Renewal(_) => Rhythm::Steady(Beat::default()),
             Source::Schedule(schedule) => Rhythm::of_schedule(schedule),
-            Source::Trace(_) => Rhythm::Unknown,
+            Source::Trace(_) | Source::Memory(_) => Rhythm::Unknown,
         }
     }
 
@@ -144,7 +180,7 @@ impl Workload {
     pub fn reading(&self) -> Option<Reading> {
         match &self.source {
             Source::Trace(trace) => trace.findings.get(),
-            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => None,
+            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) | Source::Memory(_) => None,
         }
     }
 
@@ -165,6 +201,7 @@ impl Workload {
                 });
             }
             Source::Trace(trace) => trace.scale *= factor,
+            Source::Memory(memory) => memory.scale *= factor,
         }
         workload
     }
@@ -194,6 +231,14 @@ impl Workload {
                 let scaled = transform::scale(raw, trace.scale);
                 let thinned = transform::thin(scaled, trace.thin, streams.stream("thin"));
                 transform::until(thinned, end)
+            }
+            Source::Memory(memory) => {
+                let replayed = Box::new(Replayed::new(Arc::clone(&memory.held)));
+                let scaled = transform::scale(replayed, memory.scale);
+                match self.duration {
+                    Some(_) => transform::until(scaled, end),
+                    None => scaled,
+                }
             }
         };
         Ok(match self.requests {

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::grid::Grid;
 use super::row::{Counts, Figures, Row};
 use super::shard::Shard;
 use crate::engine::grid::{self, Counted, Keep, bytes, evaluate_without_peaks};
@@ -19,6 +18,7 @@ use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::predict::{BatchLaws, Part, batch_cost, scenario_parts};
 use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
+use crate::scenario::grid::Grid;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::units::Span;
@@ -309,7 +309,7 @@ impl<'a> Sweep<'a> {
         let threads = rayon::current_num_threads();
         let longest = match self.scenario.workload.source {
             // Drawing arrivals is cheap, so many passes spread the work better.
-            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => {
+            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) | Source::Memory(_) => {
                 buffers.len().div_ceil(8 * threads).min(PASS_PAIRS)
             }
             // Every pass reads the file again.

@@ -8,11 +8,11 @@ use crate::numeric::streams::Streams;
 use crate::outcome::Model;
 use crate::planner::predict::{BatchLaws, LatencyLaw, Part, batch_cost, hours, parts};
 use crate::profile::ServiceTimes;
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::check_memory;
 use crate::scenario::system::MemoryChoice;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span, Time};
 use rayon::prelude::*;
 

@@ -23,6 +23,7 @@ mod datetime;
 mod decimal;
 mod delimited;
 mod filter;
+mod functions;
 mod json;
 mod layout;
 mod lines;
@@ -42,6 +43,7 @@ mod w3c;
 
 pub(super) use binary::MAGIC;
 pub use filter::Filter;
+pub use functions::{Function, FunctionLayout, Functions, FunctionsSpec};
 pub use order::Order;
 pub use reading::{Findings, LeftOut, Reading, Stamps};
 pub use spec::{StampMode, TraceSpec};

@@ -9,8 +9,9 @@ use super::idle::{AlwaysWarm, Environments, Idle, Shelf, Stack};
 use super::starts::Starts;
 use crate::platform::Capacity;
 use crate::platform::lambda::idle::Reuse;
-use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
+use crate::platform::lambda::{KeepAlive, PoolSettings};
 use crate::platform::token_bucket::TokenBucket;
+use crate::price::RateLimit;
 use crate::units::{Span, Time};
 
 /// The environments of one configuration.

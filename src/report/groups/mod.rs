@@ -10,7 +10,6 @@ use crate::planner::groups::{GroupPlan, Partitions, Planned};
 use crate::scenario::Scenario;
 use crate::scenario::class::Classes;
 use crate::scenario::platform::Environments;
-use crate::scenario::workload::Source;
 
 /// Planned groups with what they were asked for.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +55,7 @@ impl GroupReport<'_> {
             notes.push("Chosen without cold starts, throttling and waiting for capacity; the simulation has them, each \
                  group with the limits for itself.".to_owned());
         }
-        if matches!(self.scenario.workload.source, Source::Trace(_)) {
+        if self.scenario.workload.source.is_recorded() {
             notes.push(
                 "Predicted from hourly fits of the trace (Poisson or MMPP(2)), not from the trace itself."
                     .to_owned(),

@@ -140,7 +140,7 @@ impl RunReport<'_> {
                 "An adaptive policy has no one configuration to predict; its plans are in decisions.csv."
                     .to_owned(),
             ),
-            (Source::Trace(_), Some(_)) => notes.push(
+            (Source::Trace(_) | Source::Memory(_), Some(_)) => notes.push(
                 "Predicted from hourly fits of the trace (Poisson or MMPP(2)), not from the trace itself."
                     .to_owned(),
             ),

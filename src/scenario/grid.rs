@@ -1,4 +1,4 @@
-//! The grid of a sweep: lists or ranges in exact steps.
+//! `[sweep]`, the grid of sweep and plan: lists or ranges in exact steps.
 
 use crate::document::{Section, Value};
 use crate::error::InputError;
