@@ -2,8 +2,11 @@
 //! at the pointer, adds to what is there: the page reads the same without it.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::chart::{Chart, Colour, FONT, Medium, hex};
+use super::files::write_atomically;
+use crate::error::InputError;
 use crate::text::xml as escape;
 
 /// Tells the values of what the pointer is at.
@@ -28,6 +31,30 @@ pub struct Card {
     value: String,
     note: String,
     tone: Tone,
+}
+
+/// A chart, the name of its file, and its caption.
+pub struct Figure {
+    name: &'static str,
+    chart: Box<dyn Chart>,
+    caption: &'static str,
+}
+
+impl Figure {
+    pub fn new(name: &'static str, chart: impl Chart + 'static, caption: &'static str) -> Figure {
+        Figure { name, chart: Box::new(chart), caption }
+    }
+}
+
+/// Writes charts/*.svg and index.html.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write(folder: &Path, figures: &[Figure], page: &Page) -> Result<(), InputError> {
+    for Figure { name, chart, .. } in figures {
+        write_atomically(&folder.join("charts").join(format!("{name}.svg")), chart.svg())?;
+    }
+    write_atomically(&folder.join("index.html"), page.render())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +177,16 @@ impl Page {
         }
         self.body.push_str("</figure>\n");
         self
+    }
+
+    /// Notes, one below the other.
+    pub fn notes(self, notes: Vec<String>) -> Page {
+        notes.iter().fold(self, |page, note| page.note(note))
+    }
+
+    /// Charts with their captions.
+    pub fn figures(self, figures: &[Figure]) -> Page {
+        figures.iter().fold(self, |page, figure| page.chart(figure.chart.as_ref(), figure.caption))
     }
 
     /// The whole page.

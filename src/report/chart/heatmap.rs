@@ -1,9 +1,9 @@
 //! A value for each pair of two ordered settings, as colours with a scale.
 
+use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Lettering, Paint};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
 use super::theme::{self, Colour, text_width};
-use super::ticks::{Axis, Scale};
 use super::{Chart, Medium, spoken};
 
 /// A heat map. Rows run from bottom to top, columns from left to right.

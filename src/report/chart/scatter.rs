@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Lettering, Paint};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
 use super::theme::{Colour, text_width};
-use super::ticks::{Axis, Scale, Ticks};
+use super::ticks::Ticks;
 use super::{Chart, Medium, spoken};
 
 /// More points than this are drawn smaller.

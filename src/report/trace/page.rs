@@ -1,41 +1,12 @@
-//! What `sim trace info` shows.
+//! The tables of a measured trace.
 
-use serde::Serialize;
-
-use super::format;
-use super::table::text_table;
-use crate::arrivals::trace::Reading;
-use crate::fitting::{Basis, TraceStats};
+use super::TraceReport;
+use crate::fitting::Basis;
+use crate::report::format;
+use crate::report::table::text_table;
 use crate::units::Span;
 
-/// A measured trace.
-#[derive(Debug, Clone, Copy)]
-pub struct TraceReport<'a> {
-    /// The trace's name.
-    pub name: &'a str,
-    /// What was measured.
-    pub stats: &'a TraceStats,
-    /// How the file was read.
-    pub reading: &'a Reading,
-}
-
-/// What trace.json holds.
-#[derive(Serialize)]
-struct Whole<'a> {
-    #[serde(flatten)]
-    stats: &'a TraceStats,
-    reading: &'a Reading,
-}
-
 impl TraceReport<'_> {
-    /// The figures as JSON.
-    pub fn json(&self) -> String {
-        let whole = Whole { stats: self.stats, reading: self.reading };
-        let mut text = serde_json::to_string_pretty(&whole).expect("plain data");
-        text.push('\n');
-        text
-    }
-
     /// The figures as tables.
     pub fn text(&self) -> String {
         let scales = self.stats.scales.iter().map(|scale| {

@@ -1,31 +1,17 @@
-//! A profile's chart (what a batch takes, and what that makes for each of its requests) and its JSON.
+//! What a batch takes, and what that makes for each of its requests.
 
 use std::path::{Path, PathBuf};
 
-use super::chart::{Axis, Chart as _, Colour, LineChart, Panel, Series, Unit};
-use super::files::write_atomically;
 use crate::error::InputError;
 use crate::profile::Profile;
+use crate::report::chart::{Axis, Chart as _, Colour, LineChart, Panel, Series, Unit};
+use crate::report::files::write_atomically;
 
 /// Draws a profile next to its file, `mlp.toml` as `mlp.svg`; returns the chart's path.
 pub fn write_chart(profile: &Profile, file: &Path) -> Result<PathBuf, InputError> {
     let path = file.with_extension("svg");
     write_atomically(&path, chart(profile).svg())?;
     Ok(path)
-}
-
-/// The profile's figures under the names of its file.
-pub fn json(profile: &Profile) -> String {
-    let value = serde_json::json!({
-        "model": profile.model,
-        "source": profile.source,
-        "memory_mb": profile.memory_mb,
-        "batch": profile.batch,
-        "service_s": profile.service_s,
-        "service_cv": profile.service_cv,
-        "init_s": profile.init_s,
-    });
-    format!("{value:#}\n")
 }
 
 fn chart(profile: &Profile) -> LineChart {

@@ -1,209 +1,13 @@
-//! Lines over one horizontal axis, in one panel or several stacked ones: CDFs, time series.
+//! Drawing line charts.
 
-use super::canvas::{Anchor, Canvas, Lettering, Paint};
-use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
-use super::readings::{Readings, apart};
-use super::theme::{Colour, text_width};
-use super::ticks::{Axis, Scale, Ticks};
-use super::{Chart, Medium, spoken};
-
-/// Line charts that share the horizontal axis, one above the other.
-#[derive(Debug, Clone)]
-pub struct LineChart {
-    title: String,
-    subtitle: String,
-    x: Axis,
-    marks: Vec<(f64, String)>,
-    panels: Vec<Panel>,
-    notes: Vec<String>,
-}
-
-/// One plot with its own vertical axis.
-#[derive(Debug, Clone)]
-pub struct Panel {
-    y: Axis,
-    series: Vec<Series>,
-    marks: Vec<(f64, String)>,
-}
-
-/// One line: points in the order of x.
-#[derive(Debug, Clone)]
-pub struct Series {
-    label: String,
-    points: Vec<(f64, f64)>,
-    band: Vec<(f64, f64, f64)>,
-    colour: Option<Colour>,
-    stroke: Stroke,
-    course: Course,
-    fill: Fill,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stroke {
-    Solid,
-    Dashed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Course {
-    Straight,
-    Steps,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fill {
-    None,
-    ToFoot,
-}
-
-impl Series {
-    /// Points joined by straight solid lines; `label` (may be empty) is for the legend.
-    pub fn new(label: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
-        let (stroke, course, fill) = (Stroke::Solid, Course::Straight, Fill::None);
-        Series { label: label.into(), points, band: Vec::new(), colour: None, stroke, course, fill }
-    }
-
-    /// Dashed, as predictions are.
-    pub fn dashed(self) -> Series {
-        Series { stroke: Stroke::Dashed, ..self }
-    }
-
-    /// Each value holds until the next point, as in an empirical CDF or a count.
-    pub fn steps(self) -> Series {
-        Series { course: Course::Steps, ..self }
-    }
-
-    /// With the area down to the axis tinted.
-    pub fn filled(self) -> Series {
-        Series { fill: Fill::ToFoot, ..self }
-    }
-
-    /// With a tinted band of (x, low, high) round it, such as a confidence interval.
-    pub fn band(self, band: Vec<(f64, f64, f64)>) -> Series {
-        Series { band, ..self }
-    }
-
-    /// In a given colour instead of the next of the palette.
-    pub fn colour(self, colour: Colour) -> Series {
-        Series { colour: Some(colour), ..self }
-    }
-}
-
-impl Panel {
-    pub fn new(y: Axis) -> Panel {
-        Panel { y, series: Vec::new(), marks: Vec::new() }
-    }
-
-    pub fn series(mut self, series: Series) -> Panel {
-        self.series.push(series);
-        self
-    }
-
-    /// A horizontal line at `y`, named in the legend.
-    pub fn mark_y(mut self, y: f64, label: impl Into<String>) -> Panel {
-        self.marks.push((y, label.into()));
-        self
-    }
-
-    fn values_y(&self) -> impl Iterator<Item = f64> {
-        let points = self.series.iter().flat_map(|s| s.points.iter().map(|p| p.1));
-        let bands = self.series.iter().flat_map(|s| s.band.iter().flat_map(|b| [b.1, b.2]));
-        points.chain(bands)
-    }
-
-    fn entries(&self, first: usize) -> Vec<Entry> {
-        let named = self.series.iter().enumerate().filter(|(_, series)| !series.label.is_empty());
-        let lines = named.map(|(index, series)| {
-            let colour = series.colour.unwrap_or(Colour::Category(first + index));
-            let symbol = match series.stroke {
-                Stroke::Solid => Symbol::Line(colour),
-                Stroke::Dashed => Symbol::Dashed(colour),
-            };
-            Entry { symbol, text: series.label.clone() }
-        });
-        let marks = self.marks.iter().map(|(_, label)| mark_entry(label));
-        lines.chain(marks).collect()
-    }
-}
-
-impl LineChart {
-    pub fn new(title: impl Into<String>, x: Axis) -> LineChart {
-        let (title, subtitle) = (title.into(), String::new());
-        LineChart { title, subtitle, x, marks: Vec::new(), panels: Vec::new(), notes: Vec::new() }
-    }
-
-    pub fn subtitle(self, subtitle: impl Into<String>) -> LineChart {
-        LineChart { subtitle: subtitle.into(), ..self }
-    }
-
-    /// A further plot below those before.
-    pub fn panel(mut self, panel: Panel) -> LineChart {
-        self.panels.push(panel);
-        self
-    }
-
-    /// A vertical line at `x` through all panels, labelled above the plot.
-    pub fn mark_x(mut self, x: f64, label: impl Into<String>) -> LineChart {
-        self.marks.push((x, label.into()));
-        self
-    }
-
-    /// A line of small print below the chart.
-    pub fn note(mut self, note: impl Into<String>) -> LineChart {
-        self.notes.push(note.into());
-        self
-    }
-
-    fn scale_x(&self) -> Option<Scale> {
-        let visible = |panel: &Panel, y: f64| panel.y.can_show(y);
-        let points = self.panels.iter().flat_map(|panel| {
-            let shown = panel.series.iter().flat_map(|s| &s.points).filter(move |p| visible(panel, p.1));
-            shown.map(|p| p.0).chain(panel.series.iter().flat_map(|s| s.band.iter().map(|b| b.0)))
-        });
-        let marks = self.marks.iter().map(|mark| mark.0);
-        let mut points = points.filter(|x| self.x.can_show(*x)).peekable();
-        points.peek().is_some().then(|| self.x.scale(points.chain(marks))).flatten()
-    }
-
-    fn hidden(&self) -> usize {
-        let hidden = |panel: &Panel| {
-            let points = panel.series.iter().flat_map(|s| &s.points);
-            points.filter(|p| !self.x.can_show(p.0) || !panel.y.can_show(p.1)).count()
-        };
-        self.panels.iter().map(hidden).sum()
-    }
-
-    /// Labels of the vertical marks above the plot, each in the first row where it touches no other.
-    fn mark_labels(&self, area: &Area, scale: &Scale) -> (Vec<(f64, usize)>, usize) {
-        let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
-        let placed = self.marks.iter().filter(|mark| self.x.can_show(mark.0)).map(|(value, label)| {
-            let half = text_width(label, SMALL) / 2.0;
-            let x = area
-                .x(scale, *value)
-                .max(half + 4.0)
-                .min(area.right.max(area.left + 2.0 * half) + 12.0 - half);
-            let free =
-                |row: &Vec<(f64, f64)>| row.iter().all(|(l, r)| x + half + 6.0 < *l || x - half > *r + 6.0);
-            let row = rows.iter().position(free).unwrap_or(rows.len());
-            if row == rows.len() {
-                rows.push(Vec::new());
-            }
-            rows[row].push((x - half, x + half));
-            (x, row)
-        });
-        let placed: Vec<(f64, usize)> = placed.collect();
-        (placed, rows.len())
-    }
-
-    fn heights(&self, width: f64) -> f64 {
-        let whole = if width < 560.0 { 240.0 } else { 340.0 };
-        match self.panels.len() {
-            0 | 1 => whole,
-            2 => whole * 0.56,
-            _ => whole * 0.44,
-        }
-    }
-}
+use super::{Course, Fill, LineChart, Panel, Series, Stroke};
+use crate::report::chart::axis::Scale;
+use crate::report::chart::canvas::{Anchor, Canvas, Lettering, Paint};
+use crate::report::chart::frame::{self, Area, Entry, Margins, SMALL, Symbol};
+use crate::report::chart::readings::{Readings, apart};
+use crate::report::chart::theme::{Colour, text_width};
+use crate::report::chart::ticks::Ticks;
+use crate::report::chart::{Chart, Medium, spoken};
 
 /// A panel with its range and ticks; `None` where it has nothing to show.
 struct Prepared<'a> {
@@ -328,6 +132,78 @@ impl LineChart {
             let lettering = Lettering::new(SMALL, Colour::Accent);
             canvas.text(label, (*label_x, label_y), Anchor::Middle, lettering);
         }
+    }
+
+    fn scale_x(&self) -> Option<Scale> {
+        let visible = |panel: &Panel, y: f64| panel.y.can_show(y);
+        let points = self.panels.iter().flat_map(|panel| {
+            let shown = panel.series.iter().flat_map(|s| &s.points).filter(move |p| visible(panel, p.1));
+            shown.map(|p| p.0).chain(panel.series.iter().flat_map(|s| s.band.iter().map(|b| b.0)))
+        });
+        let marks = self.marks.iter().map(|mark| mark.0);
+        let mut points = points.filter(|x| self.x.can_show(*x)).peekable();
+        points.peek().is_some().then(|| self.x.scale(points.chain(marks))).flatten()
+    }
+
+    fn hidden(&self) -> usize {
+        let hidden = |panel: &Panel| {
+            let points = panel.series.iter().flat_map(|s| &s.points);
+            points.filter(|p| !self.x.can_show(p.0) || !panel.y.can_show(p.1)).count()
+        };
+        self.panels.iter().map(hidden).sum()
+    }
+
+    /// Labels of the vertical marks above the plot, each in the first row where it touches no other.
+    fn mark_labels(&self, area: &Area, scale: &Scale) -> (Vec<(f64, usize)>, usize) {
+        let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
+        let placed = self.marks.iter().filter(|mark| self.x.can_show(mark.0)).map(|(value, label)| {
+            let half = text_width(label, SMALL) / 2.0;
+            let x = area
+                .x(scale, *value)
+                .max(half + 4.0)
+                .min(area.right.max(area.left + 2.0 * half) + 12.0 - half);
+            let free =
+                |row: &Vec<(f64, f64)>| row.iter().all(|(l, r)| x + half + 6.0 < *l || x - half > *r + 6.0);
+            let row = rows.iter().position(free).unwrap_or(rows.len());
+            if row == rows.len() {
+                rows.push(Vec::new());
+            }
+            rows[row].push((x - half, x + half));
+            (x, row)
+        });
+        let placed: Vec<(f64, usize)> = placed.collect();
+        (placed, rows.len())
+    }
+
+    fn heights(&self, width: f64) -> f64 {
+        let whole = if width < 560.0 { 240.0 } else { 340.0 };
+        match self.panels.len() {
+            0 | 1 => whole,
+            2 => whole * 0.56,
+            _ => whole * 0.44,
+        }
+    }
+}
+
+impl Panel {
+    fn values_y(&self) -> impl Iterator<Item = f64> {
+        let points = self.series.iter().flat_map(|s| s.points.iter().map(|p| p.1));
+        let bands = self.series.iter().flat_map(|s| s.band.iter().flat_map(|b| [b.1, b.2]));
+        points.chain(bands)
+    }
+
+    fn entries(&self, first: usize) -> Vec<Entry> {
+        let named = self.series.iter().enumerate().filter(|(_, series)| !series.label.is_empty());
+        let lines = named.map(|(index, series)| {
+            let colour = series.colour.unwrap_or(Colour::Category(first + index));
+            let symbol = match series.stroke {
+                Stroke::Solid => Symbol::Line(colour),
+                Stroke::Dashed => Symbol::Dashed(colour),
+            };
+            Entry { symbol, text: series.label.clone() }
+        });
+        let marks = self.marks.iter().map(|(_, label)| mark_entry(label));
+        lines.chain(marks).collect()
     }
 }
 
