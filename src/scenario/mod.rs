@@ -136,8 +136,12 @@ impl Scenario {
         let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
+        let mut as_written = document.to_json();
         let (workload, marks) = match (given, &written) {
             (Some(workload), None) => {
+                if let Some(fields) = as_written.as_object_mut() {
+                    fields.remove("workload");
+                }
                 // What the file says of arrivals is not looked at.
                 let _ = root.optional("workload");
                 (workload, None)
@@ -206,7 +210,7 @@ impl Scenario {
             replications,
             warmup,
             output,
-            written: document.to_json(),
+            written: as_written,
         })
     }
 

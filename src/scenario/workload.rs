@@ -9,6 +9,7 @@ use crate::arrivals::memory::{Held, Replayed};
 use crate::arrivals::renewal::{Renewal, RenewalArrivals};
 use crate::arrivals::rhythm::{Beat, Rhythm};
 use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible, process};
+use crate::arrivals::stop::Stop;
 use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
@@ -25,6 +26,8 @@ pub struct Workload {
     pub requests: Option<u64>,
     /// Stop after this time.
     pub duration: Option<Span>,
+    /// How whoever began a run may end it.
+    pub stop: Stop,
 }
 
 /// Where arrivals come from.
@@ -89,7 +92,7 @@ impl Workload {
     /// Replays arrivals in memory.
     pub fn of(held: Arc<dyn Held>) -> Workload {
         let source = Source::Memory(HeldWorkload { held, scale: 1.0 });
-        Workload { source, requests: None, duration: None }
+        Workload { source, requests: None, duration: None, stop: Stop::default() }
     }
 
     /// Reads `[workload]`.
@@ -151,7 +154,7 @@ impl Workload {
                 Source::Trace(TraceWorkload { spec, scale, thin, findings })
             }
         };
-        Ok(Workload { source, requests, duration })
+        Ok(Workload { source, requests, duration, stop: Stop::default() })
     }
 
     /// What is known of how the arrivals vary.
@@ -240,10 +243,10 @@ impl Workload {
                 }
             }
         };
-        Ok(match self.requests {
+        Ok(self.stop.watching(match self.requests {
             Some(requests) => transform::limit(source, requests),
             None => source,
-        })
+        }))
     }
 }
 

@@ -7,14 +7,17 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::error::InputError;
+use crate::outcome::Model;
 use crate::report::files::write_atomically;
 use crate::report::format;
 use crate::report::html::{Card, Page};
 use crate::report::table::text_table;
-use crate::scenario::Setting;
+use crate::scenario::platform::Environments;
+use crate::scenario::{Scenario, Setting};
 use crate::sweep::front::on_front;
 use crate::sweep::row::{Figures, Row};
 use crate::sweep::table::About;
+use crate::text::line;
 
 /// More rows than this are too many for a terminal.
 const MOST_LINES: usize = 24;
@@ -241,6 +244,32 @@ impl<'a> SweepReport<'a> {
         }
         cards.push(Card::new("On the front", format::count(self.front.len() as u64)));
         cards
+    }
+}
+
+/// What a sweep of a scenario is about.
+pub fn about(scenario: &Scenario, model: Model) -> About {
+    let slo = &scenario.slo;
+    let latency = slo.latency.map(|latency| match slo.max_violations {
+        Some(share) => format!("at most {} over {latency}", format::percent(share)),
+        None => format!("{} within {latency}", slo.name()),
+    });
+    let budget = slo.budget_usd_per_million.map(|usd| format!("at most {} a million", format::money(usd)));
+    About {
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        headline: format!(
+            "{}, prices of {}",
+            line(&scenario.profile.model),
+            line(&scenario.platform.book.name)
+        ),
+        model: model.name().to_owned(),
+        percentile: (slo.percentile * 1e8).round() / 1e6,
+        slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
+        objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
+        cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
+        fitted: scenario.workload.source.is_recorded(),
+        reading: Vec::new(),
     }
 }
 
