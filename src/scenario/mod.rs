@@ -141,6 +141,7 @@ impl Scenario {
         let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
+        let is_given = given.is_some();
         let (workload, marks) = arrivals(&root, given, written.as_ref())?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
@@ -193,7 +194,7 @@ impl Scenario {
             replications,
             warmup,
             output,
-            written: document.to_json(),
+            written: as_written(document, is_given),
         })
     }
 
@@ -308,6 +309,15 @@ impl Scenario {
             "{model} at {memory} takes {service} for a batch of {n}{after}, but {book} ends a call after {limit}"
         ))
     }
+}
+
+/// The document as it was read: without its workload where another took its place.
+fn as_written(document: &Document, is_given: bool) -> Json {
+    let mut written = document.to_json();
+    if let (true, Some(fields)) = (is_given, written.as_object_mut()) {
+        fields.remove("workload");
+    }
+    written
 }
 
 /// The workload, and how its requests come to be of classes; one that is given takes the place of the file's.
