@@ -41,6 +41,7 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// A chart with the name of its file and what stands under it.
     pub fn new(name: &'static str, chart: impl Chart + 'static, caption: &'static str) -> Figure {
         Figure { name, chart: Box::new(chart), caption }
     }
@@ -65,10 +66,12 @@ enum Tone {
 }
 
 impl Card {
+    /// A figure with its name.
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Card {
         Card { label: label.into(), value: value.into(), note: String::new(), tone: Tone::Plain }
     }
 
+    /// What stands under it.
     pub fn note(self, note: impl Into<String>) -> Card {
         Card { note: note.into(), ..self }
     }
@@ -85,19 +88,23 @@ impl Card {
 }
 
 impl Page {
+    /// A page without content.
     pub fn new(title: impl Into<String>) -> Page {
         Page { title: title.into(), subtitle: String::new(), body: String::new() }
     }
 
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> Page {
         Page { subtitle: subtitle.into(), ..self }
     }
 
+    /// Adds a heading.
     pub fn heading(mut self, text: &str) -> Page {
         let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
         self
     }
 
+    /// Adds a paragraph.
     pub fn paragraph(mut self, text: &str) -> Page {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
         self

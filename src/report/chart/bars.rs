@@ -68,6 +68,7 @@ impl BarChart {
         }
     }
 
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> BarChart {
         BarChart { subtitle: subtitle.into(), ..self }
     }

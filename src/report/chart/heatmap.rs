@@ -28,9 +28,11 @@ pub struct HeatMap {
 /// One cell of a heat map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell {
+    /// Has a value.
     Value(f64),
     /// Has a value, but breaks a constraint: hatched, and without influence on the colours.
     Infeasible(f64),
+    /// Has none.
     Missing,
 }
 
@@ -56,6 +58,7 @@ impl HeatMap {
         }
     }
 
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> HeatMap {
         HeatMap { subtitle: subtitle.into(), ..self }
     }
