@@ -41,7 +41,9 @@ enum Ends {
 /// An axis: its title, unit and kind. The range comes from the data.
 #[derive(Debug, Clone)]
 pub struct Axis {
+    /// What it measures, in words.
     pub title: String,
+    /// In what.
     pub unit: Unit,
     pub(super) spread: Spread,
     ends: Ends,
@@ -51,7 +53,9 @@ pub struct Axis {
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
     pub(super) spread: Spread,
+    /// The least value that it shows.
     pub low: f64,
+    /// The largest.
     pub high: f64,
 }
 

@@ -28,9 +28,11 @@ pub struct HeatMap {
 /// One cell of a heat map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell {
+    /// A value that is of use.
     Value(f64),
     /// Has a value, but breaks a constraint: hatched, and without influence on the colours.
     Infeasible(f64),
+    /// Nothing was found out.
     Missing,
 }
 
@@ -56,6 +58,7 @@ impl HeatMap {
         }
     }
 
+    /// A line below the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> HeatMap {
         HeatMap { subtitle: subtitle.into(), ..self }
     }

@@ -74,10 +74,12 @@ impl Point {
 }
 
 impl Group {
+    /// Points in the next colour of the palette, by the legend's name for them.
     pub fn new(label: impl Into<String>, points: Vec<Point>) -> Group {
         Group { label: label.into(), points, colour: None }
     }
 
+    /// Has it no points?
     pub fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
@@ -89,6 +91,7 @@ impl Group {
 }
 
 impl Scatter {
+    /// A chart without points.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Scatter {
         Scatter {
             title: title.into(),
@@ -106,10 +109,12 @@ impl Scatter {
         }
     }
 
+    /// A line below the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> Scatter {
         Scatter { subtitle: subtitle.into(), ..self }
     }
 
+    /// With further points, drawn over those before.
     pub fn group(mut self, group: Group) -> Scatter {
         self.groups.push(group);
         self

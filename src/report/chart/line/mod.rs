@@ -88,10 +88,12 @@ impl Series {
 }
 
 impl Panel {
+    /// A plot without lines.
     pub fn new(y: Axis) -> Panel {
         Panel { y, series: Vec::new(), marks: Vec::new() }
     }
 
+    /// With a further line, drawn over those before.
     pub fn series(mut self, series: Series) -> Panel {
         self.series.push(series);
         self
@@ -105,11 +107,13 @@ impl Panel {
 }
 
 impl LineChart {
+    /// A chart without plots.
     pub fn new(title: impl Into<String>, x: Axis) -> LineChart {
         let (title, subtitle) = (title.into(), String::new());
         LineChart { title, subtitle, x, marks: Vec::new(), panels: Vec::new(), notes: Vec::new() }
     }
 
+    /// A line below the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> LineChart {
         LineChart { subtitle: subtitle.into(), ..self }
     }
