@@ -57,7 +57,7 @@ fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
-fn failure(command: Command) -> String {
+fn failure(mut command: Command) -> String {
     let output = command.assert().code(1).get_output().stderr.clone();
     String::from_utf8(output).unwrap()
 }
