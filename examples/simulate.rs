@@ -39,7 +39,7 @@ latency = "400ms"
 
 fn main() -> Result<(), InputError> {
     // A minute with a request every 20 ms, a minute with one every 100 ms, and so on for an hour.
-    let gap = |k: u64| if (k / 3000) % 2 == 0 { 20_000_000 } else { 100_000_000 };
+    let gap = |k: u64| if (k / 3000).is_multiple_of(2) { 20_000_000 } else { 100_000_000 };
     let mut now = 0;
     let next = |k| {
         now += gap(k);

@@ -25,13 +25,7 @@ fn settings(forecast: Forecast) -> Settings {
 }
 
 fn proposal(memory: u32, score: f64) -> Proposal {
-    let times = ServiceTimes {
-        memory: MemoryMb(memory),
-        mean: vec![Span(1)],
-        cv: 0.0,
-        shape: None,
-        init: Span::ZERO,
-    };
+    let times = ServiceTimes::fixed(MemoryMb(memory), vec![Span(1)]);
     let buffer = Batch { batch: memory, timeout: Span::from_millis(10) };
     Proposal { times, buffer, score, meets: true }
 }

@@ -9,6 +9,7 @@ pub mod memory;
 pub mod renewal;
 pub mod rhythm;
 pub mod schedule;
+pub mod stop;
 pub mod trace;
 pub mod transform;
 mod zst;

@@ -171,6 +171,9 @@ impl BatchRows {
             "service_s",
             "memory_mb",
             "attempts",
+            "environment",
+            "cold",
+            "overhead_s",
         ])?;
         Ok(BatchRows { file: Some(file), error: None })
     }
@@ -194,6 +197,9 @@ impl BatchRows {
             seconds(batch.service.0),
             batch.memory.0.to_string(),
             batch.attempts.to_string(),
+            batch.environment.map_or(String::new(), |number| number.to_string()),
+            u8::from(batch.cold).to_string(),
+            seconds(batch.overhead.0),
         ];
         self.error = file.serialize(row).err();
     }

@@ -176,8 +176,8 @@ impl<P: Policy, L: Platform> State<P, L> {
     }
 
     fn dispatch<O: Observer>(&mut self, now: Time, cause: Cause, observer: &mut O) {
-        let service = self.service.draw(self.open.items().len() as u32);
-        let left = Left { at: now, cause, service };
+        let (service, overhead) = self.service.draw(self.open.items().len() as u32);
+        let left = Left { at: now, cause, service, overhead };
         let arrivals = self.open.leave(now);
         let first = (1, self.service.memory());
         let room = match &mut self.under_way {

@@ -13,7 +13,7 @@ use crate::arrivals::Arrivals;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Simulation;
-use crate::platform::lambda::{LambdaPool, PoolSettings};
+use crate::platform::lambda::LambdaPool;
 use crate::platform::warm::Warm;
 use crate::policy::Policy;
 use crate::policy::batch::Batch;
@@ -173,8 +173,7 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
 ) -> Result<(), InputError> {
     let retry = scenario.platform.retry;
     let Function { times, provisioned } = function;
-    let model_init = times.init;
-    let service = ServiceDraws::new(times, streams.stream("service"));
+    let service = ServiceDraws::new(times.clone(), streams);
     let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
     let backoff = streams.stream("back-off");
     match &scenario.platform.environments {
@@ -183,8 +182,7 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }
         Environments::Pool(pool) => {
-            let settings = PoolSettings { model_init, provisioned, ..pool.clone() };
-            let platform = LambdaPool::new(settings, streams);
+            let platform = LambdaPool::new(pool.serving(&times, provisioned), streams);
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }
     }

@@ -32,7 +32,7 @@ pub fn run(
     listener: &dyn Listener,
 ) -> Result<(), InputError> {
     let length = functions.length();
-    let source = Mutex::new(Source { functions, ended: false });
+    let source = Mutex::new(Source { functions, number: 0, ended: false });
     let failed: Mutex<Option<InputError>> = Mutex::new(None);
     let lock = |error| failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error).clone();
     let work = || {
@@ -65,6 +65,8 @@ pub fn run(
 
 struct Source<'a> {
     functions: &'a mut dyn Functions,
+    /// Of the next one.
+    number: usize,
     ended: bool,
 }
 
@@ -76,13 +78,17 @@ fn next(
 ) -> Result<Option<Function>, InputError> {
     let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
     while !source.ended {
-        let Some(function) = source.functions.next()? else { break };
-        let of_shard = function.number % shard.count as usize == shard.index as usize - 1;
-        if of_shard && !done.contains(&function.number) {
-            return Ok(Some(function));
-        }
+        let number = source.number;
+        source.number += 1;
+        let is_wanted = number % shard.count as usize == shard.index as usize - 1 && !done.contains(&number);
+        let function = match is_wanted {
+            true => source.functions.next()?,
+            false if source.functions.skip()? => continue,
+            false => None,
+        };
+        source.ended = function.is_none();
+        return Ok(function);
     }
-    source.ended = true;
     Ok(None)
 }
 

@@ -147,6 +147,7 @@ impl Reason {
 /// Errors: the grid is outside the profile or the book; an adaptive policy; the trace cannot be read; no request came.
 pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
     one_configuration(scenario)?;
+    super::predict::knows_the_overhead(scenario, request.constraint.model)?;
     let replayed = Replayed::new(scenario)?;
     Chooser::new(scenario, request, &replayed)?.plan()
 }

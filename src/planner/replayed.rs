@@ -55,7 +55,9 @@ impl<'a> Replayed<'a> {
     /// Errors: the trace cannot be read.
     pub fn open(&self) -> Result<Box<dyn Arrivals + '_>, InputError> {
         match &self.kept {
-            Some((times, bin)) => Ok(Box::new(InMemory::new(times).of_bins(*bin))),
+            Some((times, bin)) => {
+                Ok(self.scenario.workload.stop.watching(Box::new(InMemory::new(times).of_bins(*bin))))
+            }
             None => self.scenario.workload.open(Streams::new(self.scenario.seed).part(0)),
         }
     }

@@ -53,7 +53,7 @@ mod tests {
     fn late_requests_are_those_that_waited_too_long_for_their_batch() {
         let target = Target { latency: Span(100), allowed: 0.25 };
         let mean = vec![Span(40), Span(60), Span(70)];
-        let times = ServiceTimes { memory: MemoryMb(512), mean, cv: 0.0, shape: None, init: Span::ZERO };
+        let times = ServiceTimes::fixed(MemoryMb(512), mean);
         let mut lateness = Lateness::new(target, times);
         assert_eq!(lateness.take(), None);
         // Full at 50 with three: 70 more makes 120 for the first, 80 for the second, 70 for the third.

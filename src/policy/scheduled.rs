@@ -67,13 +67,7 @@ mod tests {
 
     #[test]
     fn each_step_holds_from_its_time_on() {
-        let times = |mb| ServiceTimes {
-            memory: MemoryMb(mb),
-            mean: vec![Span(1), Span(2)],
-            cv: 0.0,
-            shape: None,
-            init: Span::ZERO,
-        };
+        let times = |mb| ServiceTimes::fixed(MemoryMb(mb), vec![Span(1), Span(2)]);
         let step = |from, batch, mb| Step {
             from: Time(from),
             batch: Batch { batch, timeout: Span(5) },
@@ -89,13 +83,7 @@ mod tests {
     }
     #[test]
     fn an_open_batch_keeps_its_size_and_its_deadline() {
-        let times = ServiceTimes {
-            memory: MemoryMb(128),
-            mean: vec![Span(1); 3],
-            cv: 0.0,
-            shape: None,
-            init: Span::ZERO,
-        };
+        let times = ServiceTimes::fixed(MemoryMb(128), vec![Span(1); 3]);
         let step = |from, batch, timeout| Step {
             from: Time(from),
             batch: Batch { batch, timeout: Span(timeout) },

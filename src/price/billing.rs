@@ -18,6 +18,8 @@ pub enum InitBilling {
     Billed,
     /// Not at all.
     Free,
+    /// Only so much of it is not: the runtime's, where the model is loaded within the first call.
+    FreeFirst(Span),
 }
 
 /// The billed memory-time of one invocation [MB ms].
@@ -36,7 +38,8 @@ impl BillingRule {
         let served = self.started_ms(service);
         let total = match self.init {
             InitBilling::Billed if init > Span::ZERO => self.started_ms(init + service),
-            InitBilling::Billed | InitBilling::Free => served,
+            InitBilling::FreeFirst(free) if init > free => self.started_ms(Span(init.0 - free.0) + service),
+            InitBilling::Billed | InitBilling::Free | InitBilling::FreeFirst(_) => served,
         };
         let mb = u64::from(memory.0);
         BilledMbMs { total: total * mb, init: (total - served) * mb }
@@ -59,6 +62,10 @@ mod tests {
         let bill = |rule: BillingRule| rule.bill(MemoryMb(2), init, service);
         assert_eq!(bill(rule(1, InitBilling::Free)), BilledMbMs { total: 202, init: 0 });
         assert_eq!(bill(rule(1, InitBilling::Billed)), BilledMbMs { total: 302, init: 100 });
+        // What is left after 20 ms: 30,000,001 ns.
+        let first = InitBilling::FreeFirst(Span::from_millis(20));
+        assert_eq!(bill(rule(1, first)), BilledMbMs { total: 262, init: 60 });
+        assert_eq!(bill(rule(1, InitBilling::FreeFirst(init))), BilledMbMs { total: 202, init: 0 });
         assert_eq!(bill(rule(100, InitBilling::Billed)), BilledMbMs { total: 400, init: 0 });
         assert_eq!(rule(1, InitBilling::Free).started_ms(Span::from_millis(100)), 100);
     }

@@ -41,7 +41,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// A chart that will be the file `name`.svg.
+    /// A chart with the name of its file and what stands under it.
     pub fn new(name: &'static str, chart: impl Chart + 'static, caption: &'static str) -> Figure {
         Figure { name, chart: Box::new(chart), caption }
     }
@@ -66,12 +66,12 @@ enum Tone {
 }
 
 impl Card {
-    /// A figure without a note.
+    /// A figure with its name.
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Card {
         Card { label: label.into(), value: value.into(), note: String::new(), tone: Tone::Plain }
     }
 
-    /// What to know about it.
+    /// What stands under it.
     pub fn note(self, note: impl Into<String>) -> Card {
         Card { note: note.into(), ..self }
     }
@@ -88,23 +88,23 @@ impl Card {
 }
 
 impl Page {
-    /// A page with nothing but its title.
+    /// A page without content.
     pub fn new(title: impl Into<String>) -> Page {
         Page { title: title.into(), subtitle: String::new(), body: String::new() }
     }
 
-    /// A line below the title.
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> Page {
         Page { subtitle: subtitle.into(), ..self }
     }
 
-    /// Begins a section.
+    /// Adds a heading.
     pub fn heading(mut self, text: &str) -> Page {
         let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
         self
     }
 
-    /// Plain text.
+    /// Adds a paragraph.
     pub fn paragraph(mut self, text: &str) -> Page {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
         self

@@ -9,6 +9,7 @@ use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::marked::{MarkedError, MarkedMap};
 use crate::arrivals::schedule::{MOST_PHASES, plausible};
+use crate::arrivals::stop::Stop;
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
@@ -367,7 +368,7 @@ fn ended(section: &Section<'_>, source: Source) -> Result<Workload, InputError> 
         true => Err(section
             .error("[workload] has no end")
             .help("give `requests = 400000` or `duration = \"24h\"`")),
-        false => Ok(Workload { source, requests, duration }),
+        false => Ok(Workload { source, requests, duration, stop: Stop::default() }),
     }
 }
 

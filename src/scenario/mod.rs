@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use self::class::{Classes, Written};
+use self::class::{Classes, Marks, Written};
 use self::grid::Grid;
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
@@ -28,6 +28,7 @@ use self::workload::{Source, Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::policy::batch::Batch;
+use crate::profile::beside::{self, InitIn};
 use crate::profile::{Profile, ServiceTimes};
 use crate::units::{MemoryMb, Span};
 
@@ -140,29 +141,15 @@ impl Scenario {
         let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
-        let (workload, marks) = match (given, &written) {
-            (Some(workload), None) => {
-                // What the file says of arrivals is not looked at.
-                let _ = root.optional("workload");
-                (workload, None)
-            }
-            (Some(_), Some(_)) => {
-                let message = "arrivals of [[class]] come from [workload], not from elsewhere";
-                return Err(root.error(message).help("leave the classes out, or the arrivals"));
-            }
-            (None, Some(classes)) => in_section(&root, "workload", |s| {
-                classes.workload(s).map(|(workload, marks)| (workload, Some(marks)))
-            })?,
-            (None, None) => {
-                in_section(&root, "workload", |s| Workload::from_section(s).map(|workload| (workload, None)))?
-            }
-        };
+        let is_given = given.is_some();
+        let (workload, marks) = arrivals(&root, given, written.as_ref())?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
         }
-        let profile = in_section(&root, "profile", profile)?;
+        let mut profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
+        profile.mb_per_vcpu = platform.book.limits.mb_per_vcpu;
         refuse_idle_init(&root, &platform)?;
         let (policy, waits) = in_section(&root, "policy", |s| match &written {
             Some(classes) => classes.policy(s, &profile, platform.memory),
@@ -207,7 +194,7 @@ impl Scenario {
             replications,
             warmup,
             output,
-            written: document.to_json(),
+            written: as_written(document, is_given),
         })
     }
 
@@ -295,7 +282,15 @@ impl Scenario {
         match &self.platform.environments {
             Environments::AlwaysWarm => Span::ZERO,
             Environments::Pool(pool) => {
-                self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+                let within = match times.beside.init_in {
+                    InitIn::Init => {
+                        self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+                    }
+                    InitIn::Handler => {
+                        self.platform.book.limits.init_within_call(pool.runtime_init) + times.init
+                    }
+                };
+                within + times.beside.first_call()
             }
         }
     }
@@ -313,6 +308,39 @@ impl Scenario {
         Some(format!(
             "{model} at {memory} takes {service} for a batch of {n}{after}, but {book} ends a call after {limit}"
         ))
+    }
+}
+
+/// The document as it was read: without its workload where another took its place.
+fn as_written(document: &Document, is_given: bool) -> Json {
+    let mut written = document.to_json();
+    if let (true, Some(fields)) = (is_given, written.as_object_mut()) {
+        fields.remove("workload");
+    }
+    written
+}
+
+/// The workload, and how its requests come to be of classes; one that is given takes the place of the file's.
+fn arrivals(
+    root: &Section<'_>,
+    given: Option<Workload>,
+    classes: Option<&Written<'_>>,
+) -> Result<(Workload, Option<Marks>), InputError> {
+    let value = root.optional("workload");
+    match (given, classes, value) {
+        // What the file says of arrivals is not looked at.
+        (Some(workload), None, _) => Ok((workload, None)),
+        (Some(_), Some(_), _) => {
+            let message = "arrivals of [[class]] come from [workload], not from elsewhere";
+            Err(root.error(message).help("leave the classes out, or the arrivals"))
+        }
+        (None, _, None) => Err(root
+            .error("the top level lacks `workload`")
+            .help("add a line `[workload]`, and below it `kind` and what that needs; only a template of `sim fleet` has none")),
+        (None, Some(classes), Some(value)) => {
+            whole(&value, |s| classes.workload(s)).map(|(workload, marks)| (workload, Some(marks)))
+        }
+        (None, None, Some(value)) => whole(&value, Workload::from_section).map(|workload| (workload, None)),
     }
 }
 
@@ -350,7 +378,7 @@ fn refuse_idle_init(root: &Section<'_>, platform: &LambdaSpec) -> Result<(), Inp
     match profile.optional("file") {
         Some(_) => Ok(()),
         None => profile.refuse(
-            &["init_s"],
+            &beside::OF_NEW,
             "environments are always warm (cold_starts = false, the default)",
             "add cold_starts = true to [platform], or remove it; in a profile's file it may stay",
         ),
@@ -421,13 +449,16 @@ fn replications(value: &Value<'_>) -> Result<u32, InputError> {
 }
 
 /// The fields of a profile that stands in the scenario.
-const OF_INLINE: [&str; 6] = ["memory_mb", "batch", "service_s", "service_cv", "init_s", "image_mb"];
+const OF_INLINE: [&str; 7] =
+    ["memory_mb", "batch", "service_s", "service_cv", "service_quantiles", "init_s", "image_mb"];
 
 fn profile(section: &Section<'_>) -> Result<Profile, InputError> {
     match section.optional("file") {
         Some(file) => {
             let reason = "`file` gives the whole profile";
-            section.refuse(&OF_INLINE, reason, "change it there, or give all of the profile here")?;
+            let mend = "change it there, or give all of the profile here";
+            section.refuse(&OF_INLINE, reason, mend)?;
+            section.refuse(&beside::FIELDS, reason, mend)?;
             Profile::read(&file.file()?)
         }
         None if section.names().next().is_none() => {

@@ -10,6 +10,7 @@ use crate::arrivals::memory::{Held, Replayed};
 use crate::arrivals::renewal::{Renewal, RenewalArrivals};
 use crate::arrivals::rhythm::{Beat, Rhythm};
 use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible};
+use crate::arrivals::stop::Stop;
 use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
@@ -26,6 +27,8 @@ pub struct Workload {
     pub requests: Option<u64>,
     /// Stop after this time.
     pub duration: Option<Span>,
+    /// How whoever began a run may end it.
+    pub stop: Stop,
 }
 
 /// Where arrivals come from.
@@ -90,7 +93,7 @@ impl Workload {
     /// Replays arrivals in memory.
     pub fn of(held: Arc<dyn Held>) -> Workload {
         let source = Source::Memory(HeldWorkload { held, scale: 1.0 });
-        Workload { source, requests: None, duration: None }
+        Workload { source, requests: None, duration: None, stop: Stop::default() }
     }
 
     /// Reads `[workload]`.
@@ -152,7 +155,7 @@ impl Workload {
                 Source::Trace(TraceWorkload { spec, scale, thin, findings })
             }
         };
-        Ok(Workload { source, requests, duration })
+        Ok(Workload { source, requests, duration, stop: Stop::default() })
     }
 
     /// What is known of how the arrivals vary.
@@ -241,10 +244,10 @@ impl Workload {
                 }
             }
         };
-        Ok(match self.requests {
+        Ok(self.stop.watching(match self.requests {
             Some(requests) => transform::limit(source, requests),
             None => source,
-        })
+        }))
     }
 }
 

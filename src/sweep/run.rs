@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::row::{Counts, Figures, Row};
 use super::shard::Shard;
+use crate::analytic::exact::Variation;
 use crate::engine::grid::{self, Counted, Keep, bytes, evaluate_without_peaks};
 use crate::engine::simulate::{nothing_served, summary};
 use crate::engine::summary::{MONTH_S, within_target};
@@ -15,7 +16,7 @@ use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
-use crate::planner::predict::{BatchLaws, Part, batch_cost, scenario_parts};
+use crate::planner::predict::{BatchLaws, Part, batch_cost, knows_the_overhead, scenario_parts, variation};
 use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
 use crate::scenario::grid::Grid;
@@ -62,6 +63,7 @@ struct Service {
     most: u32,
     /// The expected price of a batch of n at `n - 1` [$].
     cost: Vec<f64>,
+    variation: Variation,
     seconds: Vec<f64>,
 }
 
@@ -127,6 +129,7 @@ impl<'a> Sweep<'a> {
             return Err(InputError::new(&scenario.name, "the scenario has no [sweep]").help(help));
         };
         scenario.check_grid()?;
+        knows_the_overhead(scenario, model)?;
         let parts = scenario_parts(scenario)?;
         let largest = grid.batch[grid.batch.len() - 1];
         let service = |(memory, provisioned)| {
@@ -134,8 +137,15 @@ impl<'a> Sweep<'a> {
             let most = scenario.largest_within_limit(&times);
             let seconds: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
             let price = batch_cost(&scenario.platform.tariff, &times);
-            let cost = seconds.iter().map(|mean| price(1, *mean)).collect();
-            Ok(Service { provisioned, most, cost, seconds, times: times.clone() })
+            let cost = (1..).zip(&seconds).map(|(n, mean)| price(n, *mean)).collect();
+            Ok(Service {
+                provisioned,
+                most,
+                cost,
+                seconds,
+                variation: variation(&times),
+                times: times.clone(),
+            })
         };
         let services = grid.functions().into_iter().map(service).collect::<Result<_, InputError>>()?;
         Ok(Sweep { scenario, grid, model, mode, intervals: Intervals::Sampled, parts, services })
@@ -235,7 +245,7 @@ impl<'a> Sweep<'a> {
     fn predicted(&self, laws: &BatchLaws, batch: usize, memory: usize) -> Judged {
         let (scenario, service) = (self.scenario, &self.services[memory]);
         let q = scenario.slo.percentile;
-        let law = laws.latency(&service.seconds[..batch], service.times.cv);
+        let law = laws.latency(&service.seconds[..batch], &service.variation);
         let cost = law.per_request(q, |n, _| service.cost[n as usize - 1]);
         let figures = Figures { latency_s: law.quantile(q), usd_per_million: cost * 1e6 };
         let constraint = Constraint::new(&scenario.slo, self.model, Scope::Mix);

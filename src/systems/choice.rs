@@ -1,12 +1,13 @@
 //! Settings that a compared system chooses for itself, by prediction.
 
-use statrs::distribution::{ContinuousCDF, Normal};
-
+use crate::analytic::exact::Variation;
 use crate::arrivals::schedule::{Process, Segment};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
-use crate::planner::predict::{BatchLaws, LatencyLaw, Part, batch_cost, hours, parts};
+use crate::planner::predict::{
+    BatchLaws, LatencyLaw, Part, batch_cost, hours, knows_the_overhead, parts, variation,
+};
 use crate::profile::ServiceTimes;
 use crate::scenario::grid::Grid;
 use crate::scenario::platform::check_memory;
@@ -57,19 +58,14 @@ fn cheapest_memory(scenario: &Scenario) -> Result<MemoryMb, InputError> {
         }
         let service = times.of(1).as_secs_f64();
         let cost = batch_cost(&scenario.platform.tariff, &times)(1, service);
-        // Without batching the latency is the service time: lognormal of mean 1 about the profile's.
-        let square = times.cv.powi(2).ln_1p();
-        let factor = (-square / 2.0 + square.sqrt() * normal_quantile(scenario.slo.percentile)).exp();
-        let within = service * factor <= slo.as_secs_f64();
+        // Without batching the latency is the service time, and what comes beside.
+        let latency = variation(&times).quantile(1, service, scenario.slo.percentile);
+        let within = latency <= slo.as_secs_f64();
         if within && best.is_none_or(|(least, _)| cost < least) {
             best = Some((cost, memory));
         }
     }
     Ok(best.map_or_else(|| largest_memory(scenario), |(_, memory)| memory))
-}
-
-fn normal_quantile(q: f64) -> f64 {
-    Normal::standard().inverse_cdf(q)
 }
 
 /// The setting of `[sweep]` (with other largest batches, if given) that is best for each part of a workload, with the
@@ -133,19 +129,22 @@ fn segments(scenario: &Scenario) -> Result<Vec<(Time, Part)>, InputError> {
 }
 
 fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<Setting, InputError> {
+    knows_the_overhead(scenario, model)?;
     let largest = grid.batch.iter().copied().max().unwrap_or(1);
     let services =
         grid.memory.iter().map(|memory| scenario.covered(Setting::new(*memory, largest, Span::ZERO)));
     let services = services.collect::<Result<Vec<_>, _>>()?;
     let seconds: Vec<Vec<f64>> =
         services.iter().map(|times| times.mean.iter().map(|span| span.as_secs_f64()).collect()).collect();
+    let variations: Vec<Variation> = services.iter().map(variation).collect();
     let mut best: Option<([f64; 2], Setting)> = None;
     for timeout in &grid.timeout {
         let laws = BatchLaws::of(std::slice::from_ref(part), model, &grid.batch, *timeout)?;
         for (law, batch) in laws.iter().zip(&grid.batch) {
             let runs = |times: &ServiceTimes| *batch <= scenario.largest_within_limit(times);
-            for (times, service) in services.iter().zip(&seconds).filter(|(times, _)| runs(times)) {
-                let law = law.latency(&service[..*batch as usize], times.cv);
+            let all = services.iter().zip(&seconds).zip(&variations);
+            for ((times, service), variation) in all.filter(|((times, _), _)| runs(times)) {
+                let law = law.latency(&service[..*batch as usize], variation);
                 let cost =
                     law.per_request(scenario.slo.percentile, batch_cost(&scenario.platform.tariff, times));
                 let score = score(scenario, &law, cost, best.map(|(score, _)| score));

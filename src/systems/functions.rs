@@ -61,6 +61,7 @@ fn on_its_own<O: Observer + Send>(
     let mut own = scenario.clone();
     own.platform = spec.platform.clone();
     own.policy = spec.policy.clone();
+    own.profile.mb_per_vcpu = own.platform.book.limits.mb_per_vcpu;
     own.platform.memory = chosen(&own, spec.memory)?;
     let memory = own.platform.memory;
     match &spec.policy {

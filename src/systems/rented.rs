@@ -12,7 +12,7 @@ use crate::numeric::streams::Streams;
 use crate::platform::Platform;
 use crate::platform::endpoint::autoscale::{AutoScaler, TargetTracking};
 use crate::platform::fleet::{Fixed, Routing};
-use crate::platform::lambda::{LambdaPool, PoolSettings};
+use crate::platform::lambda::LambdaPool;
 use crate::platform::mark::forecast::Forecast;
 use crate::platform::mark::provision::Offer;
 use crate::platform::mark::{Mark, MarkRules};
@@ -184,11 +184,10 @@ fn beside(
     let platform: Box<dyn Platform + Send> = match &scenario.platform.environments {
         Environments::AlwaysWarm => Box::new(Warm::default()),
         Environments::Pool(pool) => {
-            let settings = PoolSettings { model_init: times.init, ..pool.clone() };
-            Box::new(LambdaPool::new(settings, streams))
+            Box::new(LambdaPool::new(pool.serving(&times, pool.provisioned), streams))
         }
     };
-    Ok(Functions { rule, platform, service: ServiceDraws::new(times, streams.stream("service")) })
+    Ok(Functions { rule, platform, service: ServiceDraws::new(times, streams) })
 }
 
 fn kind(
@@ -206,7 +205,7 @@ fn kind(
     let purpose = format!("service {}", rented.name());
     Ok(Kind {
         capacity_per_s: InstanceProfile::capacity_per_s(workers, batch.batch, times.of(batch.batch)),
-        service: ServiceDraws::new(times, streams.stream(&purpose)),
+        service: ServiceDraws::of_instance(times, streams.stream(&purpose)),
         workers,
         batch,
         launch: rented.launch,

@@ -43,7 +43,7 @@ mod w3c;
 
 pub(super) use binary::MAGIC;
 pub use filter::Filter;
-pub use functions::{Function, FunctionLayout, Functions, FunctionsSpec};
+pub use functions::{Function, FunctionLayout, Functions, FunctionsSpec, HeldFunctions};
 pub use order::Order;
 pub use reading::{Findings, LeftOut, Reading, Stamps};
 pub use spec::{StampMode, TraceSpec};

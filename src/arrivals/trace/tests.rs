@@ -151,9 +151,16 @@ fn azure_layouts() {
 
 #[cfg(feature = "zstd")]
 #[test]
-fn zstd() {
+fn what_zstd_packed() {
     let (_folder, spec) = file("t.csv.zst", &zstd::encode_all(&b"timestamp\n1\n2\n4\n"[..], 1).unwrap());
     assert_eq!(millis(&spec), [0, 1000, 3000]);
+}
+
+#[cfg(not(feature = "zstd"))]
+#[test]
+fn a_build_without_zstd_says_so() {
+    let packed = [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0];
+    assert!(refusal("t.csv.zst", &packed, |_| ()).contains("build with the feature `zstd`"));
 }
 
 #[test]

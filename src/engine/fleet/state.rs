@@ -167,7 +167,7 @@ impl State {
             let n = queue.len().min(kind.batch.batch as usize);
             self.batch.clear();
             self.batch.extend(queue.drain(..n));
-            let service = kind.service.draw(n as u32);
+            let (service, _) = kind.service.draw(n as u32);
             self.busy += 1;
             instance.occupy(now + service);
             if now + service > instance.reclaimed {
@@ -178,7 +178,8 @@ impl State {
             let cause = if full { Cause::Full } else { Cause::Timeout };
             let memory = kind.service.memory();
             self.plan(now + service, Event::WorkerFree, index);
-            self.show(now, cause, Capacity::Instance, (false, Span::ZERO, service), memory, observer);
+            let times = (Span::ZERO, service, Span::ZERO);
+            self.show(now, cause, (Capacity::Instance, false), times, memory, observer);
         }
     }
 
@@ -187,8 +188,8 @@ impl State {
         &mut self,
         now: Time,
         cause: Cause,
-        capacity: Capacity,
-        (cold, init, service): (bool, Span, Span),
+        (capacity, cold): (Capacity, bool),
+        (init, service, overhead): (Span, Span, Span),
         memory: crate::units::MemoryMb,
         observer: &mut O,
     ) {
@@ -201,13 +202,15 @@ impl State {
             init,
             capacity,
             service,
+            overhead,
+            environment: None,
             memory,
             concurrency,
             attempts: 1,
         };
-        let finish = batch.finish();
+        let (finish, answered) = (batch.finish(), batch.answered());
         self.served += self.batch.len() as u64;
-        self.late += self.batch.iter().filter(|arrival| finish.since(**arrival) > self.slo).count() as u64;
+        self.late += self.batch.iter().filter(|arrival| answered.since(**arrival) > self.slo).count() as u64;
         self.last_finish = self.last_finish.max(finish);
         observer.started(&batch, &self.batch);
     }

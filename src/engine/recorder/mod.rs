@@ -100,7 +100,7 @@ impl Observer for Recorder {
         let mut counts = self.current.counts();
         let requests = Requests::of(batch, arrivals, self.rules.slo, |latency| counts.count(latency));
         let finish = batch.finish();
-        self.current.touch(finish.0 - arrivals[arrivals.len() - 1].0, requests.longest);
+        self.current.touch(batch.answered().0 - arrivals[arrivals.len() - 1].0, requests.longest);
         if self.sizes.len() < arrivals.len() {
             self.sizes.resize(arrivals.len(), 0);
         }
@@ -137,6 +137,8 @@ mod tests {
             init: Span::ZERO,
             capacity: Capacity::OnDemand,
             service: Span(1000),
+            overhead: Span::ZERO,
+            environment: None,
             memory: MemoryMb(1),
             concurrency: 1,
             attempts: 1,

@@ -41,9 +41,9 @@ enum Ends {
 /// An axis: its title, unit and kind. The range comes from the data.
 #[derive(Debug, Clone)]
 pub struct Axis {
-    /// What it measures, in words.
+    /// Its name.
     pub title: String,
-    /// In what.
+    /// What its numbers are.
     pub unit: Unit,
     pub(super) spread: Spread,
     ends: Ends,
@@ -53,7 +53,7 @@ pub struct Axis {
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
     pub(super) spread: Spread,
-    /// The least value that it shows.
+    /// The least value of the range.
     pub low: f64,
     /// The largest.
     pub high: f64,

@@ -68,7 +68,7 @@ impl BarChart {
         }
     }
 
-    /// A line below the title.
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> BarChart {
         BarChart { subtitle: subtitle.into(), ..self }
     }

@@ -1,17 +1,23 @@
-//! SVG in pixels with one decimal: shapes, texts, dashes, hover titles, and colours that follow the screen's light or dark.
+//! Drawing on plotters' SVG backend in pixels with one decimal, with what that backend lacks: dashes, hover
+//! titles, and colours that follow the screen's light or dark.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
+
+use plotters::prelude::{
+    DrawingBackend, FontDesc, FontStyle, FontTransform, RGBColor, SVGBackend, ShapeStyle,
+};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontFamily, TextStyle};
 
 use super::Medium;
 use super::readings::Readings;
 use super::theme::{self, Colour, Rgb};
-use crate::text::{svg, xml as escape};
+use crate::text::{markup, xml as escape};
 
-/// Units of the drawing to a pixel: lengths are written in whole units.
+/// Units of the drawing to a pixel: the backend knows whole units only.
 const UNITS: f64 = 10.0;
-/// A font size is multiplied and divided by this. Its last digit is thus as it always was, so charts that are kept beside
-/// their scenarios stay the same bytes.
-const FONT_SCALE: f64 = 1.24;
+/// plotters divides the font size by this before it writes it.
+const PLOTTERS_FONT_SCALE: f64 = 1.24;
 
 /// A colour with its opacity.
 #[derive(Debug, Clone, Copy)]
@@ -29,17 +35,11 @@ pub enum Anchor {
 }
 
 /// Size, weight and colour of a text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Lettering {
     size: f64,
     paint: Paint,
-    weight: Weight,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Weight {
-    Normal,
-    Bold,
+    weight: FontStyle,
 }
 
 /// A chart being drawn; the origin is at the top left, lengths are pixels.
@@ -65,8 +65,14 @@ impl Paint {
         Paint { opacity, ..self }
     }
 
-    fn hex(self) -> String {
-        theme::hex(self.rgb)
+    fn filled(self) -> ShapeStyle {
+        ShapeStyle { filled: true, ..self.stroked(0.0) }
+    }
+
+    fn stroked(self, width: f64) -> ShapeStyle {
+        let (r, g, b) = self.rgb;
+        let stroke_width = (width * UNITS).round() as u32;
+        ShapeStyle { color: RGBColor(r, g, b).mix(self.opacity), filled: false, stroke_width }
     }
 }
 
@@ -76,21 +82,24 @@ impl Lettering {
     }
 
     pub fn new(size: f64, colour: Colour) -> Lettering {
-        Lettering { size, paint: colour.into(), weight: Weight::Normal }
+        Lettering { size, paint: colour.into(), weight: FontStyle::Normal }
     }
 
     pub fn bold(self) -> Lettering {
-        Lettering { weight: Weight::Bold, ..self }
+        Lettering { weight: FontStyle::Bold, ..self }
     }
-}
 
-impl Anchor {
-    fn name(self) -> &'static str {
-        match self {
-            Anchor::Start => "start",
-            Anchor::Middle => "middle",
-            Anchor::End => "end",
-        }
+    fn style(&self, anchor: Anchor) -> TextStyle<'static> {
+        let horizontal = match anchor {
+            Anchor::Start => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::End => HPos::Right,
+        };
+        let size = self.size * UNITS * PLOTTERS_FONT_SCALE;
+        let font = FontDesc::new(FontFamily::SansSerif, size, self.weight);
+        let color = self.paint.stroked(0.0).color;
+        TextStyle { color: color.to_backend_color(), ..TextStyle::from(font) }
+            .pos(Pos::new(horizontal, VPos::Center))
     }
 }
 
@@ -100,91 +109,48 @@ impl Canvas {
     }
 
     pub fn polyline(&mut self, points: &[(f64, f64)], paint: impl Into<Paint>, width: f64) {
-        let paint = paint.into();
-        let (opacity, stroke, width, points) = (paint.opacity, paint.hex(), length(width), path(points));
-        self.element(format_args!(
-            "<polyline fill=\"none\" opacity=\"{opacity}\" stroke=\"{stroke}\" stroke-width=\"{width}\" points=\"{points}\"/>"
-        ));
+        let style = paint.into().stroked(width);
+        self.draw(|svg| svg.draw_path(points.iter().map(units), &style));
     }
 
     pub fn polygon(&mut self, points: &[(f64, f64)], paint: impl Into<Paint>) {
-        let paint = paint.into();
-        let (opacity, fill, points) = (paint.opacity, paint.hex(), path(points));
-        self.element(format_args!("<polygon opacity=\"{opacity}\" fill=\"{fill}\" points=\"{points}\"/>"));
+        let style = paint.into().filled();
+        self.draw(|svg| svg.fill_polygon(points.iter().map(units), &style));
     }
 
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), paint: impl Into<Paint>, width: f64) {
-        let paint = paint.into();
-        let (opacity, stroke, width) = (paint.opacity, paint.hex(), length(width));
-        let ((x1, y1), (x2, y2)) = (units(&from), units(&to));
-        self.element(format_args!(
-            "<line opacity=\"{opacity}\" stroke=\"{stroke}\" stroke-width=\"{width}\" \
-             x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
-        ));
+        let style = paint.into().stroked(width);
+        self.draw(|svg| svg.draw_line(units(&from), units(&to), &style));
     }
 
     /// A filled rectangle between two opposite corners.
     pub fn rectangle(&mut self, corner: (f64, f64), opposite: (f64, f64), paint: impl Into<Paint>) {
-        let paint = paint.into();
-        let (x, y) = units(&(corner.0.min(opposite.0), corner.1.min(opposite.1)));
-        let (right, bottom) = units(&(corner.0.max(opposite.0), corner.1.max(opposite.1)));
-        let (width, height, opacity, fill) = (right - x, bottom - y, paint.opacity, paint.hex());
-        self.element(format_args!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" \
-             opacity=\"{opacity}\" fill=\"{fill}\" stroke=\"none\"/>"
-        ));
+        let upper_left = (corner.0.min(opposite.0), corner.1.min(opposite.1));
+        let lower_right = (corner.0.max(opposite.0), corner.1.max(opposite.1));
+        let style = paint.into().filled();
+        self.draw(|svg| svg.draw_rect(units(&upper_left), units(&lower_right), &style, true));
     }
 
     pub fn disc(&mut self, centre: (f64, f64), radius: f64, paint: impl Into<Paint>) {
-        let paint = paint.into();
-        self.circle(centre, radius, paint.opacity, (&paint.hex(), "none"), 0);
+        let style = paint.into().filled();
+        self.draw(|svg| svg.draw_circle(units(&centre), (radius * UNITS).round() as u32, &style, true));
     }
 
     pub fn ring(&mut self, centre: (f64, f64), radius: f64, paint: impl Into<Paint>, width: f64) {
-        let paint = paint.into();
-        self.circle(centre, radius, paint.opacity, ("none", &paint.hex()), length(width));
-    }
-
-    fn circle(
-        &mut self,
-        centre: (f64, f64),
-        radius: f64,
-        opacity: f64,
-        (fill, stroke): (&str, &str),
-        width: i32,
-    ) {
-        let ((x, y), radius) = (units(&centre), length(radius));
-        self.element(format_args!(
-            "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" opacity=\"{opacity}\" fill=\"{fill}\" \
-             stroke=\"{stroke}\" stroke-width=\"{width}\"/>"
-        ));
+        let style = paint.into().stroked(width);
+        self.draw(|svg| svg.draw_circle(units(&centre), (radius * UNITS).round() as u32, &style, false));
     }
 
     /// A line of text whose middle height is at the point.
     pub fn text(&mut self, text: &str, at: (f64, f64), anchor: Anchor, lettering: Lettering) {
-        self.lettered(text, at, anchor, lettering, "");
+        let style = lettering.style(anchor);
+        self.draw(|svg| svg.draw_text(&markup(text), &style, units(&at)));
     }
 
     /// A line of text that reads upwards, centred on the point.
     pub fn text_upwards(&mut self, text: &str, at: (f64, f64), lettering: Lettering) {
-        let (x, y) = units(&at);
-        let turned = format!(" transform=\"rotate(270, {x}, {y})\"");
-        self.lettered(text, at, Anchor::Middle, lettering, &turned);
-    }
-
-    fn lettered(&mut self, text: &str, at: (f64, f64), anchor: Anchor, lettering: Lettering, turned: &str) {
-        let Lettering { size, paint, weight } = lettering;
-        let ((x, y), anchor, size) = (units(&at), anchor.name(), size * UNITS * FONT_SCALE / FONT_SCALE);
-        let (opacity, fill) = (paint.opacity, paint.hex());
-        let bold = match weight {
-            Weight::Normal => "",
-            Weight::Bold => " font-weight=\"bold\"",
-        };
-        let text = svg(text);
-        self.element(format_args!(
-            "<text x=\"{x}\" y=\"{y}\" dy=\"0.5ex\" text-anchor=\"{anchor}\" font-family=\"sans-serif\" \
-             font-size=\"{size}\" opacity=\"{opacity}\" fill=\"{fill}\"{bold}{turned}>\n{text}\n</text>"
-        ));
+        let style = lettering.style(Anchor::Middle).transform(FontTransform::Rotate270);
+        self.draw(|svg| svg.draw_text(&markup(text), &style, units(&at)));
     }
 
     /// What `draw` draws, with a text that appears while the pointer rests on it.
@@ -247,22 +213,18 @@ impl Canvas {
         self.body.push_str("</g>\n");
     }
 
-    fn element(&mut self, element: impl Display) {
-        let _ = writeln!(self.body, "{element}");
+    /// Appends what the backend writes for one shape, without the document that it writes round it.
+    fn draw<E>(&mut self, shape: impl FnOnce(&mut SVGBackend) -> Result<(), E>) {
+        let mut document = String::new();
+        let mut backend = SVGBackend::with_string(&mut document, (0, 0));
+        let drawn = shape(&mut backend).is_ok();
+        drop(backend);
+        assert!(drawn, "writing to a string cannot fail");
+        let inner = document.split_once('\n').and_then(|(_, rest)| rest.strip_suffix("</svg>\n"));
+        self.body.push_str(inner.expect("the backend writes its document round the shape"));
     }
 }
 
 fn units(&(x, y): &(f64, f64)) -> (i32, i32) {
-    (length(x), length(y))
-}
-
-fn length(pixels: f64) -> i32 {
-    (pixels * UNITS).round() as i32
-}
-
-fn path(points: &[(f64, f64)]) -> String {
-    points.iter().map(units).fold(String::new(), |mut path, (x, y)| {
-        let _ = write!(path, "{x},{y} ");
-        path
-    })
+    ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
 }

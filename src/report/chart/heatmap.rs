@@ -28,11 +28,11 @@ pub struct HeatMap {
 /// One cell of a heat map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell {
-    /// A value that is of use.
+    /// Has a value.
     Value(f64),
     /// Has a value, but breaks a constraint: hatched, and without influence on the colours.
     Infeasible(f64),
-    /// Nothing was found out.
+    /// Has none.
     Missing,
 }
 
@@ -58,7 +58,7 @@ impl HeatMap {
         }
     }
 
-    /// A line below the title.
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> HeatMap {
         HeatMap { subtitle: subtitle.into(), ..self }
     }

@@ -74,7 +74,7 @@ impl Point {
 }
 
 impl Group {
-    /// Points in the next colour of the palette, by the legend's name for them.
+    /// Points that have a colour and a name in common.
     pub fn new(label: impl Into<String>, points: Vec<Point>) -> Group {
         Group { label: label.into(), points, colour: None }
     }
@@ -91,7 +91,7 @@ impl Group {
 }
 
 impl Scatter {
-    /// A chart without points.
+    /// Without groups.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Scatter {
         Scatter {
             title: title.into(),
@@ -109,12 +109,12 @@ impl Scatter {
         }
     }
 
-    /// A line below the title.
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> Scatter {
         Scatter { subtitle: subtitle.into(), ..self }
     }
 
-    /// With further points, drawn over those before.
+    /// Adds a group.
     pub fn group(mut self, group: Group) -> Scatter {
         self.groups.push(group);
         self

@@ -1,5 +1,5 @@
 //! What `sim fleet` shows: what a month of all functions costs and saves, the functions that matter, who should not batch
-//! and why; as fleet.json, and with the feature `charts` as tables, chart and page.
+//! and why, the page.
 
 #[cfg(feature = "charts")]
 mod page;
@@ -7,13 +7,11 @@ mod page;
 use serde_json::{Value, json};
 
 use super::format;
-use super::json::pretty;
 use crate::fleet_plan::row::{Reason, Row};
 use crate::fleet_plan::table::About;
 
 /// So many functions are told of by name.
 const NAMED: usize = 40;
-
 /// A fleet to be shown.
 #[derive(Debug)]
 pub struct FleetReport<'a> {
@@ -96,7 +94,7 @@ impl<'a> FleetReport<'a> {
             "top": self.named(NAMED).into_iter().map(row_json).collect::<Vec<_>>(),
             "notes": self.notes(),
         });
-        pretty(&value)
+        serde_json::to_string_pretty(&value).expect("plain data") + "\n"
     }
 
     fn notes(&self) -> Vec<String> {

@@ -1,14 +1,14 @@
-//! The tables, the chart and the page of a fleet.
+//! The tables and the page of a fleet.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{FleetReport, NAMED, Sum};
 use crate::error::InputError;
 use crate::fleet_plan::row::{Planned, Reason, Row};
-use crate::report::chart::{Axis, Colour, Group, Point, Scatter, Unit};
+use crate::report::chart::{Axis, Chart, Colour, Group, Point, Scatter, Unit};
+use crate::report::files::write_atomically;
 use crate::report::format;
-use crate::report::html::{self, Card, Figure, Page};
+use crate::report::html::{Card, Page};
 use crate::report::table::text_table;
 use crate::text::line;
 
@@ -19,9 +19,18 @@ const MOST_POINTS: usize = 3000;
 /// The longest name that a table shows, in characters.
 const LONGEST_NAME: usize = 24;
 
-const REASON_HEADERS: [&str; 5] = ["why", "functions", "requests", "cost/month", "saving/month"];
-
 impl FleetReport<'_> {
+    fn headline(&self) -> String {
+        let all = self.sum(|_| true);
+        format!(
+            "{} functions, {} requests in {}; {}",
+            format::count(all.functions),
+            format::count(all.requests),
+            format::duration(self.about.length_s),
+            self.about.headline
+        )
+    }
+
     /// What a terminal shows.
     pub fn text(&self) -> String {
         let kept = self.kept();
@@ -44,40 +53,6 @@ impl FleetReport<'_> {
         text
     }
 
-    /// Writes charts/*.svg and index.html.
-    ///
-    /// # Errors
-    /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
-        let caption = "Each point is a function; what saves nothing cannot stand on a logarithmic axis.";
-        let figures = [Figure::new("saving", self.chart(), caption)];
-        let named: Vec<Vec<String>> = self.named(NAMED).into_iter().map(cells).collect();
-        let reasons: Vec<Vec<String>> = self.reasons().into_iter().map(reason_cells).collect();
-        let page = Page::new(format!("{}: fleet", self.about.scenario))
-            .subtitle(self.headline())
-            .cards(&self.cards())
-            .notes(self.notes())
-            .figures(&figures)
-            .heading("Who should batch, and who should not")
-            .table("Why, with what a month costs", &REASON_HEADERS, &reasons)
-            .heading(&format!("The {} functions that matter", named.len()))
-            .table("In the order of what a month saves", &self.headers(), &named)
-            .link("fleet.csv", "Every function: fleet.csv")
-            .link("fleet.json", "The sums: fleet.json");
-        html::write(folder, &figures, &page)
-    }
-
-    fn headline(&self) -> String {
-        let all = self.sum(|_| true);
-        format!(
-            "{} functions, {} requests in {}; {}",
-            format::count(all.functions),
-            format::count(all.requests),
-            format::duration(self.about.length_s),
-            self.about.headline
-        )
-    }
-
     fn headers(&self) -> [String; 9] {
         [
             "function".to_owned(),
@@ -90,6 +65,32 @@ impl FleetReport<'_> {
             "cost/month".to_owned(),
             "saving/month".to_owned(),
         ]
+    }
+
+    /// Writes charts/*.svg and index.html.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+        let chart = self.chart();
+        write_atomically(&folder.join("charts").join("saving.svg"), chart.svg())?;
+        let named: Vec<Vec<String>> = self.named(NAMED).into_iter().map(cells).collect();
+        let reasons: Vec<Vec<String>> = self.reasons().into_iter().map(reason_cells).collect();
+        let mut page = Page::new(format!("{}: fleet", self.about.scenario))
+            .subtitle(self.headline())
+            .cards(&self.cards());
+        for note in self.notes() {
+            page = page.note(&note);
+        }
+        page = page
+            .chart(&chart, "Each point is a function; what saves nothing cannot stand on a logarithmic axis.")
+            .heading("Who should batch, and who should not")
+            .table("Why, with what a month costs", &REASON_HEADERS, &reasons)
+            .heading(&format!("The {} functions that matter", named.len()))
+            .table("In the order of what a month saves", &self.headers(), &named)
+            .link("fleet.csv", "Every function: fleet.csv")
+            .link("fleet.json", "The sums: fleet.json");
+        write_atomically(&folder.join("index.html"), page.render())
     }
 
     fn cards(&self) -> Vec<Card> {
@@ -121,7 +122,7 @@ impl FleetReport<'_> {
         let mut shown: Vec<&Row> = self.rows.iter().filter(saves).collect();
         let mut cells_a_decade = 64.0;
         while shown.len() > MOST_POINTS {
-            let mut taken = BTreeSet::new();
+            let mut taken = std::collections::BTreeSet::new();
             let cell = |value: f64| (value.log10() * cells_a_decade).floor() as i64;
             shown = self
                 .rows
@@ -159,6 +160,8 @@ impl FleetReport<'_> {
         }
     }
 }
+
+const REASON_HEADERS: [&str; 5] = ["why", "functions", "requests", "cost/month", "saving/month"];
 
 fn reason_cells((reason, sum): (Reason, Sum)) -> Vec<String> {
     vec![

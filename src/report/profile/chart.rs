@@ -38,6 +38,7 @@ fn chart(profile: &Profile) -> LineChart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::beside::Beside;
 
     #[test]
     fn every_memory_size_is_a_line_beside_the_file() {
@@ -50,6 +51,8 @@ mod tests {
             service_cv: 0.0,
             service_quantiles: None,
             init_s: vec![1.0, 0.5],
+            beside: Beside::default(),
+            mb_per_vcpu: None,
             image_mb: None,
         };
         let folder = tempfile::tempdir().unwrap();

@@ -7,11 +7,15 @@ mod page;
 
 use serde::Serialize;
 
+use super::format;
 use super::json::{self, pretty};
-use crate::scenario::Setting;
+use crate::outcome::Model;
+use crate::scenario::platform::Environments;
+use crate::scenario::{Scenario, Setting};
 use crate::sweep::front::on_front;
 use crate::sweep::row::Row;
 use crate::sweep::table::About;
+use crate::text::line;
 
 /// A sweep to be shown.
 #[derive(Debug)]
@@ -129,5 +133,31 @@ impl<'a> SweepReport<'a> {
         }
         notes.extend(self.about.reading.iter().cloned());
         notes
+    }
+}
+
+/// What a sweep of a scenario is about.
+pub fn about(scenario: &Scenario, model: Model) -> About {
+    let slo = &scenario.slo;
+    let latency = slo.latency.map(|latency| match slo.max_violations {
+        Some(share) => format!("at most {} over {latency}", format::percent(share)),
+        None => format!("{} within {latency}", slo.name()),
+    });
+    let budget = slo.budget_usd_per_million.map(|usd| format!("at most {} a million", format::money(usd)));
+    About {
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        headline: format!(
+            "{}, prices of {}",
+            line(&scenario.profile.model),
+            line(&scenario.platform.book.name)
+        ),
+        model: model.name().to_owned(),
+        percentile: (slo.percentile * 1e8).round() / 1e6,
+        slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
+        objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
+        cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
+        fitted: scenario.workload.source.is_recorded(),
+        reading: Vec::new(),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn functions<'a>(
     profile: &Profile,
     (written, platform): (&Section<'a>, &LambdaSpec),
 ) -> Result<FunctionSpec, InputError> {
-    let platform = of_system(&section.over(written, &overruled(section)?), platform)?;
+    let platform = of_system(&section.over(written, &overruled(section)?), profile, platform)?;
     let policy_section = section.required("policy")?.section()?;
     let policy = PolicySpec::of_system(&policy_section, profile, &platform)?;
     policy_section.finish()?;

@@ -4,11 +4,13 @@
 //! `function` of `[workload]`). The rate and the bill of a function are by the length of the whole trace, not by the
 //! time between its own first and last call.
 
+mod held;
 mod long;
 mod wide;
 
 use std::path::PathBuf;
 
+pub use self::held::HeldFunctions;
 use self::long::Long;
 use self::wide::Wide;
 use super::counts::{Bins, Spread};
@@ -71,6 +73,14 @@ pub trait Functions: Send {
     /// # Errors
     /// What is read is no trace, with the line.
     fn next(&mut self) -> Result<Option<Function>, InputError>;
+
+    /// Passes over the next one, of which nothing is wanted; false if there is none.
+    ///
+    /// # Errors
+    /// As [`Functions::next`], as far as it is looked at.
+    fn skip(&mut self) -> Result<bool, InputError> {
+        self.next().map(|function| function.is_some())
+    }
 
     /// How long all of them were watched.
     fn length(&self) -> Span;

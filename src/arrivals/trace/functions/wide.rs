@@ -46,6 +46,12 @@ impl Functions for Wide {
         Ok(Some(Function { number: self.number - 1, name, calls: Calls::Counts(counts, self.bin) }))
     }
 
+    fn skip(&mut self) -> Result<bool, InputError> {
+        let is_there = self.lines.next()?.is_some();
+        self.number += usize::from(is_there);
+        Ok(is_there)
+    }
+
     fn length(&self) -> Span {
         Span(self.bin.0.saturating_mul(self.minutes as u64))
     }

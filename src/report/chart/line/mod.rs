@@ -88,12 +88,12 @@ impl Series {
 }
 
 impl Panel {
-    /// A plot without lines.
+    /// Without series.
     pub fn new(y: Axis) -> Panel {
         Panel { y, series: Vec::new(), marks: Vec::new() }
     }
 
-    /// With a further line, drawn over those before.
+    /// Adds a series.
     pub fn series(mut self, series: Series) -> Panel {
         self.series.push(series);
         self
@@ -107,13 +107,13 @@ impl Panel {
 }
 
 impl LineChart {
-    /// A chart without plots.
+    /// Without panels.
     pub fn new(title: impl Into<String>, x: Axis) -> LineChart {
         let (title, subtitle) = (title.into(), String::new());
         LineChart { title, subtitle, x, marks: Vec::new(), panels: Vec::new(), notes: Vec::new() }
     }
 
-    /// A line below the title.
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> LineChart {
         LineChart { subtitle: subtitle.into(), ..self }
     }
