@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use quote::ToTokens;
-use syn::{Attribute, Fields, ImplItem, Item, Signature, TraitItem, Visibility};
+use syn::{Attribute, Fields, Ident, ImplItem, Item, ItemImpl, Signature, TraitItem, Type, Visibility};
 
 /// The items of a module that can be reached from outside, by their paths.
 struct Listing {
@@ -62,7 +62,41 @@ impl Listing {
         self.items(&file.items, module, &folder);
     }
 
+    /// The methods that a private module gives to types of the module that holds it.
+    fn methods_within(&mut self, path: &Path, module: &str, types: &[&Ident]) {
+        let source = std::fs::read_to_string(path).unwrap();
+        let file = syn::parse_file(&source).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        for item in &file.items {
+            if let Item::Impl(item) = item
+                && let Type::Path(owner) = item.self_ty.as_ref()
+                && owner.path.segments.last().is_some_and(|segment| types.contains(&&segment.ident))
+            {
+                self.methods(item, module);
+            }
+        }
+    }
+
+    /// Of an `impl` that is of no trait.
+    fn methods(&mut self, item: &ItemImpl, module: &str) {
+        if item.trait_.is_some() {
+            return;
+        }
+        let owner = format!("{}::", text(&item.self_ty));
+        for item in &item.items {
+            match item {
+                ImplItem::Fn(method) if is_public(&method.vis) => {
+                    self.function(module, &owner, &method.sig);
+                }
+                ImplItem::Const(constant) if is_public(&constant.vis) => {
+                    self.add(module, format!("{owner}{}: {}", constant.ident, text(&constant.ty)));
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn items(&mut self, items: &[Item], module: &str, folder: &Path) {
+        let types: Vec<&Ident> = items.iter().filter_map(public_type).collect();
         for item in items {
             match item {
                 Item::Mod(inner) if is_public(&inner.vis) && !is_test(&inner.attrs) => {
@@ -72,6 +106,9 @@ impl Listing {
                         Some((_, items)) => self.items(items, &path, folder),
                         None => self.file(&source_of(folder, &name), &path),
                     }
+                }
+                Item::Mod(inner) if inner.content.is_none() && !is_test(&inner.attrs) => {
+                    self.methods_within(&source_of(folder, &inner.ident.to_string()), module, &types);
                 }
                 Item::Use(item) if is_public(&item.vis) => {
                     self.add(module, format!("use {}", text(&item.tree)))
@@ -100,26 +137,18 @@ impl Listing {
                     });
                     methods.for_each(|sig| self.function(module, &format!("trait {}::", item.ident), sig));
                 }
-                Item::Impl(item) if item.trait_.is_none() => {
-                    let owner = format!("{}::", text(&item.self_ty));
-                    for item in &item.items {
-                        match item {
-                            ImplItem::Fn(method) if is_public(&method.vis) => {
-                                self.function(module, &owner, &method.sig);
-                            }
-                            ImplItem::Const(constant) if is_public(&constant.vis) => {
-                                self.add(
-                                    module,
-                                    format!("{owner}{}: {}", constant.ident, text(&constant.ty)),
-                                );
-                            }
-                            _ => {}
-                        }
-                    }
-                }
+                Item::Impl(item) => self.methods(item, module),
                 _ => {}
             }
         }
+    }
+}
+
+fn public_type(item: &Item) -> Option<&Ident> {
+    match item {
+        Item::Struct(item) if is_public(&item.vis) => Some(&item.ident),
+        Item::Enum(item) if is_public(&item.vis) => Some(&item.ident),
+        _ => None,
     }
 }
 
