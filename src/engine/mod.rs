@@ -6,6 +6,7 @@
 //! joins the batch, and an environment that finishes just then can serve it.
 
 pub mod classes;
+pub mod closed;
 pub mod crossing;
 pub mod fleet;
 pub mod grid;
@@ -53,6 +54,9 @@ pub fn replay<A: Arrivals, P: Policy, L: Platform, O: Observer>(
     replay: Replay<P, L>,
     observer: &mut O,
 ) -> Result<L, InputError> {
+    if let Some(users) = arrivals.users() {
+        return Ok(closed::replay(users, replay, observer));
+    }
     let mut state = State::new(replay);
     let mut block = Vec::with_capacity(BLOCK);
     loop {
@@ -140,16 +144,27 @@ impl<P: Policy, L: Platform> State<P, L> {
     /// Handles every event that comes before an arrival at `now`.
     fn catch_up<O: Observer>(&mut self, now: Time, observer: &mut O) {
         while self.horizon <= now {
-            let retry = self.invoker.next_try();
-            if self.next_review <= retry && self.next_review <= self.deadline {
-                self.review();
-            } else if retry <= self.deadline {
-                self.invoker.try_again(self.service.memory(), observer);
-            } else {
-                self.dispatch(self.deadline, Cause::Timeout, observer);
-            }
-            self.set_horizon();
+            self.step(observer);
         }
+    }
+
+    /// Handles the next event that is not an arrival; there must be one.
+    #[inline]
+    fn step<O: Observer>(&mut self, observer: &mut O) {
+        let retry = self.invoker.next_try();
+        if self.next_review <= retry && self.next_review <= self.deadline {
+            self.review();
+        } else if retry <= self.deadline {
+            self.invoker.try_again(self.service.memory(), observer);
+        } else {
+            self.dispatch(self.deadline, Cause::Timeout, observer);
+        }
+        self.set_horizon();
+    }
+
+    /// Does a request wait in the open batch, or for another try?
+    fn holds_requests(&self) -> bool {
+        self.deadline < Time::NEVER || self.invoker.next_try() < Time::NEVER
     }
 
     fn review(&mut self) {

@@ -5,6 +5,7 @@
 //! leaves at its deadline. So a request that comes exactly at the deadline joins.
 
 use crate::policy::batch::Batch;
+use crate::policy::classes::{Joined, SharedBatch};
 use crate::policy::{Buffer, Dispatch, Policy};
 use crate::units::Time;
 
@@ -40,6 +41,8 @@ pub struct Member<T> {
     pub id: u64,
     /// When it joined.
     pub arrived: Time,
+    /// Its class; 0 where there is one.
+    pub class: u16,
     /// What it is.
     pub item: T,
 }
@@ -63,6 +66,8 @@ pub struct Left<T> {
 #[derive(Debug)]
 pub struct Batcher<P, T> {
     policy: P,
+    /// Decides where there are classes.
+    shared: Option<SharedBatch>,
     open: Vec<Member<T>>,
     deadline: Time,
     joined: u64,
@@ -72,7 +77,12 @@ pub struct Batcher<P, T> {
 impl<P: Policy, T> Batcher<P, T> {
     /// An empty buffer.
     pub fn new(policy: P) -> Self {
-        Batcher { policy, open: Vec::new(), deadline: Time::NEVER, joined: 0, batches: 0 }
+        Batcher { policy, shared: None, open: Vec::new(), deadline: Time::NEVER, joined: 0, batches: 0 }
+    }
+
+    /// An empty buffer of several classes.
+    pub fn of_classes(policy: P, shared: SharedBatch) -> Self {
+        Batcher { shared: Some(shared), ..Batcher::new(policy) }
     }
 
     /// When the open batch leaves at the latest.
@@ -112,10 +122,22 @@ impl<P: Policy, T> Batcher<P, T> {
 
     /// A request joins at `now`, which the buffer has caught up with. Its number, and the batch if that leaves.
     pub fn join(&mut self, now: Time, item: T) -> (u64, Option<Left<T>>) {
+        self.join_as(now, 0, item)
+    }
+
+    /// As [`Batcher::join`], of a class.
+    pub fn join_as(&mut self, now: Time, class: u16, item: T) -> (u64, Option<Left<T>>) {
         let id = self.joined;
         self.joined += 1;
-        self.open.push(Member { id, arrived: now, item });
-        let left = match self.policy.joined(self.buffer(now)) {
+        self.open.push(Member { id, arrived: now, class, item });
+        let dispatch = match &self.shared {
+            None => self.policy.joined(self.buffer(now)),
+            Some(shared) => {
+                let waiting = self.open.len() as u32;
+                shared.joined(Joined { waiting, deadline: self.deadline, now, class })
+            }
+        };
+        let left = match dispatch {
             Dispatch::Now => self.leave(now, now, Cause::Full),
             Dispatch::At(time) => {
                 self.deadline = time;
@@ -129,6 +151,11 @@ impl<P: Policy, T> Batcher<P, T> {
     pub fn withdraw(&mut self, id: u64) -> Option<T> {
         let at = self.open.iter().position(|member| member.id == id)?;
         let member = self.open.remove(at);
+        if let Some(shared) = &self.shared {
+            let due = |member: &Member<T>| member.arrived + shared.longest_wait[usize::from(member.class)];
+            self.deadline = self.open.iter().map(due).min().unwrap_or(Time::NEVER);
+            return Some(member.item);
+        }
         self.deadline = match self.open.last().map(|last| last.arrived) {
             None => Time::NEVER,
             Some(last) => match self.policy.joined(self.buffer(last)) {
@@ -203,6 +230,25 @@ mod tests {
 
     fn batcher(batch: u32, timeout: u64) -> Batcher<Current, char> {
         Batcher::new(Current::new(Batch { batch, timeout: Span(timeout) }))
+    }
+
+    #[test]
+    fn a_batch_of_classes_leaves_at_the_earliest_deadline_of_those_who_stay() {
+        let shared = SharedBatch { batch: 3, longest_wait: vec![Span(5), Span(100)] };
+        let mut buffer = Batcher::of_classes(Current::new(Batch::UNBATCHED), shared);
+        let (slow, _) = buffer.join_as(Time(0), 1, 'a');
+        assert_eq!(buffer.deadline(), Time(100));
+        let (quick, _) = buffer.join_as(Time(10), 0, 'b');
+        assert_eq!(buffer.deadline(), Time(15));
+        assert_eq!(buffer.withdraw(quick), Some('b'));
+        assert_eq!(buffer.deadline(), Time(100));
+        assert_eq!(buffer.withdraw(slow), Some('a'));
+        assert_eq!(buffer.deadline(), Time::NEVER);
+        for (at, item) in [(20, 'c'), (21, 'd')] {
+            assert!(buffer.join_as(Time(at), 1, item).1.is_none());
+        }
+        let full = buffer.join_as(Time(22), 0, 'e').1.unwrap();
+        assert_eq!((full.cause, full.members.len(), full.members[2].class), (Cause::Full, 3, 0));
     }
 
     /// Joins at a time after catching up: the batches that left.

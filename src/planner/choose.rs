@@ -76,6 +76,10 @@ pub fn planned(
     scenario.check_grid()?;
     let grid = &Grid { batch: batch.map_or_else(|| grid.batch.clone(), <[u32]>::to_vec), ..grid.clone() };
     let segments: Vec<(Time, Part)> = match (&scenario.workload.source, parts(&scenario.workload)) {
+        (Source::Closed(_), _) => {
+            let help = "give it `policy = { kind = \"batch\", .. }`; `sim plan` chooses by simulation";
+            return Err(fail("a planned policy needs arrivals that do not depend on the answers", help));
+        }
         (_, None) => {
             let help = "run `sim fit TRACE --window 1h` and set [workload] to `kind = \"schedule\"` with its fit.toml as `file`";
             return Err(fail(

@@ -2,6 +2,7 @@
 
 pub mod class;
 pub mod class_system;
+pub mod decisions;
 mod overrides;
 pub mod platform;
 pub mod policy;
@@ -15,6 +16,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use self::class::{Classes, Written};
+use self::decisions::Taken;
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
@@ -42,6 +44,8 @@ pub struct Scenario {
     pub platform: LambdaSpec,
     /// When batches leave.
     pub policy: PolicySpec,
+    /// The plans that an adaptive policy follows in place of its own; none if it plans by itself.
+    pub decisions: Vec<Taken>,
     /// What is asked of the system; nothing where classes have objectives of their own.
     pub slo: Slo,
     /// The classes that share the model, where there are several.
@@ -111,7 +115,7 @@ impl Scenario {
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
         let (workload, marks) = in_section(&root, "workload", |s| match &written {
             Some(classes) => classes.workload(s).map(|(workload, marks)| (workload, Some(marks))),
-            None => Workload::from_section(s).map(|workload| (workload, None)),
+            None => Workload::of_one_class(s).map(|workload| (workload, None)),
         })?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
@@ -122,8 +126,14 @@ impl Scenario {
         refuse_idle_init(&root, &platform)?;
         let (policy, waits) = in_section(&root, "policy", |s| match &written {
             Some(classes) => classes.policy(s, &profile, platform.memory),
-            None => PolicySpec::from_section(s, &profile, platform.memory).map(|policy| (policy, Vec::new())),
+            None => PolicySpec::from_section(s, &profile, platform.memory)
+                .map(|policy| (policy, class::Waits::default())),
         })?;
+        let policy_of = root.required("policy")?.section()?;
+        let decisions = match policy_of.optional("decisions").filter(|_| policy.adaptive.is_some()) {
+            Some(value) => decisions::read(&value, &profile)?,
+            None => Vec::new(),
+        };
         let asked = optional_section(&root, "slo", Slo::from_section)?;
         let (sweep, classes, slo) = match written.zip(marks) {
             None => {
@@ -158,6 +168,7 @@ impl Scenario {
             profile,
             platform,
             policy,
+            decisions,
             slo,
             classes,
             sweep,
@@ -188,7 +199,9 @@ impl Scenario {
 
     /// The largest batch that may come: where the policy adapts, also the largest of the grid.
     pub fn largest_batch(&self, setting: Setting) -> u32 {
+        let taken = self.decisions.iter().map(|taken| taken.decision.buffer.batch);
         match (&self.policy.adaptive, &self.sweep) {
+            (Some(_), _) if !self.decisions.is_empty() => taken.fold(setting.batch, u32::max),
             (Some(_), Some(grid)) => grid.batch.iter().copied().fold(setting.batch, u32::max),
             _ => setting.batch,
         }

@@ -31,7 +31,8 @@ enum Kind {
 /// The fields of the buffer.
 pub(super) const OF_BUFFER: [&str; 2] = ["batch", "timeout"];
 /// The fields of an adaptive policy alone.
-pub(super) const OF_ADAPTIVE: [&str; 6] = ["window", "period", "forecast", "margin", "hysteresis", "early"];
+pub(super) const OF_ADAPTIVE: [&str; 7] =
+    ["window", "period", "forecast", "margin", "hysteresis", "early", "decisions"];
 
 impl PolicySpec {
     /// Reads `[policy]`; the profile must cover the largest batch.
@@ -56,6 +57,10 @@ impl PolicySpec {
             Kind::Adaptive => {
                 let given = section.names().any(|name| name == "batch" || name == "timeout");
                 let start = if given { buffer(section, profile, memory)? } else { Batch::UNBATCHED };
+                if section.optional("decisions").is_some() {
+                    let reason = "the plans are those of `decisions`";
+                    section.refuse(&OF_PLANNING, reason, "remove it, or remove `decisions`")?;
+                }
                 (start, Some(adaptive(section)?))
             }
         };
@@ -63,6 +68,9 @@ impl PolicySpec {
         Ok(PolicySpec { buffer, adaptive })
     }
 }
+
+/// The fields of an adaptive policy that say how it plans.
+const OF_PLANNING: [&str; 6] = ["window", "period", "forecast", "margin", "hysteresis", "early"];
 
 fn refuse_adaptive(section: &Section<'_>) -> Result<(), InputError> {
     let reason = "only kind = \"adaptive\" plans anew";

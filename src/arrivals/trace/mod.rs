@@ -17,6 +17,7 @@ mod access;
 mod azure;
 mod balancer;
 mod binary;
+mod by_class;
 mod coarse;
 mod counts;
 mod datetime;
@@ -41,6 +42,7 @@ mod unit;
 mod w3c;
 
 pub(super) use binary::MAGIC;
+pub use by_class::Pin;
 pub use filter::Filter;
 pub use order::Order;
 pub use reading::{Findings, LeftOut, Reading, Stamps};

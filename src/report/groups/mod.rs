@@ -1,8 +1,11 @@
 //! What `sim plan` shows where several classes share a model: plan.json, the tables, the chart and the page.
 
 mod json;
+mod run;
 
 use std::path::Path;
+
+pub use self::run::GroupsRunReport;
 
 use super::chart::{Axis, BarChart, Chart, Unit};
 use super::files::write_atomically;
@@ -55,7 +58,10 @@ impl GroupReport<'_> {
                 choice.batch.to_string(),
                 format::number(predicted.mean_batch),
                 waits.collect::<Vec<_>>().join(", "),
-                format::money(predicted.cost_usd_per_million),
+                match (self.plan.trials, &planned.simulation) {
+                    (Some(_), Some(found)) => format::money(found.simulation.simulated.cost_usd_per_million),
+                    _ => format::money(predicted.cost_usd_per_million),
+                },
             ]
         };
         self.best().iter().enumerate().map(row).collect()
@@ -137,7 +143,13 @@ impl GroupReport<'_> {
                     .to_owned(),
             );
         }
-        if matches!(self.scenario.platform.environments, Environments::Pool(_)) {
+        if let Some(trials) = self.plan.trials {
+            notes.push(format!(
+                "Chosen by {} simulations of what the law finds cheapest: no law covers this scenario. Costs are the \
+                 simulated ones, of what keeps every objective there.",
+                format::count(trials as u64)
+            ));
+        } else if matches!(self.scenario.platform.environments, Environments::Pool(_)) {
             notes.push("Chosen without cold starts, throttling and waiting for capacity; the simulation has them, each \
                  group with the limits for itself.".to_owned());
         }

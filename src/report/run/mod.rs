@@ -87,6 +87,9 @@ struct Summary<'a> {
     stamps: Option<Stamps>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Reading>,
+    /// What users did, where requests follow from answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_loop: Option<ClosedLoop>,
     settings: &'a Json,
     simulated: WithClasses<'a, Simulated>,
     predicted: Option<WithClasses<'a, Predicted>>,
@@ -102,6 +105,21 @@ struct Summary<'a> {
     adaptive: Option<Plans>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     keep_alive_curve: &'a [KeepAlivePoint],
+}
+
+/// Users and what they sent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct ClosedLoop {
+    users: u32,
+    think_s: f64,
+    requests_per_s: f64,
+}
+
+impl ClosedLoop {
+    fn words(self) -> String {
+        let (users, rate) = (self.users, format::number(self.requests_per_s));
+        format!("The {users} users had {rate} requests a second answered.")
+    }
 }
 
 /// Hours in which too many requests were over the SLO.
@@ -131,6 +149,7 @@ impl RunReport<'_> {
             notes: self.notes(),
             stamps: scenario.workload.reading().and_then(|reading| reading.stamps),
             trace: scenario.workload.reading(),
+            closed_loop: self.closed(),
             settings: &scenario.written,
             simulated: WithClasses::new(&simulation.simulated, self.classes.map(|classes| classes.simulated)),
             predicted: predicted.map(|p| WithClasses::new(p, self.classes.map(|classes| classes.predicted))),
@@ -212,6 +231,7 @@ impl RunReport<'_> {
         }
         notes.extend(cautions(self.scenario));
         match (&self.scenario.workload.source, self.prediction) {
+            (Source::Closed(_), _) => notes.extend(self.closed().map(|closed| closed.words())),
             (_, None) if self.scenario.policy.adaptive.is_none() => notes.push(
                 "Not predicted: no process can be fitted to a trace whose arrivals are too few, or all at one instant."
                     .to_owned(),
@@ -234,11 +254,25 @@ impl RunReport<'_> {
         notes
     }
 
+    /// What users did, where requests follow from answers.
+    fn closed(&self) -> Option<ClosedLoop> {
+        let closed = self.scenario.workload.closed()?;
+        let (requests, seconds) = (self.simulation.requests as f64, self.simulation.duration_s);
+        Some(ClosedLoop {
+            users: closed.users,
+            think_s: closed.think.as_secs_f64(),
+            requests_per_s: if seconds > 0.0 { requests / seconds } else { 0.0 },
+        })
+    }
+
     fn headline(&self) -> String {
         let setting = self.scenario.setting();
         let (memory, batch, timeout) = (setting.memory, setting.batch, setting.timeout);
         let model = line(&self.scenario.profile.model);
         let book = line(&self.scenario.platform.book.name);
+        if !self.scenario.decisions.is_empty() {
+            return format!("{model}, planned as decided before, prices of {book}");
+        }
         if let Some(settings) = self.scenario.policy.adaptive {
             return format!("{model}, planned anew every {}, prices of {book}", settings.period);
         }
