@@ -14,6 +14,8 @@ pub mod compare;
 #[cfg(feature = "charts")]
 mod curves;
 pub mod diff;
+#[cfg(feature = "charts")]
+mod explorer;
 pub mod files;
 pub mod fit;
 pub mod fleet;
@@ -29,6 +31,8 @@ pub mod notes;
 #[cfg(feature = "serve")]
 pub mod observe;
 pub mod omitted;
+#[cfg(feature = "charts")]
+mod pages;
 pub mod plan;
 pub mod profile;
 #[cfg(feature = "charts")]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "charts")]
 mod charts;
+#[cfg(feature = "charts")]
+mod explorer;
 mod json;
 mod notes;
 #[cfg(feature = "charts")]
