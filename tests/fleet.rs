@@ -366,7 +366,11 @@ fn the_slurm_script_plans_a_fleet() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/slurm-array.sh");
     let path = format!("{}:{}", root.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new(script);
-    command.current_dir(root).env("PATH", path).env("SIM", env!("CARGO_BIN_EXE_sim")).env("TRACE", "trace.csv");
+    command
+        .current_dir(root)
+        .env("PATH", path)
+        .env("SIM", env!("CARGO_BIN_EXE_sim"))
+        .env("TRACE", "trace.csv");
     command.args(["3", "t.toml", "a folder's", "--no-charts", "--quiet"]).assert().success();
     fleet(root, &["--out", "whole"]).assert().success();
     assert_eq!(bytes(&root.join("a folder's/fleet.csv")), bytes(&root.join("whole/fleet.csv")));

@@ -46,11 +46,14 @@ impl Array {
     /// It is of another kind.
     pub fn new(array: &Bound<'_, PyAny>, stop: Stop) -> PyResult<Array> {
         let interface = array.getattr("__array_interface__");
-        let interface: Bound<'_, PyDict> = interface
-            .and_then(|found| Ok(found.cast_into::<PyDict>()?))
-            .map_err(|_| PyTypeError::new_err("arrivals must be an array of f64 seconds or i64 nanoseconds"))?;
+        let interface: Bound<'_, PyDict> =
+            interface.and_then(|found| Ok(found.cast_into::<PyDict>()?)).map_err(|_| {
+                PyTypeError::new_err("arrivals must be an array of f64 seconds or i64 nanoseconds")
+            })?;
         let field = |name: &str| {
-            interface.get_item(name)?.ok_or_else(|| PyTypeError::new_err(format!("an array without `{name}`")))
+            interface
+                .get_item(name)?
+                .ok_or_else(|| PyTypeError::new_err(format!("an array without `{name}`")))
         };
         let shape: Vec<usize> = field("shape")?.extract()?;
         let strides = interface.get_item("strides")?.filter(|strides| !strides.is_none());
@@ -95,7 +98,9 @@ impl Array {
     fn as_seconds(&self) -> &[f64] {
         match self.values {
             // SAFETY: `new` has checked type, length and alignment, and the owner is held.
-            Values::Seconds(start, length) if length > 0 => unsafe { std::slice::from_raw_parts(start, length) },
+            Values::Seconds(start, length) if length > 0 => unsafe {
+                std::slice::from_raw_parts(start, length)
+            },
             _ => &[],
         }
     }
@@ -103,7 +108,9 @@ impl Array {
     fn as_nanos(&self) -> &[i64] {
         match self.values {
             // SAFETY: as in `as_seconds`.
-            Values::Nanos(start, length) if length > 0 => unsafe { std::slice::from_raw_parts(start, length) },
+            Values::Nanos(start, length) if length > 0 => unsafe {
+                std::slice::from_raw_parts(start, length)
+            },
             _ => &[],
         }
     }
@@ -144,7 +151,10 @@ impl Held for Array {
         // A block in order, after the one before it.
         let last = from.checked_sub(1).map(|last| self.at(last));
         let first_is_late = block.get(before).zip(last).is_none_or(|(first, last)| *first >= last);
-        match first_is_late && block[before..].is_sorted() && block[before..].last().is_none_or(|last| last.0 <= i64::MAX as u64) {
+        match first_is_late
+            && block[before..].is_sorted()
+            && block[before..].last().is_none_or(|last| last.0 <= i64::MAX as u64)
+        {
             true => Ok(()),
             false => Err(self.fault(from, end)),
         }
@@ -168,7 +178,8 @@ impl Array {
     /// What is wrong with the values from one place to another.
     fn fault(&self, from: usize, end: usize) -> InputError {
         let from = from.saturating_sub(1);
-        if let Some(i) = (from..end).find(|i| self.as_seconds().get(*i).is_some_and(|v| !(v.abs() <= MOST_S))) {
+        if let Some(i) = (from..end).find(|i| self.as_seconds().get(*i).is_some_and(|v| !(v.abs() <= MOST_S)))
+        {
             return no_time(i, &self.as_seconds()[i]);
         }
         let place = (from + 1..end).find(|i| match self.values {
@@ -176,8 +187,11 @@ impl Array {
             Values::Nanos(..) => self.as_nanos()[*i] < self.as_nanos()[*i - 1],
         });
         let place = place.unwrap_or(from);
-        InputError::new("arrivals", format!("[{place}] is before the one before it, or beyond the clock's 292 years"))
-            .help("sort them: numpy.sort(arrivals)")
+        InputError::new(
+            "arrivals",
+            format!("[{place}] is before the one before it, or beyond the clock's 292 years"),
+        )
+        .help("sort them: numpy.sort(arrivals)")
     }
 }
 
