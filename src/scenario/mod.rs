@@ -14,7 +14,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use self::class::{Classes, Written};
+use self::class::{Classes, Marks, Written};
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
@@ -136,27 +136,7 @@ impl Scenario {
         let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
-        let mut as_written = document.to_json();
-        let (workload, marks) = match (given, &written) {
-            (Some(workload), None) => {
-                if let Some(fields) = as_written.as_object_mut() {
-                    fields.remove("workload");
-                }
-                // What the file says of arrivals is not looked at.
-                let _ = root.optional("workload");
-                (workload, None)
-            }
-            (Some(_), Some(_)) => {
-                let message = "arrivals of [[class]] come from [workload], not from elsewhere";
-                return Err(root.error(message).help("leave the classes out, or the arrivals"));
-            }
-            (None, Some(classes)) => in_section(&root, "workload", |s| {
-                classes.workload(s).map(|(workload, marks)| (workload, Some(marks)))
-            })?,
-            (None, None) => {
-                in_section(&root, "workload", |s| Workload::from_section(s).map(|workload| (workload, None)))?
-            }
-        };
+        let (workload, marks) = arrivals(&root, &written, given.clone())?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
@@ -210,7 +190,7 @@ impl Scenario {
             replications,
             warmup,
             output,
-            written: as_written,
+            written: as_written(document, &given),
         })
     }
 
@@ -321,6 +301,40 @@ fn before_the_end(root: &Section<'_>, workload: &Workload, warmup: Span) -> Resu
         }
         _ => Ok(()),
     }
+}
+
+/// Where requests come from, and which class each is of: what is given takes the place of `[workload]`.
+fn arrivals(
+    root: &Section<'_>,
+    written: &Option<Written>,
+    given: Option<Workload>,
+) -> Result<(Workload, Option<Marks>), InputError> {
+    match (given, written) {
+        (Some(workload), None) => {
+            // What the file says of arrivals is not looked at.
+            let _ = root.optional("workload");
+            Ok((workload, None))
+        }
+        (Some(_), Some(_)) => {
+            let message = "arrivals of [[class]] come from [workload], not from elsewhere";
+            Err(root.error(message).help("leave the classes out, or the arrivals"))
+        }
+        (None, Some(classes)) => in_section(root, "workload", |section| {
+            classes.workload(section).map(|(workload, marks)| (workload, Some(marks)))
+        }),
+        (None, None) => in_section(root, "workload", |section| {
+            Workload::from_section(section).map(|workload| (workload, None))
+        }),
+    }
+}
+
+/// The document as JSON, without the workload that another took the place of.
+fn as_written(document: &Document, given: &Option<Workload>) -> Json {
+    let mut written = document.to_json();
+    if let (Some(_), Some(fields)) = (given, written.as_object_mut()) {
+        fields.remove("workload");
+    }
+    written
 }
 
 /// An initialisation that is written in the scenario itself must act. One of a profile's file need not: the file
