@@ -167,8 +167,8 @@ impl Array {
     /// What is wrong with the values from one place to another.
     fn fault(&self, places: std::ops::Range<usize>) -> InputError {
         let (from, end) = (places.start, places.end);
-        if let Some(i) = (from..end).find(|i| self.as_seconds().get(*i).is_some_and(|v| !(v.abs() <= MOST_S)))
-        {
+        let is_no_time = |value: &f64| !(-MOST_S..=MOST_S).contains(value);
+        if let Some(i) = (from..end).find(|i| self.as_seconds().get(*i).is_some_and(is_no_time)) {
             return no_time(i, &self.as_seconds()[i]);
         }
         let place = (from + 1..end).find(|i| match self.values {
