@@ -1,17 +1,22 @@
 //! A scenario file as validated data: the only place where its strings become types.
 
+mod beside;
+mod book;
 pub mod class;
 pub mod class_system;
 pub mod decisions;
 mod devices;
 pub mod grid;
+mod instance;
 mod overrides;
 pub mod platform;
 pub mod policy;
 pub mod process;
+mod profile;
 pub mod published;
 pub mod slo;
 pub mod system;
+mod trace;
 pub mod workload;
 
 use std::path::Path;
@@ -30,7 +35,7 @@ use self::workload::{Source, Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::policy::batch::Batch;
-use crate::profile::beside::{self, InitIn};
+use crate::profile::beside::InitIn;
 use crate::profile::{Profile, ServiceTimes};
 use crate::units::{MemoryMb, Span};
 
@@ -155,16 +160,7 @@ impl Scenario {
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
         profile.mb_per_vcpu = platform.book.limits.mb_per_vcpu;
         refuse_idle_init(&root, &platform)?;
-        let (policy, waits) = in_section(&root, "policy", |s| match &written {
-            Some(classes) => classes.policy(s, &profile, platform.memory),
-            None => PolicySpec::from_section(s, &profile, platform.memory)
-                .map(|policy| (policy, class::Waits::default())),
-        })?;
-        let policy_of = root.required("policy")?.section()?;
-        let decisions = match policy_of.optional("decisions").filter(|_| policy.adaptive().is_some()) {
-            Some(value) => decisions::read(&value, &profile)?,
-            None => Vec::new(),
-        };
+        let (policy, waits, decisions) = policy(&root, &profile, platform.memory, written.as_ref())?;
         let asked = optional_section(&root, "slo", Slo::from_section)?;
         let (sweep, classes, slo) = match written.zip(marks) {
             None => {
@@ -324,6 +320,26 @@ impl Scenario {
     }
 }
 
+/// The policy, the longest waits of classes, and the plans that an adaptive policy follows.
+fn policy(
+    root: &Section<'_>,
+    profile: &Profile,
+    memory: MemoryMb,
+    classes: Option<&Written<'_>>,
+) -> Result<(PolicySpec, class::Waits, Vec<Taken>), InputError> {
+    in_section(root, "policy", |section| {
+        let (policy, waits) = match classes {
+            Some(classes) => classes.policy(section, profile, memory)?,
+            None => (PolicySpec::from_section(section, profile, memory)?, class::Waits::default()),
+        };
+        let decisions = match section.optional("decisions").filter(|_| policy.adaptive().is_some()) {
+            Some(value) => decisions::read(&value, profile)?,
+            None => Vec::new(),
+        };
+        Ok((policy, waits, decisions))
+    })
+}
+
 /// The document as it was read: without its workload where another took its place.
 fn as_written(document: &Document, is_given: bool) -> Json {
     let mut written = document.to_json();
@@ -353,7 +369,7 @@ fn arrivals(
         (None, Some(classes), Some(value)) => {
             whole(&value, |s| classes.workload(s)).map(|(workload, marks)| (workload, Some(marks)))
         }
-        (None, None, Some(value)) => whole(&value, Workload::from_section).map(|workload| (workload, None)),
+        (None, None, Some(value)) => whole(&value, Workload::of_one_class).map(|workload| (workload, None)),
     }
 }
 

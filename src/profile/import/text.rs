@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::document::read_bounded;
+use crate::bounded::read_bounded;
 use crate::error::InputError;
 
 /// The largest file of measurements [bytes], decompressed: it is read as a whole.
