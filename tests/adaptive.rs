@@ -56,7 +56,7 @@ fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
                     }
                     assert!(policy.next_review() > at);
                 }
-                if policy.joined(Buffer { waiting: 1, opened: now, now }) == Dispatch::Now {
+                if policy.joined(Buffer::of_one_class(1, now, now)) == Dispatch::Now {
                     policy.left(now);
                 }
             }

@@ -21,6 +21,7 @@ mod run;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
+mod strays;
 mod sweep;
 mod trace;
 mod trace_args;
@@ -154,7 +155,13 @@ impl OutputArgs {
 
     /// Takes `folder` for the files that follow; waits while another process writes there.
     fn hold(&self, folder: &Path) -> Result<Lock, InputError> {
-        Lock::take(folder, lock::FOLDER, self, || {})
+        let lock = Lock::take(folder, lock::FOLDER, self, || {})?;
+        match strays::remove(folder) {
+            0 => {}
+            1 => self.note(&format!("removed a file in {} that a killed process left", folder.display())),
+            n => self.note(&format!("removed {n} files in {} that a killed process left", folder.display())),
+        }
+        Ok(lock)
     }
 
     /// Links the results below output/, if `folder` is one of them and pages are wanted. It is the last thing that a

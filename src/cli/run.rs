@@ -13,11 +13,13 @@ use crate::engine::keep_alive;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
 use crate::error::InputError;
 use crate::outcome::{ClassFigures, Model, Simulation};
-use crate::planner::predict::{Prediction, is_covered, predict};
+use crate::planner::class_compare::run_groups;
+use crate::planner::predict::{Prediction, is_covered, no_users, predict};
 use crate::planner::shared::predict_group;
 use crate::policy::adaptive::Decision;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
+use crate::report::groups::GroupsRunReport;
 use crate::report::run::{ClassTables, RunReport};
 use crate::scenario::class::{Classes, Group};
 use crate::scenario::workload::{Source, Workload};
@@ -38,6 +40,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
     let folder = common.folder(&scenario);
+    if let Some(classes) = scenario.classes.as_ref().filter(|classes| !classes.groups.is_empty()) {
+        return groups(args, &scenario, classes, &folder);
+    }
     let group = scenario.classes.as_ref().map(|classes| {
         let Setting { memory, batch, .. } = scenario.setting();
         (classes, classes.together(memory, batch))
@@ -117,6 +122,45 @@ fn simulated<O: Observer + Send>(
     }
 }
 
+/// The groups of `[policy] kind = "groups"`.
+fn groups(
+    args: &RunArgs,
+    scenario: &Scenario,
+    classes: &Classes,
+    folder: &Path,
+) -> Result<ExitCode, InputError> {
+    let common = &args.common;
+    if args.model == Model::Published {
+        return Err(classes_have_one_law());
+    }
+    if scenario.output.batches || scenario.output.hours {
+        let message =
+            "[output] cannot act with [policy] kind = \"groups\": each group has batches of its own";
+        return Err(InputError::new(&scenario.name, message).help("leave it out"));
+    }
+    let started = Instant::now();
+    let found = run_groups(scenario, classes)?;
+    let elapsed = started.elapsed().as_secs_f64();
+    let report = GroupsRunReport { scenario, classes, found: &found };
+    let json = report.json();
+    let held = common.output.hold(folder)?;
+    write_atomically(&folder.join("summary.json"), &json)?;
+    if !common.output.no_charts {
+        write_atomically(&folder.join("index.html"), report.page())?;
+    }
+    drop(held);
+    common.output.show(&json, &report.text())?;
+    let (groups, took) = (found.groups.len(), format::duration(elapsed));
+    common.output.note(&format!("{groups} groups in {took}; results in {}", folder.display()));
+    common.output.index(folder);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn classes_have_one_law() -> InputError {
+    let help = "leave out --model published: the exact law is the only one that knows classes";
+    InputError::new("--model published", "knows no [[class]]").help(help)
+}
+
 /// The prediction, and that of each class where there are several.
 fn predicted(
     scenario: &Scenario,
@@ -124,12 +168,12 @@ fn predicted(
     model: Model,
 ) -> Result<(Option<Prediction>, Vec<ClassFigures>), InputError> {
     match group {
+        None if model == Model::Published && scenario.workload.closed().is_some() => {
+            no_users(scenario).map(|()| (None, Vec::new()))
+        }
         None if !is_covered(&scenario.workload) => Ok((None, Vec::new())),
         None => Ok((predict(scenario, scenario.setting(), model)?, Vec::new())),
-        Some(_) if model == Model::Published => {
-            let help = "leave out --model published: the exact law is the only one that knows classes";
-            Err(InputError::new("--model published", "knows no [[class]]").help(help))
-        }
+        Some(_) if model == Model::Published => Err(classes_have_one_law()),
         Some((classes, group)) => {
             let found = predict_group(scenario, classes, group)?;
             Ok((Some(found.prediction), found.classes))
@@ -144,7 +188,7 @@ fn length(workload: &Workload) -> Option<Span> {
         Source::Process(map) => by_requests(map.rate()),
         Source::Renewal(renewal) => by_requests(renewal.rate()),
         Source::Schedule(schedule) if workload.requests.is_none() => Some(schedule.total()),
-        Source::Schedule(_) | Source::Trace(_) | Source::Memory(_) => None,
+        Source::Schedule(_) | Source::Trace(_) | Source::Memory(_) | Source::Closed(_) => None,
     };
     workload.duration.or(natural)
 }

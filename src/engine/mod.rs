@@ -6,6 +6,7 @@
 //! joins the batch, and an environment that finishes just then can serve it.
 
 pub mod classes;
+pub mod closed;
 pub mod crossing;
 pub mod fleet;
 pub mod grid;
@@ -57,6 +58,9 @@ pub fn replay<A: Arrivals, P: Policy, L: Platform, O: Observer>(
     replay: Replay<P, L>,
     observer: &mut O,
 ) -> Result<L, InputError> {
+    if let Some(users) = arrivals.users() {
+        return Ok(closed::replay(users, replay, observer));
+    }
     let mut state = State::new(replay);
     let mut block = Vec::with_capacity(BLOCK);
     loop {
@@ -140,22 +144,28 @@ impl<P: Policy, L: Platform> State<P, L> {
     /// Handles every event that comes before an arrival at `now`.
     fn catch_up<O: Observer>(&mut self, now: Time, observer: &mut O) {
         while self.horizon <= now {
-            let (retry, deadline) = (self.invoker.next_try(), self.open.deadline());
-            let finish = self.under_way.as_ref().map_or(Time::NEVER, UnderWay::next);
-            if finish <= self.next_review && finish <= retry && finish <= deadline && finish < Time::NEVER {
-                self.finish();
-            } else if self.next_review <= retry && self.next_review <= deadline {
-                self.review();
-            } else if retry <= deadline {
-                match &mut self.under_way {
-                    None => self.invoker.try_again(self.service.memory(), observer),
-                    Some(all) => self.invoker.try_again(self.service.memory(), &mut (all, &mut *observer)),
-                }
-            } else {
-                self.dispatch(deadline, Cause::Timeout, observer);
-            }
-            self.set_horizon();
+            self.step(observer);
         }
+    }
+
+    /// Handles the next event that is not an arrival; there must be one.
+    #[inline]
+    fn step<O: Observer>(&mut self, observer: &mut O) {
+        let (retry, deadline) = (self.invoker.next_try(), self.open.deadline());
+        let finish = self.under_way.as_ref().map_or(Time::NEVER, UnderWay::next);
+        if finish <= self.next_review && finish <= retry && finish <= deadline && finish < Time::NEVER {
+            self.finish();
+        } else if self.next_review <= retry && self.next_review <= deadline {
+            self.review();
+        } else if retry <= deadline {
+            match &mut self.under_way {
+                None => self.invoker.try_again(self.service.memory(), observer),
+                Some(all) => self.invoker.try_again(self.service.memory(), &mut (all, &mut *observer)),
+            }
+        } else {
+            self.dispatch(deadline, Cause::Timeout, observer);
+        }
+        self.set_horizon();
     }
 
     /// The policy is told of the next batch that is answered.
@@ -163,6 +173,11 @@ impl<P: Policy, L: Platform> State<P, L> {
         if let Some((now, batch)) = self.under_way.as_mut().and_then(UnderWay::take) {
             self.open.policy_mut().finished(now, batch);
         }
+    }
+
+    /// Does a request wait in the open batch, or for another try?
+    fn holds_requests(&self) -> bool {
+        self.open.deadline() < Time::NEVER || self.invoker.next_try() < Time::NEVER
     }
 
     fn review(&mut self) {

@@ -137,7 +137,7 @@ fn record_policy<P: Policy, O: Observer + Send>(
     let rules = rules(scenario);
     let is_warm = matches!(scenario.platform.environments, Environments::AlwaysWarm) && !times.is_random();
     match policy.fixed() {
-        Some(buffer) if is_warm && observer.detail() == Detail::Progress => {
+        Some(buffer) if is_warm && arrivals.users().is_none() && observer.detail() == Detail::Progress => {
             warm::replay(&mut arrivals, Buffering { buffer, times, rules }, observer)
         }
         _ => {

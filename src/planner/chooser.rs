@@ -426,7 +426,9 @@ impl<'a> Chooser<'a> {
 pub fn evidence(scenario: &Scenario) -> Evidence {
     match scenario.workload.source {
         Source::Trace(_) | Source::Memory(_) => Evidence::Counts,
-        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Evidence::UpperEnds,
+        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) | Source::Closed(_) => {
+            Evidence::UpperEnds
+        }
     }
 }
 

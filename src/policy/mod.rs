@@ -36,6 +36,17 @@ pub struct Buffer {
     pub opened: Time,
     /// The clock: when the last request came.
     pub now: Time,
+    /// The class of the last request; 0 where there is one class.
+    pub class: u16,
+    /// When the batch would have left without it; never if it is the first.
+    pub deadline: Time,
+}
+
+impl Buffer {
+    /// Where there is one class.
+    pub fn of_one_class(waiting: u32, opened: Time, now: Time) -> Buffer {
+        Buffer { waiting, opened, now, class: 0, deadline: Time::NEVER }
+    }
 }
 
 /// A batch that was answered.

@@ -47,12 +47,18 @@ impl<P: Policy, T> Open<P, T> {
     /// A request joins. Does the batch leave now?
     #[inline(always)]
     pub fn join(&mut self, now: Time, item: T) -> bool {
+        self.join_as(now, 0, item)
+    }
+
+    /// As [`Open::join`], of a class.
+    #[inline(always)]
+    pub fn join_as(&mut self, now: Time, class: u16, item: T) -> bool {
         if self.items.is_empty() {
             self.opened = now;
         }
         self.items.push(item);
-        let waiting = self.items.len() as u32;
-        match self.policy.joined(Buffer { waiting, opened: self.opened, now }) {
+        let (waiting, deadline) = (self.items.len() as u32, self.deadline);
+        match self.policy.joined(Buffer { waiting, opened: self.opened, now, class, deadline }) {
             Dispatch::Now => true,
             Dispatch::At(time) => {
                 self.deadline = time;
@@ -76,21 +82,10 @@ impl<P: Policy, T> Open<P, T> {
         self.items = room;
     }
 
-    /// Takes the request at a place out, as if it had never come; `arrived` says when each came.
-    pub fn withdraw(&mut self, place: usize, arrived: impl Fn(&T) -> Time) -> T {
-        let item = self.items.remove(place);
-        self.deadline = match (self.items.first(), self.items.last()) {
-            (Some(first), Some(last)) => {
-                let (opened, now) = (arrived(first), arrived(last));
-                self.opened = opened;
-                match self.policy.joined(Buffer { waiting: self.items.len() as u32, opened, now }) {
-                    Dispatch::At(time) => time,
-                    // A policy that wants fewer to leave now than it let wait just before.
-                    Dispatch::Now => now,
-                }
-            }
-            _ => Time::NEVER,
-        };
-        item
+    /// Takes the request at a place out. The batch, whose first request came at `opened`, then leaves at `deadline`: never if
+    /// no request is left.
+    pub fn withdraw(&mut self, place: usize, opened: Time, deadline: Time) -> T {
+        (self.opened, self.deadline) = (opened, deadline);
+        self.items.remove(place)
     }
 }

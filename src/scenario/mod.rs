@@ -2,6 +2,7 @@
 
 pub mod class;
 pub mod class_system;
+pub mod decisions;
 mod devices;
 pub mod grid;
 mod overrides;
@@ -18,6 +19,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use self::class::{Classes, Marks, Written};
+use self::decisions::Taken;
 use self::grid::Grid;
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
@@ -47,6 +49,8 @@ pub struct Scenario {
     pub platform: LambdaSpec,
     /// When batches leave.
     pub policy: PolicySpec,
+    /// The plans that an adaptive policy follows in place of its own; none if it plans by itself.
+    pub decisions: Vec<Taken>,
     /// What is asked of the system; nothing where classes have objectives of their own.
     pub slo: Slo,
     /// The classes that share the model, where there are several.
@@ -153,8 +157,14 @@ impl Scenario {
         refuse_idle_init(&root, &platform)?;
         let (policy, waits) = in_section(&root, "policy", |s| match &written {
             Some(classes) => classes.policy(s, &profile, platform.memory),
-            None => PolicySpec::from_section(s, &profile, platform.memory).map(|policy| (policy, Vec::new())),
+            None => PolicySpec::from_section(s, &profile, platform.memory)
+                .map(|policy| (policy, class::Waits::default())),
         })?;
+        let policy_of = root.required("policy")?.section()?;
+        let decisions = match policy_of.optional("decisions").filter(|_| policy.adaptive().is_some()) {
+            Some(value) => decisions::read(&value, &profile)?,
+            None => Vec::new(),
+        };
         let asked = optional_section(&root, "slo", Slo::from_section)?;
         let (sweep, classes, slo) = match written.zip(marks) {
             None => {
@@ -186,6 +196,7 @@ impl Scenario {
             profile,
             platform,
             policy,
+            decisions,
             slo,
             classes,
             sweep,
@@ -224,7 +235,9 @@ impl Scenario {
 
     /// The largest batch that may come: where the policy adapts, also the largest of the grid.
     pub fn largest_batch(&self, setting: Setting) -> u32 {
+        let taken = self.decisions.iter().map(|taken| taken.decision.buffer.batch);
         match (self.policy.adaptive(), &self.sweep) {
+            (Some(_), _) if !self.decisions.is_empty() => taken.fold(setting.batch, u32::max),
             (Some(_), Some(grid)) => grid.batch.iter().copied().fold(setting.batch, u32::max),
             _ => setting.batch,
         }

@@ -62,7 +62,8 @@ const KINDS: [(&str, Kind); 5] = [
 /// The fields of the buffer.
 pub(super) const OF_BUFFER: [&str; 2] = ["batch", "timeout"];
 /// The fields of an adaptive policy alone.
-pub(super) const OF_ADAPTIVE: [&str; 6] = ["window", "period", "forecast", "margin", "hysteresis", "early"];
+pub(super) const OF_ADAPTIVE: [&str; 7] =
+    ["window", "period", "forecast", "margin", "hysteresis", "early", "decisions"];
 
 impl PolicySpec {
     /// Reads `[policy]`; the profile must cover the largest batch.
@@ -79,7 +80,13 @@ impl PolicySpec {
             _ => e,
         })?;
         let policy = match chosen {
-            Kind::Adaptive => adaptive(section, profile, memory)?,
+            Kind::Adaptive => {
+                if section.optional("decisions").is_some() {
+                    let reason = "the plans are those of `decisions`";
+                    section.refuse(&OF_PLANNING, reason, "remove it, or remove `decisions`")?;
+                }
+                adaptive(section, profile, memory)?
+            }
             kind => PolicySpec::Fixed(fixed(section, kind, profile, memory)?),
         };
         profile.at(memory, policy.start().batch).map_err(|e| kind.error(e.to_string()).help(e.mend()))?;
@@ -184,6 +191,9 @@ fn listed(policy: &Section<'_>, profile: &Profile, platform: &LambdaSpec) -> Res
     }
     Ok(PolicySpec::Listed { every, settings })
 }
+
+/// The fields of an adaptive policy that say how it plans.
+const OF_PLANNING: [&str; 6] = ["window", "period", "forecast", "margin", "hysteresis", "early"];
 
 fn refuse_adaptive(section: &Section<'_>) -> Result<(), InputError> {
     let reason = "only kind = \"adaptive\" plans anew";

@@ -70,6 +70,14 @@ pub struct About {
     pub reading: Vec<String>,
 }
 
+impl Part {
+    /// The same without what is only known once the trace was read: what parts of one sweep have in common, besides
+    /// their numbers.
+    pub fn asked(&self) -> Part {
+        Part { about: About { reading: Vec::new(), ..self.about.clone() }, ..self.clone() }
+    }
+}
+
 /// The text of sweep.csv and of pareto.csv, for all rows in the order of the grid.
 pub fn csv(rows: &[Row], percentile: f64) -> (String, String) {
     let percent = if percentile == 95.0 { String::new() } else { format!(",{percentile}") };

@@ -85,6 +85,10 @@ pub(super) fn planned(
     };
     scenario.check_grid()?;
     let grid = &Grid { batch: batch.map_or_else(|| grid.batch.clone(), <[u32]>::to_vec), ..grid.clone() };
+    if let Source::Closed(_) = scenario.workload.source {
+        let help = "give it `policy = { kind = \"batch\", .. }`; `sim plan` chooses by simulation";
+        return Err(fail("a planned policy needs arrivals that do not depend on the answers", help));
+    }
     let plan = |(from, part): &(Time, Part)| Ok((*from, best(scenario, grid, part, model)?));
     let mut steps = segments(scenario)?.par_iter().map(plan).collect::<Result<Vec<_>, InputError>>()?;
     match steps.first_mut() {

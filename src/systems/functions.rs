@@ -8,7 +8,7 @@ use crate::error::InputError;
 use crate::fitting::Counts;
 use crate::numeric::streams::Streams;
 use crate::planner::adaptive;
-use crate::policy::adaptive::Settings;
+use crate::policy::adaptive::{Decision, Settings};
 use crate::policy::batch::Batch;
 use crate::policy::forecast::Forecast;
 use crate::policy::scheduled::{Scheduled, Step};
@@ -61,6 +61,10 @@ fn on_its_own<O: Observer + Send>(
     let mut own = scenario.clone();
     own.platform = spec.platform.clone();
     own.policy = spec.policy.clone();
+    if own.policy != scenario.policy {
+        // Those are of the scenario's own.
+        own.decisions.clear();
+    }
     own.profile.mb_per_vcpu = own.platform.book.limits.mb_per_vcpu;
     own.platform.memory = chosen(&own, spec.memory)?;
     let memory = own.platform.memory;
@@ -73,7 +77,8 @@ fn on_its_own<O: Observer + Send>(
             let simulation = simulate(&own, observer)?;
             Ok(Run { setting, simulation, decisions: Vec::new() })
         }
-        PolicySpec::Adaptive { settings, .. } => follow(&own, *settings, observer),
+        PolicySpec::Adaptive { .. } if !own.decisions.is_empty() => follow(&own, observer),
+        PolicySpec::Adaptive { settings, .. } => adapt(&own, *settings, observer),
         PolicySpec::Planned { model, batch } => {
             let plan = planned(&own, *model, batch.as_deref())?;
             let words = match plan.as_slice() {
@@ -94,8 +99,24 @@ fn on_its_own<O: Observer + Send>(
     }
 }
 
+/// Plans that were made before, each from when it took effect.
+fn follow<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Run, InputError> {
+    let mut steps = vec![(Time::ZERO, scenario.setting())];
+    for taken in &scenario.decisions {
+        let Decision { memory, buffer: Batch { batch, timeout }, .. } = taken.decision;
+        let step = (taken.effective, Setting { memory, batch, timeout, ..scenario.setting() });
+        match taken.effective {
+            Time::ZERO => steps[0] = step,
+            _ => steps.push(step),
+        }
+    }
+    let words = format!("{} plans that were made before", scenario.decisions.len());
+    let run = in_turn(scenario, words, &steps, observer)?;
+    Ok(Run { decisions: scenario.decisions.iter().map(|taken| taken.decision).collect(), ..run })
+}
+
 /// The adaptive policy.
-fn follow<O: Observer + Send>(
+fn adapt<O: Observer + Send>(
     scenario: &Scenario,
     settings: Settings,
     observer: &mut O,

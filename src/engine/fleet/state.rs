@@ -15,7 +15,7 @@ use crate::units::{Span, Time};
 
 /// In the order in which events of one instant happen; arrivals come before `Deadline`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
+pub enum Event {
     WorkerFree,
     Ready,
     Notice,
@@ -99,7 +99,7 @@ impl State {
     }
 
     /// The next event before `(until, event)`, if there is one.
-    fn step<O: Observer>(&mut self, before: (Time, Event), observer: &mut O) -> bool {
+    pub fn step<O: Observer>(&mut self, before: (Time, Event), observer: &mut O) -> bool {
         let next = self.events.peek().map(|Reverse((at, event, ..))| (*at, *event));
         let review = (self.scaler.next_review(), Event::Ready);
         // A review comes after the instances that become ready at its time.
@@ -217,11 +217,13 @@ impl State {
 
     /// Serves what is left. The controller goes on as long as requests wait.
     pub fn drain<O: Observer>(&mut self, observer: &mut O) {
-        let waits = |state: &State| {
-            let queued = |index: &Instance| !index.queue.is_empty();
-            !state.waiting.is_empty() || state.busy > 0 || state.instances.iter().any(queued)
-        };
-        while waits(self) && self.step((Time::NEVER, Event::Deadline), observer) {}
+        while self.holds_requests() && self.step((Time::NEVER, Event::Deadline), observer) {}
+    }
+
+    /// Does a request wait, or is one served?
+    pub fn holds_requests(&self) -> bool {
+        let queued = |index: &Instance| !index.queue.is_empty();
+        !self.waiting.is_empty() || self.busy > 0 || self.instances.iter().any(queued)
     }
 
     pub fn into_rentals(self) -> Vec<Rental> {

@@ -22,6 +22,10 @@ struct PlanJson<'a> {
     partitions: &'static str,
     groups_evaluated: usize,
     evaluated: usize,
+    /// `simulated` where no law covers the scenario.
+    ranked_by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulations: Option<usize>,
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     elapsed_s: Option<f64>,
@@ -79,6 +83,8 @@ impl<'a> GroupReport<'a> {
             },
             groups_evaluated: plan.groups,
             evaluated: plan.evaluated,
+            ranked_by: if plan.trials.is_some() { "simulated" } else { "predicted" },
+            simulations: plan.trials,
             notes: self.notes(),
             elapsed_s,
         };

@@ -4,7 +4,9 @@
 mod json;
 #[cfg(feature = "charts")]
 mod page;
+mod run;
 
+pub use self::run::GroupsRunReport;
 use super::format;
 use crate::planner::groups::{GroupPlan, Partitions, Planned};
 use crate::scenario::Scenario;
@@ -51,7 +53,13 @@ impl GroupReport<'_> {
                     .to_owned(),
             );
         }
-        if matches!(self.scenario.platform.environments, Environments::Pool(_)) {
+        if let Some(trials) = self.plan.trials {
+            notes.push(format!(
+                "Chosen by {} simulations of what the law finds cheapest: no law covers this scenario. Costs are the \
+                 simulated ones, of what keeps every objective there.",
+                format::count(trials as u64)
+            ));
+        } else if matches!(self.scenario.platform.environments, Environments::Pool(_)) {
             notes.push("Chosen without cold starts, throttling and waiting for capacity; the simulation has them, each \
                  group with the limits for itself.".to_owned());
         }

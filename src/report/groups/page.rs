@@ -74,7 +74,10 @@ impl GroupReport<'_> {
                 choice.batch.to_string(),
                 format::number(predicted.mean_batch),
                 waits.collect::<Vec<_>>().join(", "),
-                format::money(predicted.cost_usd_per_million),
+                match (self.plan.trials, &planned.simulation) {
+                    (Some(_), Some(found)) => format::money(found.simulation.simulated.cost_usd_per_million),
+                    _ => format::money(predicted.cost_usd_per_million),
+                },
             ]
         };
         self.best().iter().enumerate().map(row).collect()

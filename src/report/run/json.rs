@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::classes::WithClasses;
-use super::{HoursOver, Plans, RunReport};
+use super::{ClosedLoop, HoursOver, Plans, RunReport};
 use crate::arrivals::trace::{Reading, Stamps};
 use crate::outcome::{KeepAlivePoint, Predicted, RelativeError, Simulated};
 use crate::report::json::{self, pretty};
@@ -26,6 +26,9 @@ struct Summary<'a> {
     stamps: Option<Stamps>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Reading>,
+    /// What users did, where requests follow from answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_loop: Option<ClosedLoop>,
     settings: &'a Value,
     simulated: WithClasses<'a, Simulated>,
     predicted: Option<WithClasses<'a, Predicted>>,
@@ -59,6 +62,7 @@ impl RunReport<'_> {
             notes: self.notes(),
             stamps: scenario.workload.reading().and_then(|reading| reading.stamps),
             trace: scenario.workload.reading(),
+            closed_loop: self.closed(),
             settings: &scenario.written,
             simulated: WithClasses::new(&simulation.simulated, self.classes.map(|classes| classes.simulated)),
             predicted: predicted.map(|p| WithClasses::new(p, self.classes.map(|classes| classes.predicted))),

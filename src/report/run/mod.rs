@@ -11,6 +11,7 @@ mod page;
 use serde::Serialize;
 
 pub use self::classes::ClassTables;
+use super::format;
 use super::notes::{always_warm, cautions, misfit};
 use super::omitted::omitted;
 use crate::outcome::{HourRow, KeepAlivePoint, Simulation};
@@ -59,6 +60,21 @@ struct Plans {
     plans: usize,
     early: usize,
     memory_changes: usize,
+}
+
+/// Users and what they sent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct ClosedLoop {
+    users: u32,
+    think_s: f64,
+    requests_per_s: f64,
+}
+
+impl ClosedLoop {
+    fn words(self) -> String {
+        let (users, rate) = (self.users, format::number(self.requests_per_s));
+        format!("The {users} users had {rate} requests a second answered.")
+    }
 }
 
 /// Hours in which too many requests were over the SLO.
@@ -132,6 +148,7 @@ impl RunReport<'_> {
         }
         notes.extend(cautions(self.scenario));
         match (&self.scenario.workload.source, self.prediction) {
+            (Source::Closed(_), _) => notes.extend(self.closed().map(|closed| closed.words())),
             (_, None) if self.scenario.policy.adaptive().is_none() => notes.push(
                 "Not predicted: no process can be fitted to a trace whose arrivals are too few, or all at one instant."
                     .to_owned(),
@@ -152,5 +169,16 @@ impl RunReport<'_> {
         });
         notes.extend(intervals::notes(self.simulation));
         notes
+    }
+
+    /// What users did, where requests follow from answers.
+    fn closed(&self) -> Option<ClosedLoop> {
+        let closed = self.scenario.workload.closed()?;
+        let (requests, seconds) = (self.simulation.requests as f64, self.simulation.duration_s);
+        Some(ClosedLoop {
+            users: closed.users,
+            think_s: closed.think.as_secs_f64(),
+            requests_per_s: if seconds > 0.0 { requests / seconds } else { 0.0 },
+        })
     }
 }

@@ -83,6 +83,9 @@ impl RunReport<'_> {
         let (memory, batch, timeout) = (setting.memory, setting.batch, setting.timeout);
         let model = line(&self.scenario.profile.model);
         let book = line(&self.scenario.platform.book.name);
+        if !self.scenario.decisions.is_empty() {
+            return format!("{model}, planned as decided before, prices of {book}");
+        }
         if let Some(settings) = self.scenario.policy.adaptive() {
             return format!("{model}, planned anew every {}, prices of {book}", settings.period);
         }

@@ -122,7 +122,7 @@ impl<'a> SweepReport<'a> {
     fn notes(&self) -> Vec<String> {
         let basis = if self.simulated() { "simulated" } else { "predicted" };
         let mut notes = vec![format!("The front and the SLO go by the {basis} figures.")];
-        if self.about.cold_starts {
+        if self.about.cold_starts && self.rows.iter().any(|row| row.predicted.is_some()) {
             notes.push("Predictions leave out cold starts, throttling and waiting for capacity.".to_owned());
         }
         if !self.about.cold_starts {
