@@ -20,6 +20,7 @@
 
 pub mod analytic;
 pub mod arrivals;
+pub mod backtest;
 pub mod cli;
 pub mod document;
 pub mod engine;

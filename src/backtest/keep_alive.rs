@@ -86,7 +86,12 @@ fn threshold(there: Vec<f64>, gone: Vec<f64>) -> Estimate {
         return Estimate { value: longest, from: longest, to: None, observations };
     };
     if longest <= shortest {
-        return Estimate { value: (longest + shortest) / 2.0, from: longest, to: Some(shortest), observations };
+        return Estimate {
+            value: (longest + shortest) / 2.0,
+            from: longest,
+            to: Some(shortest),
+            observations,
+        };
     }
     // As many were there beyond it as were gone before it.
     let excess = |k: f64| {
@@ -237,7 +242,8 @@ mod tests {
     #[test]
     fn an_age_limit_is_seen_where_environments_go_that_were_hardly_idle() {
         let sight = |idle: f64, age: f64, is_there| Sight { idle, age, is_there, has_others: false, at: 0.0 };
-        let mut all: Vec<Sight> = (0..200).map(|i| sight(f64::from(i) * 3.0, f64::from(i) * 36.0, true)).collect();
+        let mut all: Vec<Sight> =
+            (0..200).map(|i| sight(f64::from(i) * 3.0, f64::from(i) * 36.0, true)).collect();
         assert_eq!(Stays::of(&all).max_age, None);
         all.extend((0..4).map(|i| sight(20.0, 7250.0 + 10.0 * f64::from(i), false)));
         let limit = Stays::of(&all).max_age.unwrap();

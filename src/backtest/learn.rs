@@ -132,7 +132,8 @@ impl Learnt {
 
     /// `[platform]` as TOML, without its header.
     pub fn platform(&self) -> String {
-        let mut text = format!("kind = \"lambda\"\nbook = {:?}\nmemory_mb = {}\n", self.book.0, self.memory.0.0);
+        let mut text =
+            format!("kind = \"lambda\"\nbook = {:?}\nmemory_mb = {}\n", self.book.0, self.memory.0.0);
         if !self.knows_cold {
             return text;
         }
@@ -220,7 +221,8 @@ fn book(calls: &[Call], told: &Told, notes: &mut Vec<String>) -> (String, Known)
     match 2 * agree(best) > billed.len() {
         true => (best.to_owned(), Known::Seen),
         false => {
-            notes.push(format!("no book's rule gives what was billed: {newest} is taken; say it with --book"));
+            notes
+                .push(format!("no book's rule gives what was billed: {newest} is taken; say it with --book"));
             (newest, Known::Assumed)
         }
     }
@@ -304,7 +306,9 @@ fn table(
         let nearest = seen.iter().min_by_key(|size| size.abs_diff(end)).and_then(|size| cells.get(size));
         let Some((of, row)) = nearest else { continue };
         let row = row.iter().map(|s| s / of * mean).collect();
-        notes.push(format!("batches of {end} were seen too rarely: their time is on the line through the others"));
+        notes.push(format!(
+            "batches of {end} were seen too rarely: their time is on the line through the others"
+        ));
         cells.insert(end, (mean, row));
     }
     let batch = cells.keys().copied().collect();

@@ -96,9 +96,7 @@ impl Factors {
         let service = self.law.draw(&mut self.stream);
         let overhead = match &mut self.overhead {
             None => Span::ZERO,
-            Some((law, mean, stream)) => {
-                Span::from_secs_f64(*mean * law.draw(stream)).unwrap_or(Span::MAX)
-            }
+            Some((law, mean, stream)) => Span::from_secs_f64(*mean * law.draw(stream)).unwrap_or(Span::MAX),
         };
         Some(Luck { service, overhead })
     }
@@ -159,7 +157,8 @@ mod tests {
 
     #[test]
     fn the_overhead_has_its_mean_and_variation_and_leaves_the_service_s_luck_alone() {
-        let alone = ServiceTimes { cv: 0.2, ..ServiceTimes::fixed(MemoryMb(1024), vec![Span::from_millis(100)]) };
+        let alone =
+            ServiceTimes { cv: 0.2, ..ServiceTimes::fixed(MemoryMb(1024), vec![Span::from_millis(100)]) };
         let beside = Beside { overhead_s: 0.03, overhead_cv: 0.5, ..Beside::default() };
         let mut draws = ServiceDraws::new(ServiceTimes { beside, ..alone.clone() }, Streams::new(5));
         let mut without = ServiceDraws::new(alone, Streams::new(5));

@@ -222,9 +222,8 @@ impl BatchLaws {
         LatencyLaw {
             parts: match &self.parts {
                 Laws::Exact(parts) => {
-                    let part = |(w, law): &'a (f64, _)| {
-                        (*w, exact::LatencyLaw::varied(law, service, variation))
-                    };
+                    let part =
+                        |(w, law): &'a (f64, _)| (*w, exact::LatencyLaw::varied(law, service, variation));
                     LatencyParts::Exact(exact::LatencyLaw::mixture(parts.iter().map(part).collect()))
                 }
                 Laws::Published(parts) => {

@@ -141,7 +141,8 @@ pub fn predict_on(
     let laws = &GroupLaws::new(parts, &group.longest_wait, group.batch);
     let Times { service, variation, price } = times;
     let members = 0..group.members.len();
-    let by_class: Vec<LatencyLaw<'_>> = members.clone().map(|at| laws.latency(at, service, variation)).collect();
+    let by_class: Vec<LatencyLaw<'_>> =
+        members.clone().map(|at| laws.latency(at, service, variation)).collect();
     let requests: Vec<f64> = members.map(|at| laws.requests(at)).collect();
     let total: f64 = requests.iter().sum();
     let all = LatencyLaw::mixture(requests.iter().copied().zip(by_class.iter().cloned()).collect());

@@ -369,7 +369,9 @@ mod tests {
             );
             Profile { mb_per_vcpu: Some(1769), ..read(&text).unwrap() }
         };
-        for (ends, threads) in [((128, 1769), 1.0), ((512, 10240), 1.0), ((1769, 3538), 2.0), ((2000, 3000), 2.0)] {
+        for (ends, threads) in
+            [((128, 1769), 1.0), ((512, 10240), 1.0), ((1769, 3538), 2.0), ((2000, 3000), 2.0)]
+        {
             let profile = profile(ends, threads);
             for memory in (ends.0..=ends.1).step_by(97) {
                 let found = profile.service_s(MemoryMb(memory), 1).unwrap();
@@ -386,12 +388,17 @@ mod tests {
     #[test]
     fn what_cannot_act_beside_the_service_is_refused() {
         let with = |line: &str| read(&format!("{}{line}\n", TEXT.replace("init_s = [4.0, 2.0]\n", "")));
-        for line in ["overhead_cv = 0.1", "init_in = \"handler\"", "init_quantiles = { shares = [0, 1], factor = [1, 1] }"] {
+        for line in [
+            "overhead_cv = 0.1",
+            "init_in = \"handler\"",
+            "init_quantiles = { shares = [0, 1], factor = [1, 1] }",
+        ] {
             assert!(with(line).unwrap_err().to_string().contains("cannot act"), "{line}");
         }
         let both = "init_s = 1\ninit_cv = 0.5\ninit_quantiles = { shares = [0, 1], factor = [0, 1] }";
         assert!(with(both).is_err() && with("overhead_s = -1").is_err());
-        let spread = with("init_s = 1\ninit_quantiles = { shares = [0, 0.5, 1], factor = [0, 0, 8] }").unwrap();
+        let spread =
+            with("init_s = 1\ninit_quantiles = { shares = [0, 0.5, 1], factor = [0, 0, 8] }").unwrap();
         let beside::InitSpread::Quantiles(shape) = spread.beside.init else { panic!() };
         // The mean of the row is 2.
         assert_eq!((shape.factor(1, 0.25), shape.factor(1, 1.0)), (0.0, 4.0));
@@ -400,7 +407,8 @@ mod tests {
     #[test]
     fn loading_in_the_handler_goes_with_the_share_and_before_it_does_not() {
         let at = |place: &str, init: &str| {
-            let text = TEXT.replace("init_s = [4.0, 2.0]", &format!("init_s = {init}\ninit_in = \"{place}\""));
+            let text =
+                TEXT.replace("init_s = [4.0, 2.0]", &format!("init_s = {init}\ninit_in = \"{place}\""));
             let profile = Profile { mb_per_vcpu: Some(1769), ..read(&text).unwrap() };
             profile.at(MemoryMb(1500), 1).unwrap().init.as_secs_f64()
         };

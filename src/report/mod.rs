@@ -4,6 +4,7 @@
 //! Charts, page and tables take plain data (labels, units, pairs of numbers) and know nothing of simulations;
 //! `run` and its siblings say which of them a result is shown with. Nothing here simulates.
 
+pub mod backtest;
 pub mod chart;
 pub mod class_compare;
 pub mod compare;

@@ -7,8 +7,8 @@
 use super::platform::OF_COLD_STARTS;
 use super::policy::{OF_ADAPTIVE, OF_BUFFER};
 use crate::document::Document;
-use crate::profile::beside::OF_NEW;
 use crate::error::InputError;
+use crate::profile::beside::OF_NEW;
 
 /// What a profile's file says in place of the fields of `[profile]`.
 const OF_TABLE: [&str; 15] = [

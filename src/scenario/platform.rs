@@ -2,10 +2,10 @@
 
 use crate::document::{Section, Value};
 use crate::error::InputError;
+use crate::platform::lambda::billing::InitBilling;
 use crate::platform::lambda::idle::Reuse;
 use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
 use crate::price::{Architecture, Book, FreeTier, Tariff, Tiers, VolumePricing};
-use crate::platform::lambda::billing::InitBilling;
 use crate::profile::Profile;
 use crate::profile::beside::{Beside, InitIn};
 use crate::units::{MemoryMb, Span};
@@ -117,7 +117,9 @@ fn within_the_call(
              and {} gives no mb_per_vcpu",
             book.name
         );
-        return Err(section.error(message).help("give init_s for each memory size, or mb_per_vcpu in the book"));
+        return Err(section
+            .error(message)
+            .help("give init_s for each memory size, or mb_per_vcpu in the book"));
     }
     if tariff.billing.init == InitBilling::Free {
         tariff.billing.init = InitBilling::FreeFirst(pool.runtime_init);

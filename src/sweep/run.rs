@@ -138,7 +138,14 @@ impl<'a> Sweep<'a> {
             let seconds: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
             let price = batch_cost(&scenario.platform.tariff, &times);
             let cost = (1..).zip(&seconds).map(|(n, mean)| price(n, *mean)).collect();
-            Ok(Service { provisioned, most, cost, seconds, variation: variation(&times), times: times.clone() })
+            Ok(Service {
+                provisioned,
+                most,
+                cost,
+                seconds,
+                variation: variation(&times),
+                times: times.clone(),
+            })
         };
         let services = grid.functions().into_iter().map(service).collect::<Result<_, InputError>>()?;
         Ok(Sweep { scenario, grid, model, mode, intervals: Intervals::Sampled, parts, services })

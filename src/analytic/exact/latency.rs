@@ -235,7 +235,11 @@ impl Part<'_> {
         let row = &pieces.rows[n - 1];
         let piece = |(share, time): (&[f64], &[f64])| {
             let (from, to) = (time[0], time[1]);
-            let mean = if to - from > SLACK { self.uniform(n, x, (from, to)) } else { self.fixed(n, x - from, slack) };
+            let mean = if to - from > SLACK {
+                self.uniform(n, x, (from, to))
+            } else {
+                self.fixed(n, x - from, slack)
+            };
             (share[1] - share[0]) * mean
         };
         pieces.shares.windows(2).zip(row.windows(2)).map(piece).sum()

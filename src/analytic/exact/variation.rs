@@ -37,9 +37,9 @@ pub enum Law<'a> {
 
 /// The shares of a sum's quantiles.
 const SHARES: [f64; 39] = [
-    0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,
-    0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.992, 0.995, 0.998, 0.999,
-    0.9995, 0.9999, 1.0,
+    0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65,
+    0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.992, 0.995, 0.998,
+    0.999, 0.9995, 0.9999, 1.0,
 ];
 
 impl Variation {
@@ -76,11 +76,7 @@ impl Variation {
     ///
     /// The sum's quantiles come from products of strata of both laws, finer towards the tails, and are straight between
     /// 39 shares; its mean is exact.
-    pub fn sum<'a>(
-        law: impl Fn(usize) -> Law<'a>,
-        service: &[f64],
-        (overhead, cv): (f64, f64),
-    ) -> Variation {
+    pub fn sum<'a>(law: impl Fn(usize) -> Law<'a>, service: &[f64], (overhead, cv): (f64, f64)) -> Variation {
         let beside = Law::Lognormal(cv).strata(overhead);
         let row = |(at, mean): (usize, &f64)| {
             let served = law(at + 1).strata(*mean);
@@ -218,7 +214,8 @@ mod tests {
         let below = |x: f64| {
             let steps = 40_000;
             let of = |i: i32| {
-                let first = mean.0 * lognormal_quantile(spread(mean.1), (f64::from(i) + 0.5) / f64::from(steps));
+                let first =
+                    mean.0 * lognormal_quantile(spread(mean.1), (f64::from(i) + 0.5) / f64::from(steps));
                 let left = x - first;
                 let score = (left / other.0).ln() / spread(other.1) + spread(other.1) / 2.0;
                 if left > 0.0 { normal.cdf(score) } else { 0.0 }

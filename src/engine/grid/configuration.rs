@@ -142,7 +142,8 @@ fn see(solo: &mut Solo, wanted: Wanted<'_>, buffer: Batch, stretch: &Stretch<'_>
     for batch in from..starts.sizes.len() {
         let size = starts.sizes[batch];
         let (service, overhead) = drawn(wanted.times, size, luck.get(batch));
-        let left = Left { at: starts.batches.left[batch], cause: cause(size, buffer.batch), service, overhead };
+        let left =
+            Left { at: starts.batches.left[batch], cause: cause(size, buffer.batch), service, overhead };
         solo.leave(left, starts.arrivals(batch));
     }
 }

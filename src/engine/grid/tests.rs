@@ -54,8 +54,7 @@ fn engine(
     let rules = rules(scenario);
     let RetrySpec { attempts, base, cap } = scenario.platform.retry;
     let retry = Retry { attempts, base, cap };
-    let (service, backoff) =
-        (ServiceDraws::new(wanted.times.clone(), streams), streams.stream("back-off"));
+    let (service, backoff) = (ServiceDraws::new(wanted.times.clone(), streams), streams.stream("back-off"));
     let (mut recorder, mut all) = (Recorder::new(rules), All(Vec::new(), rules.warmup));
     let mut observers = (&mut recorder, &mut all);
     let mut arrivals = InMemory::new(times);
@@ -134,7 +133,8 @@ fn cases() -> impl Strategy<Value = Case> {
         (prop_oneof![2 => Just(0.0), 1 => Just(0.7)], prop_oneof![4 => 0u64..70, 1 => Just(1 << 40)]);
     let what = (prop_oneof![Just(1u64), Just(1_000_000)], gaps, buffers, services);
     let overhead = prop_oneof![3 => Just((0u64, 0.0)), 1 => (1u64..20).prop_map(|o| (o, 0.0)), 1 => (1u64..20).prop_map(|o| (o, 0.8))];
-    let beside = (overhead, prop_oneof![4 => Just(0.0), 1 => Just(0.5)], prop_oneof![4 => Just(0u64), 1 => 1u64..9]);
+    let beside =
+        (overhead, prop_oneof![4 => Just(0.0), 1 => Just(0.5)], prop_oneof![4 => Just(0u64), 1 => 1u64..9]);
     let luck = (cv, beside);
     (what, 0u32..3, luck, slo, prop_oneof![Just(0u64), 0u64..200], 1usize..40).prop_map(
         |((unit, gaps, buffers, services), provisioned, (cv, beside), slo, warmup, step)| Case {

@@ -103,7 +103,8 @@ impl<'a> Planner<'a> {
         };
         let slo = classes.list.iter().map(slo).collect::<Result<Vec<_>, _>>()?;
         let sure = classes.list.iter().find(|class| class.slo.is_some_and(|slo| slo.percentile >= 1.0));
-        if let Some(class) = sure.filter(|_| functions.iter().any(|function| function.variation.is_random())) {
+        if let Some(class) = sure.filter(|_| functions.iter().any(|function| function.variation.is_random()))
+        {
             let message = format!("class `{}` may have no request over its latency", class.name);
             let help = "service times with a service_cv have no largest value: ask for percentile = 99.9";
             return Err(error(message).help(help));

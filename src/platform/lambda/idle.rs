@@ -131,9 +131,10 @@ impl IdleSet {
     pub fn take_where_none_is_busy(&mut self, now: Time) -> Option<Environment> {
         let all: Vec<Idle> = match &self.order {
             Order::MostRecent(queue) | Order::LeastRecent(queue) => queue.iter().copied().collect(),
-            Order::Newest(map) => {
-                map.iter().map(|(environment, stay)| Idle { environment: *environment, stay: *stay }).collect()
-            }
+            Order::Newest(map) => map
+                .iter()
+                .map(|(environment, stay)| Idle { environment: *environment, stay: *stay })
+                .collect(),
             Order::Random(list, _) => list.clone(),
         };
         if all.iter().filter(|idle| idle.stay.spare >= now).count() > 1 {

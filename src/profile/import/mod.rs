@@ -4,15 +4,15 @@ mod container;
 pub mod lambda_logs;
 pub mod power_tuning;
 pub mod raw_csv;
-mod text;
+pub mod text;
 pub mod triton;
 
 use std::collections::BTreeMap;
 
+use super::beside::Beside;
 use super::file::{Fact, How, Measurement, Origin};
 use super::quantiles::{Quantiles, SHARES};
 use super::surface::{Sample, Surface};
-use super::beside::Beside;
 use super::{LARGEST_CV, Profile};
 use crate::error::InputError;
 

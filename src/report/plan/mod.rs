@@ -1,11 +1,13 @@
 //! What `sim plan` shows: plan.json, the table, the charts and the page.
 
+pub mod calibration;
 mod charts;
 mod json;
 mod words;
 
 use std::path::Path;
 
+use self::calibration::{Calibration, ErrorBar};
 use super::chart::Chart;
 use super::files::write_atomically;
 use super::format;
@@ -23,6 +25,8 @@ pub struct PlanReport<'a> {
     pub scenario: &'a Scenario,
     /// What was found.
     pub plan: &'a Plan,
+    /// What a backtest says of the model's error.
+    pub calibration: Option<&'a Calibration>,
     /// How long it took \[s\].
     pub elapsed_s: f64,
 }
@@ -33,6 +37,33 @@ impl PlanReport<'_> {
     /// The cost of the configuration that the answer is about [$ per million]: simulated, else predicted.
     fn cost(&self) -> f64 {
         self.plan.evaluated().usd_per_million()
+    }
+
+    /// The error bar of the configuration that the answer is about.
+    fn error_bar(&self) -> Option<ErrorBar> {
+        let percentile = self.scenario.slo.percentile;
+        Some(self.calibration?.bar(percentile, self.plan.evaluated().percentile_s(), self.cost()))
+    }
+
+    /// The same in a sentence.
+    fn error_bar_in_words(&self) -> Option<String> {
+        let bar = self.error_bar()?;
+        let [low, high] = bar.latency_s;
+        let [least, most] = bar.cost_usd_per_million;
+        let beyond = match self.scenario.slo.latency {
+            Some(slo) if high > slo.as_secs_f64() => " At its upper end the SLO is missed.",
+            _ => "",
+        };
+        let doubt = if bar.within_tolerance { "" } else { ", which was beyond what is tolerated" };
+        Some(format!(
+            "By {}{doubt}: {} of {} to {}, {} to {} a million requests.{beyond}",
+            bar.source,
+            self.scenario.slo.name(),
+            format::duration(low),
+            format::duration(high),
+            format::money(least),
+            format::money(most)
+        ))
     }
 
     fn more(&self, candidate: &Candidate) -> f64 {
@@ -141,7 +172,7 @@ impl PlanReport<'_> {
     /// The text for a terminal.
     pub fn text(&self) -> String {
         let mut text = format!("{}: {}\n{}\n", self.scenario.name, self.asked(), self.headline());
-        for line in self.sentences() {
+        for line in self.sentences().into_iter().chain(self.error_bar_in_words()) {
             text.push_str(&format!("{line}\n"));
         }
         text.push('\n');
@@ -176,7 +207,7 @@ impl PlanReport<'_> {
         let mut page = Page::new(format!("{}: plan", self.scenario.name))
             .subtitle(format!("{}; {}", self.asked(), self.headline()))
             .cards(&self.cards());
-        for line in self.sentences() {
+        for line in self.sentences().into_iter().chain(self.error_bar_in_words()) {
             page = page.paragraph(&line);
         }
         page = page.table("Simulated and predicted", &HEADERS, &self.rows());
