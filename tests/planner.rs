@@ -9,8 +9,8 @@ use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::predict::Part;
 use batchsim::planner::search::{Decision, Space, evaluate, order, search};
 use batchsim::profile::Profile;
+use batchsim::scenario::grid::Grid;
 use batchsim::scenario::slo::Slo;
-use batchsim::sweep::grid::Grid;
 use batchsim::units::{MemoryMb, Span};
 
 fn file(name: &str) -> std::path::PathBuf {

@@ -44,6 +44,8 @@ pub struct Seen {
     pub votes: Vec<Vote>,
     /// Calls that overlap another in the same environment.
     pub overlaps: usize,
+    /// How old those were, at their last call, that had not been passed over at the end \[s\].
+    pub left: Vec<f64>,
 }
 
 /// Environments that have just become idle may not be known to be: the log's clocks are those of the functions.
@@ -81,6 +83,7 @@ pub fn seen(calls: &[Call]) -> Seen {
         let born = own.map_or(now, |own| own.born);
         known.insert(number, Environment { born, ended: call.ended, next });
     }
+    seen.left = known.values().map(|left| left.ended - left.born).collect();
     seen
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::call::{Call, Log};
-use super::idle::{Seen, Vote, seen};
+use super::idle::{Vote, seen};
 use super::keep_alive::{Form, Stays};
 use super::stats::{self, Estimate};
 use crate::numeric::least_squares::least_squares;
@@ -108,8 +108,8 @@ impl Learnt {
             mb_per_vcpu: None,
             image_mb: None,
         };
-        let Seen { sights, votes, .. } = seen(calls);
-        let stays = Stays::of(&sights);
+        let seen = seen(calls);
+        let stays = Stays::of(&seen);
         let span = calls.last()?.sent - calls[0].sent;
         let requests: usize = calls.iter().map(|call| call.members.len()).sum();
         Some(Learnt {
@@ -122,7 +122,7 @@ impl Learnt {
             first_call,
             overhead,
             stays,
-            reuse: reuse(&votes),
+            reuse: reuse(&seen.votes),
             knows_cold: log.knows_cold(),
             profile,
             rate: requests as f64 / span.max(1e-9),

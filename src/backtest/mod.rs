@@ -73,7 +73,7 @@ pub struct Backtest {
     pub played: Vec<Played>,
     /// The figures.
     pub observed: Figures,
-    /// See `observed`: the mean over seeds.
+    /// See `observed`: over seeds, the mean of sums and the middle of percentiles.
     pub predicted: Figures,
     /// The middle 95 % of what is observed, by [`predict::NAMES`].
     pub noise: [(f64, f64); 7],
@@ -125,7 +125,7 @@ pub fn backtest(log: &Log, options: &Options) -> Result<Backtest, InputError> {
     let runs = seeds.map(|seed| second_part(replayed(&scenario, &times, seed)?, split));
     let runs = runs.collect::<Result<Vec<Vec<Played>>, InputError>>()?;
     let figures: Vec<Figures> = runs.iter().map(|run| Figures::of(run.iter(), &price)).collect();
-    let (seen, predicted) = (Figures::of(calls.iter(), &price), Figures::mean(&figures));
+    let (seen, predicted) = (Figures::of(calls.iter(), &price), Figures::middle(&figures));
     let noise = noise(&calls, &price, Streams::new(options.seed));
     let attribution = attributed(&calls, &runs, &price, options.seed);
     let parts = (seen.named(), predicted.named(), noise, attribution);
@@ -163,7 +163,10 @@ fn used(learnt: &Learnt, options: &Options) -> (String, String) {
 /// The fields of the profile, without how they were measured.
 fn profile_text(learnt: &Learnt) -> String {
     let whole = file::text(&learnt.profile, &file::Measurement::default());
-    whole.split("\n[measurement]").next().unwrap_or_default().to_owned()
+    let fields = whole.split("\n[measurement]").next().unwrap_or_default();
+    // Environments that are always warm take no initialisation.
+    let acts = |line: &&str| learnt.knows_cold || !line.starts_with("init_s");
+    fields.lines().filter(acts).map(|line| format!("{line}\n")).collect()
 }
 
 fn made(
@@ -179,6 +182,8 @@ fn made(
 
 /// So many keep-alives are tried on the first part.
 const TRIED: usize = 9;
+/// Each with so much luck.
+const LUCKS: u64 = 3;
 
 /// Where sights contradict every keep-alive, the one is taken that gives the first part's own number of cold starts.
 fn tuned(
@@ -191,29 +196,40 @@ fn tuned(
     let with = |value: f64| {
         let mut other = learnt.clone();
         match &mut other.stays.form {
-            Some(Form::Fixed(keep)) | Some(Form::LastAndSpare(_, keep)) => keep.value = value,
-            _ => {}
+            Some(
+                Form::Fixed(keep) | Form::LastAndSpare(_, keep) | Form::Halving(keep) | Form::Random(keep, _),
+            ) => {
+                keep.value = value;
+            }
+            None => {}
         }
         other
     };
     let range = match learnt.stays.form {
-        Some(Form::Fixed(keep)) | Some(Form::LastAndSpare(_, keep)) => keep.to.map(|to| (keep, to)),
-        _ => None,
+        Some(
+            Form::Fixed(keep) | Form::LastAndSpare(_, keep) | Form::Halving(keep) | Form::Random(keep, _),
+        ) => keep.to.map(|to| (keep, to)),
+        None => None,
     };
     let Some((keep, to)) = range.filter(|(keep, to)| *to > keep.from) else { return Ok(learnt) };
-    let candidates: Vec<f64> =
+    let mut candidates: Vec<f64> =
         (0..TRIED).map(|i| keep.from + (to - keep.from) * (i as f64 + 0.5) / TRIED as f64).collect();
+    candidates.push(keep.value);
     let end = log.calls[at - 1].sent;
     let tried = candidates.par_iter().map(|value| {
         let other = with(*value);
         let text = (profile_text(&other), other.platform());
         let scenario = made(log, &other, &text, &Options { overrides: Vec::new(), ..options.clone() })?;
-        let cold = replayed(&scenario, times, 0)?.iter().filter(|c| c.cold && c.sent <= end).count();
-        Ok((cold.abs_diff(wanted), *value))
+        let mut off = 0.0;
+        for luck in 0..LUCKS {
+            let cold = replayed(&scenario, times, luck)?.iter().filter(|c| c.cold && c.sent <= end).count();
+            off += (cold as f64 - wanted as f64) / LUCKS as f64;
+        }
+        Ok((off.abs(), *value))
     });
-    let tried = tried.collect::<Result<Vec<(usize, f64)>, InputError>>()?;
+    let tried = tried.collect::<Result<Vec<(f64, f64)>, InputError>>()?;
     let far = |value: f64| (value - keep.value).abs();
-    let best = tried.iter().min_by(|a, b| a.0.cmp(&b.0).then(far(a.1).total_cmp(&far(b.1))));
+    let best = tried.iter().min_by(|a, b| a.0.total_cmp(&b.0).then(far(a.1).total_cmp(&far(b.1))));
     Ok(best.map_or(learnt.clone(), |(_, value)| with(*value)))
 }
 
@@ -270,7 +286,7 @@ fn hours(
     numbers.dedup();
     let row = |number: u64| {
         let predicted: Vec<Figures> = runs.iter().map(|run| of(run, number)).collect();
-        (number, of(calls, number), Figures::mean(&predicted))
+        (number, of(calls, number), Figures::middle(&predicted))
     };
     numbers.into_par_iter().map(row).collect()
 }

@@ -115,16 +115,18 @@ impl Figures {
         [l.p50, l.p90, l.p95, l.p99, l.mean, self.cost_usd, self.cold_starts]
     }
 
-    /// The mean of several.
-    pub fn mean(all: &[Figures]) -> Figures {
+    /// The middle of several for percentiles, which one slow call moves far; the mean for sums.
+    pub fn middle(all: &[Figures]) -> Figures {
         let mean = |of: fn(&Figures) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+        let middle =
+            |of: fn(&Figures) -> f64| stats::quantile(&stats::sorted(all.iter().map(of).collect()), 0.5);
         Figures {
             latency_s: Latency {
                 mean: mean(|f| f.latency_s.mean),
-                p50: mean(|f| f.latency_s.p50),
-                p90: mean(|f| f.latency_s.p90),
-                p95: mean(|f| f.latency_s.p95),
-                p99: mean(|f| f.latency_s.p99),
+                p50: middle(|f| f.latency_s.p50),
+                p90: middle(|f| f.latency_s.p90),
+                p95: middle(|f| f.latency_s.p95),
+                p99: middle(|f| f.latency_s.p99),
             },
             cost_usd: mean(|f| f.cost_usd),
             cold_starts: mean(|f| f.cold_starts),
@@ -165,7 +167,7 @@ pub fn scenario_text((profile, platform): (&str, &str), buffering: Option<Buffer
 /// Shows every batch as it is played.
 struct Watch {
     calls: Vec<Played>,
-    rule: crate::platform::lambda::billing::BillingRule,
+    rule: crate::price::billing::BillingRule,
 }
 
 impl Observer for Watch {

@@ -2,7 +2,7 @@
 
 use super::attribute::PARTS;
 use super::call::Log;
-use super::idle::seen;
+use super::idle::{Seen, seen};
 use super::keep_alive::{Form, Stays};
 use super::learn::Learnt;
 use super::predict::{NAMES, Played};
@@ -157,7 +157,7 @@ fn words(
 }
 
 fn learnt_of_all(log: &Log, learnt: &Learnt) -> Stays {
-    let all = Stays::of(&seen(&log.calls).sights);
+    let all = Stays::of(&seen(&log.calls));
     if all.form.is_some() { all } else { learnt.stays.clone() }
 }
 
@@ -206,7 +206,7 @@ fn stays_changed(log: &Log) -> Option<String> {
     let sights = seen(&log.calls).sights;
     let middle = log.span() / 2.0;
     let (first, second): (Vec<_>, Vec<_>) = sights.into_iter().partition(|sight| sight.at < middle);
-    let (first, second) = (Stays::of(&first), Stays::of(&second));
+    let [first, second] = [first, second].map(|sights| Stays::of(&Seen { sights, ..Seen::default() }));
     let (Some(Form::Fixed(a)), Some(Form::Fixed(b))) = (first.form, second.form) else { return None };
     let apart = |a: Estimate, b: Estimate| a.to.is_some_and(|to| to * 1.05 < b.from);
     let is_few = first.are_few() || second.are_few();

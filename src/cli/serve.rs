@@ -12,15 +12,17 @@ use crate::error::InputError;
 use crate::gateway::hold::Limits;
 use crate::gateway::log::Rotation;
 use crate::gateway::upstream::Upstream;
-use crate::gateway::{Settings, Totals, serve};
+use crate::gateway::{NamedClasses, Settings, Totals, serve};
 use crate::numeric::streams::Streams;
 use crate::planner::adaptive;
 use crate::policy::adaptive::Adaptive;
+use crate::policy::classes::SharedBatch;
 use crate::policy::forecast::Forecast;
 use crate::report::format;
 use crate::scenario::Scenario;
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::Environments;
-use crate::sweep::grid::Grid;
+use crate::text::line;
 use crate::units::Span;
 
 /// Serve: gather requests into batches as the scenario's policy says, in front of a function.
@@ -107,7 +109,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let settings = Settings {
         listen: args.listen,
         upstream,
-        buffer: scenario.policy.buffer,
+        buffer: scenario.policy.start(),
+        classes: classes(&scenario)?,
         limits: Limits {
             requests: args.max_requests,
             batches: args.max_batches.unwrap_or_else(|| concurrency(&scenario)),
@@ -123,7 +126,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let buffer = settings.buffer;
     let totals = serve(settings, adaptive, |address| {
         if !args.quiet {
-            let how = match (&scenario.policy.adaptive, buffer.batch) {
+            let how = match (scenario.policy.adaptive(), buffer.batch) {
+                _ if scenario.classes.is_some() => of_classes(&scenario),
                 (Some(_), _) => format!("adaptive, at first {}, {}", buffer.batch, buffer.timeout),
                 (None, 1) => "unbatched".to_owned(),
                 (None, batch) => format!("batches of {batch}, {} at most", buffer.timeout),
@@ -140,6 +144,27 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn of_classes(scenario: &Scenario) -> String {
+    let classes = scenario.classes.iter().flat_map(|classes| &classes.list);
+    let waits: Vec<String> =
+        classes.map(|class| format!("{} {}", line(&class.name), class.longest_wait)).collect();
+    format!("batches of {}; at most {}", scenario.policy.start().batch, waits.join(", "))
+}
+
+/// The classes that share the buffer, where there are several.
+fn classes(scenario: &Scenario) -> Result<Option<NamedClasses>, InputError> {
+    let Some(classes) = &scenario.classes else { return Ok(None) };
+    if !classes.groups.is_empty() {
+        let message = "[policy] kind = \"groups\" is several buffers, and a gateway is one";
+        return Err(InputError::new(&scenario.name, message)
+            .help("serve each group by itself: a scenario with its classes and kind = \"batch\""));
+    }
+    let names = classes.list.iter().map(|class| class.name.clone()).collect();
+    let longest_wait = classes.list.iter().map(|class| class.longest_wait).collect();
+    let shared = SharedBatch { batch: scenario.policy.start().batch, longest_wait };
+    Ok(Some(NamedClasses { names, shared }))
+}
+
 fn concurrency(scenario: &Scenario) -> usize {
     match &scenario.platform.environments {
         Environments::AlwaysWarm => 1000,
@@ -150,7 +175,14 @@ fn concurrency(scenario: &Scenario) -> usize {
 /// The policy if it is adaptive. It keeps to the function's memory size, which the gateway cannot change: the grid shrinks
 /// to that.
 fn adaptive_policy(scenario: &mut Scenario) -> Result<Option<Adaptive>, InputError> {
-    let Some(settings) = scenario.policy.adaptive else { return Ok(None) };
+    let Some(settings) = scenario.policy.adaptive() else { return Ok(None) };
+    if !scenario.decisions.is_empty() {
+        return Err(InputError::new(
+            &scenario.name,
+            "`decisions` are of a run that is over: the gateway plans by itself",
+        )
+        .help("leave it out; `sim run` follows the plans"));
+    }
     if settings.forecast == Forecast::Oracle {
         return Err(InputError::new(&scenario.name, "`forecast = \"oracle\"` needs to know the future")
             .help("serve with last, yesterday or smoothing"));

@@ -174,7 +174,8 @@ mod tests {
     use super::*;
     use crate::arrivals::memory::InMemory;
     use crate::platform::lambda::idle::Reuse;
-    use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings, RateLimit};
+    use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings};
+    use crate::price::RateLimit;
     use crate::profile::beside::Beside;
     use crate::units::MemoryMb;
 

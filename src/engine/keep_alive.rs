@@ -43,7 +43,8 @@ pub fn curve(scenario: &Scenario) -> Result<Vec<KeepAlivePoint>, InputError> {
     let is_lawful = obeys_the_law(&pool.serving(&times, pool.provisioned));
     // A longer keep-alive asks for fewer new environments, each of them one that the shortest asks for as well: where
     // nothing is refused with that, nothing is with the others.
-    if is_lawful && simulated(&spans[..1])?[0].tally.throttled == 0 {
+    let is_open = scenario.workload.closed().is_none();
+    if is_open && is_lawful && simulated(&spans[..1])?[0].tally.throttled == 0 {
         let mut arrivals = scenario.workload.open(streams)?;
         let when = (Time::ZERO + scenario.warmup, spans[0]);
         let gaps = gaps(&mut arrivals, buffer, &times, streams, when)?;

@@ -40,6 +40,7 @@ use self::upstream::Upstream;
 use crate::error::InputError;
 use crate::policy::adaptive::{Adaptive, Reason};
 use crate::policy::batch::Batch;
+use crate::policy::classes::SharedBatch;
 use crate::units::{Span, Time};
 
 /// What a gateway does.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// The buffer; with an adaptive policy that of the first period.
     pub buffer: Batch,
+    /// The classes that share it, where there are several.
+    pub classes: Option<NamedClasses>,
     /// How much is held.
     pub limits: Limits,
     /// The longest body of a request \[bytes\].
@@ -67,6 +70,21 @@ pub struct Settings {
     pub log: Option<(PathBuf, Rotation)>,
     /// Threads that serve; one a core if not given.
     pub threads: Option<usize>,
+}
+
+impl Settings {
+    fn class_names(&self) -> Vec<String> {
+        self.classes.as_ref().map_or_else(Vec::new, |classes| classes.names.clone())
+    }
+}
+
+/// Classes by name, and how they share the buffer.
+#[derive(Debug, Clone)]
+pub struct NamedClasses {
+    /// As requests say them.
+    pub names: Vec<String>,
+    /// When batches leave.
+    pub shared: SharedBatch,
 }
 
 /// What a gateway did.
@@ -99,6 +117,8 @@ struct Gateway {
     /// Bodies that are held now \[bytes\].
     bytes: AtomicUsize,
     headers: Vec<HeaderName>,
+    /// The names of the classes; none where there is one.
+    classes: Vec<String>,
 }
 
 impl Gateway {
@@ -112,8 +132,12 @@ impl Gateway {
                     runtime.spawn(deliver(gateway, left));
                 }
             };
+            let hold = match &settings.classes {
+                None => Hold::new(settings.buffer, settings.limits, arrivals, Box::new(exit)),
+                Some(classes) => Hold::of_classes(classes.shared.clone(), settings.limits, Box::new(exit)),
+            };
             Gateway {
-                hold: Hold::new(settings.buffer, settings.limits, arrivals, Box::new(exit)),
+                hold,
                 upstream,
                 metrics: Metrics::default(),
                 log,
@@ -121,6 +145,7 @@ impl Gateway {
                 most_bytes: settings.held_bytes,
                 bytes: AtomicUsize::new(0),
                 headers: settings.headers.clone(),
+                classes: settings.class_names(),
             }
         })
     }
@@ -165,7 +190,7 @@ async fn run(
     let (log, writer) = match settings.log.take() {
         None => (Log::none(), None),
         Some((folder, rotation)) => {
-            let (log, writer) = Log::open(&folder, rotation)?;
+            let (log, writer) = Log::open(&folder, rotation, &settings.class_names())?;
             (log, Some(writer))
         }
     };

@@ -75,7 +75,7 @@ impl Misfit {
 pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
     match &workload.source {
         Source::Process(map) => Some(vec![Part::known(1.0, map.clone())]),
-        Source::Trace(_) | Source::Renewal(_) => None,
+        Source::Trace(_) | Source::Memory(_) | Source::Renewal(_) | Source::Closed(_) => None,
         Source::Schedule(schedule) => {
             let maps = schedule.segments.iter().map(|segment| match &segment.process {
                 Process::Map(map) => Some(Some(map)),
@@ -115,7 +115,7 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
 
 /// Do the laws cover the workload? They cover processes of phases, and traces by those that are fitted to them.
 pub fn is_covered(workload: &Workload) -> bool {
-    matches!(workload.source, Source::Trace(_)) || parts(workload).is_some()
+    workload.source.is_recorded() || parts(workload).is_some()
 }
 
 /// The processes behind a scenario's workload. To a trace, and to a process without phases, a process is fitted for each of its hours.
@@ -129,25 +129,51 @@ pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
 ///
 /// Errors: there is none.
 pub fn some(scenario: &Scenario, parts: Vec<Part>) -> Result<Vec<Part>, InputError> {
-    if parts.is_empty() {
-        let help = "look at the workload's from, until and duration";
-        return Err(InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help));
-    }
-    Ok(parts)
+    if parts.is_empty() { Err(too_few(scenario)) } else { Ok(parts) }
+}
+
+/// Why nothing is fitted.
+pub fn too_few(scenario: &Scenario) -> InputError {
+    let help = "look at the workload's from, until and duration";
+    InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help)
 }
 
 /// As [`scenario_parts`], but empty where no process can be fitted.
 fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
+    no_users(scenario)?;
     if let Some(parts) = parts(&scenario.workload) {
         return Ok(parts);
     }
     parts_of(&mut *scenario.workload.open(Streams::new(scenario.seed).part(0))?)
 }
 
+/// Refuses users, whose arrivals follow from answers.
+///
+/// Errors: the workload is a closed loop.
+pub fn no_users(scenario: &Scenario) -> Result<(), InputError> {
+    match scenario.workload.closed() {
+        None => Ok(()),
+        Some(_) => {
+            let message = "no law covers users, whose arrivals follow from the answers";
+            let help = "leave out --predict-only, --model and --max-rate: `sim run`, `sim sweep` and `sim plan` simulate \
+                        users; or give [workload] a process";
+            Err(InputError::new(&scenario.name, message).help(help))
+        }
+    }
+}
+
 /// Fits a process to each hour of arrivals; empty where none can be fitted.
 ///
 /// Errors: they cannot be read.
 pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
+    Ok(hours(arrivals)?.into_iter().filter_map(|(_, part)| part).collect())
+}
+
+/// The hours of arrivals from their beginning on: how long each is, and the process that is fitted to it, if one can
+/// be; a Poisson process where the hour has few.
+///
+/// Errors: they cannot be read.
+pub fn hours(arrivals: &mut dyn Arrivals) -> Result<Vec<(Span, Option<Part>)>, InputError> {
     let (_, observed) = Observed::read(arrivals)?;
     let part = |piece: &Piece| match &piece.fit {
         Ok(fit) => {
@@ -161,10 +187,11 @@ pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
         }
         Err(_) => None,
     };
-    Ok(piecewise(&observed, HOUR).iter().filter_map(part).collect())
+    Ok(piecewise(&observed, HOUR).iter().map(|piece| (piece.duration, part(piece))).collect())
 }
 
-const HOUR: Span = Span::from_secs(3600);
+/// A process is fitted to so much of a trace.
+pub const HOUR: Span = Span::from_secs(3600);
 
 /// The batches of one (B, T) in every part of a workload. No memory size enters.
 #[derive(Debug)]
@@ -413,7 +440,7 @@ pub fn predict(
     setting: Setting,
     model: Model,
 ) -> Result<Option<Prediction>, InputError> {
-    if scenario.policy.adaptive.is_some() {
+    if scenario.policy.adaptive().is_some() {
         return Ok(None);
     }
     let parts = fitted_parts(scenario)?;

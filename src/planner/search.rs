@@ -13,8 +13,8 @@ use crate::analytic::exact::Variation;
 use crate::error::InputError;
 use crate::price::Tariff;
 use crate::profile::{OutOfRange, Profile, ServiceTimes};
+use crate::scenario::grid::Grid;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// The configurations among which to choose, with what they take and cost.

@@ -74,7 +74,7 @@ mod tests {
             times: times(mb),
         };
         let mut policy = Scheduled::new(vec![step(0, 2, 128), step(10, 1, 128), step(20, 1, 256)]);
-        let one = Buffer { waiting: 1, opened: Time(0), now: Time(0) };
+        let one = Buffer::of_one_class(1, Time(0), Time(0));
         assert_eq!(policy.joined(one), Dispatch::At(Time(5)));
         assert_eq!((policy.next_review(), policy.review(Time(10))), (Time(10), None));
         assert_eq!(policy.joined(one), Dispatch::Now);
@@ -90,15 +90,12 @@ mod tests {
             times: times.clone(),
         };
         let mut policy = Scheduled::new(vec![step(0, 3, 20), step(10, 2, 1)]);
-        let buffer = |waiting, now| Buffer { waiting, opened: Time(5), now: Time(now) };
+        let buffer = |waiting, now| Buffer::of_one_class(waiting, Time(5), Time(now));
         assert_eq!(policy.joined(buffer(1, 5)), Dispatch::At(Time(25)));
         policy.review(Time(10));
         // Under the new settings it would have had to leave at 6, before this request came.
         assert_eq!(policy.joined(buffer(2, 12)), Dispatch::At(Time(25)));
         assert_eq!(policy.joined(buffer(3, 13)), Dispatch::Now);
-        assert_eq!(
-            policy.joined(Buffer { waiting: 1, opened: Time(14), now: Time(14) }),
-            Dispatch::At(Time(15))
-        );
+        assert_eq!(policy.joined(Buffer::of_one_class(1, Time(14), Time(14))), Dispatch::At(Time(15)));
     }
 }

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
+use super::billing::{BillingRule, InitBilling};
 use crate::document::{Document, Section, Value};
 use crate::error::{InputError, expected};
-use crate::platform::lambda::RateLimit;
-use crate::platform::lambda::billing::{BillingRule, InitBilling};
 use crate::units::{Price, Span};
 
 /// The books that come with the program, by name.
@@ -83,6 +82,17 @@ pub struct FreeTier {
     pub requests: u64,
     /// Memory-time [GB s].
     pub gb_s: u64,
+}
+
+/// How fast invocations or environments may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// At once.
+    pub burst: u64,
+    /// Gained per `period`.
+    pub tokens: u64,
+    /// See `tokens`.
+    pub period: Span,
 }
 
 /// Limits of functions, and what holds where a scenario is silent.

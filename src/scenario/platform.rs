@@ -2,16 +2,16 @@
 
 use crate::document::{Section, Value};
 use crate::error::InputError;
-use crate::platform::lambda::billing::InitBilling;
 use crate::platform::lambda::idle::Reuse;
-use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
-use crate::price::{Architecture, Book, FreeTier, Tariff, Tiers, VolumePricing};
+use crate::platform::lambda::{KeepAlive, PoolSettings};
+use crate::price::billing::InitBilling;
+use crate::price::{Architecture, Book, FreeTier, RateLimit, Tariff, Tiers, VolumePricing};
 use crate::profile::Profile;
 use crate::profile::beside::{Beside, InitIn};
 use crate::units::{MemoryMb, Span};
 
 /// A function on Lambda.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LambdaSpec {
     /// Its memory size.
     pub memory: MemoryMb,
@@ -26,7 +26,7 @@ pub struct LambdaSpec {
 }
 
 /// Whether environments start cold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Environments {
     /// The paper's assumption: always enough warm ones.
     AlwaysWarm,
@@ -73,6 +73,15 @@ impl LambdaSpec {
         let memory = MemoryMb(memory_value.integer()?);
         check_memory(memory, &book).map_err(|message| memory_value.error(message))?;
         profile.at(memory, profile.batch[0]).map_err(|e| memory_value.error(e.to_string()).help(e.mend()))?;
+        LambdaSpec::at((memory, book), section, profile)
+    }
+
+    /// Reads all of `[platform]` but the memory size and the book.
+    fn at(
+        (memory, book): (MemoryMb, Book),
+        section: &Section<'_>,
+        profile: &Profile,
+    ) -> Result<LambdaSpec, InputError> {
         let provisioned = section.optional("provisioned");
         let count = provisioned.as_ref().map_or(Ok(0), Value::integer::<u32>)?;
         if let (Some(value), 1_000_001..) = (&provisioned, count) {
@@ -125,6 +134,41 @@ fn within_the_call(
         tariff.billing.init = InitBilling::FreeFirst(pool.runtime_init);
     }
     Ok(())
+}
+
+/// A system's platform: what its section says of it, and what `[platform]` says of the rest. A memory size stands in
+/// `[platform]` or is a rule of the system's, so that it is none of these fields.
+pub(super) fn of_system(
+    section: &Section<'_>,
+    profile: &Profile,
+    platform: &LambdaSpec,
+) -> Result<LambdaSpec, InputError> {
+    let book = Book::open(&section.required("book")?)?;
+    LambdaSpec::at((platform.memory, book), section, profile)
+}
+
+/// What of `[platform]` has no meaning for a system, by what the system says.
+pub(super) fn overruled(section: &Section<'_>) -> Result<Vec<&'static str>, InputError> {
+    let mut names = vec!["kind", "memory_mb"];
+    if let Some(value) = section.optional("cold_starts")
+        && !value.bool()?
+    {
+        names.extend(OF_COLD_STARTS);
+        names.push("provisioned");
+    }
+    Ok(names)
+}
+
+/// A memory size that the platform offers and the profile covers.
+pub(super) fn covered(
+    value: &Value<'_>,
+    profile: &Profile,
+    platform: &LambdaSpec,
+) -> Result<MemoryMb, InputError> {
+    let memory = MemoryMb(value.integer()?);
+    check_memory(memory, &platform.book).map_err(|message| value.error(message))?;
+    profile.at(memory, 1).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
+    Ok(memory)
 }
 
 /// Does the platform offer this memory size? The message says which it offers.

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::grid::Grid;
 use super::row::{Counts, Figures, Row};
 use super::shard::Shard;
 use crate::analytic::exact::Variation;
@@ -20,6 +19,7 @@ use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::predict::{BatchLaws, Part, batch_cost, knows_the_overhead, scenario_parts, variation};
 use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
+use crate::scenario::grid::Grid;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::units::Span;
@@ -50,6 +50,7 @@ pub struct Sweep<'a> {
     model: Model,
     mode: Mode,
     intervals: Intervals,
+    /// None of users, whose arrivals no law knows.
     parts: Vec<Part>,
     /// One a memory size and number of provisioned environments, for batches up to the largest.
     services: Vec<Service>,
@@ -130,7 +131,10 @@ impl<'a> Sweep<'a> {
         };
         scenario.check_grid()?;
         knows_the_overhead(scenario, model)?;
-        let parts = scenario_parts(scenario)?;
+        let parts = match (scenario.workload.closed(), mode) {
+            (Some(_), Mode::Simulate) if model == Model::Exact => Vec::new(),
+            _ => scenario_parts(scenario)?,
+        };
         let largest = grid.batch[grid.batch.len() - 1];
         let service = |(memory, provisioned)| {
             let times = scenario.covered(Setting::new(memory, largest, Span::ZERO))?;
@@ -173,10 +177,12 @@ impl<'a> Sweep<'a> {
     ) -> Result<(), InputError> {
         let mut pairs = self.pairs(shard, done);
         let rows = pairs.iter().map(|pair| pair.wanted.len()).sum();
-        listener.begin(Stage::Predicting, rows);
-        // Pairs of one timeout share their laws.
-        let groups = pairs.chunk_by_mut(|a, b| a.timeout == b.timeout).collect::<Vec<_>>();
-        groups.into_par_iter().with_max_len(1).try_for_each(|group| self.predict(group, listener))?;
+        if !self.parts.is_empty() {
+            listener.begin(Stage::Predicting, rows);
+            // Pairs of one timeout share their laws.
+            let groups = pairs.chunk_by_mut(|a, b| a.timeout == b.timeout).collect::<Vec<_>>();
+            groups.into_par_iter().with_max_len(1).try_for_each(|group| self.predict(group, listener))?;
+        }
         if self.mode == Mode::Predict {
             return Ok(());
         }
@@ -319,9 +325,11 @@ impl<'a> Sweep<'a> {
         let threads = rayon::current_num_threads();
         let longest = match self.scenario.workload.source {
             // Drawing arrivals is cheap, so many passes spread the work better.
-            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => {
-                buffers.len().div_ceil(8 * threads).min(PASS_PAIRS)
-            }
+            Source::Process(_)
+            | Source::Renewal(_)
+            | Source::Schedule(_)
+            | Source::Memory(_)
+            | Source::Closed(_) => buffers.len().div_ceil(8 * threads).min(PASS_PAIRS),
             // Every pass reads the file again.
             Source::Trace(_) => buffers.len().div_ceil(4 * threads),
         };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::by_class::Pin;
 use super::filter::Filter;
 use super::order::Order;
 use super::{TraceFormat, Unit, source};
@@ -43,6 +44,8 @@ pub struct TraceSpec {
     /// How often the trace is played, end to end. The length of one pass is that of the window, but
     /// not beyond the trace's own: for counts all bins, else the last arrival and a mean gap.
     pub repeat: u32,
+    /// Time 0 and the clock, where this is a part of a trace that has both.
+    pub pin: Option<Pin>,
 }
 
 /// What is done with time stamps.
@@ -84,6 +87,7 @@ impl TraceSpec {
             from: Span::ZERO,
             until: None,
             repeat: 1,
+            pin: None,
         }
     }
 

@@ -12,6 +12,7 @@
 //! the engine counts; only percentiles are read off a histogram, as the engine's are.
 
 mod calendar;
+mod closed;
 mod configuration;
 mod counted;
 mod each;
@@ -157,6 +158,9 @@ fn pass<A: Arrivals + ?Sized>(
         streams,
         shortest: shortest(scenario),
     };
+    if let Some(users) = arrivals.users() {
+        return Ok(closed::each(&common, users, pairs));
+    }
     let mut followers: Vec<_> = pairs.iter().map(|pair| Follower::new(common, pair, peaks)).collect();
     let mut desk = Desk::default();
     // An open batch holds fewer than B requests, so this many must outlive a chunk.

@@ -8,9 +8,10 @@ use super::calendar::{Calendar, Page};
 use super::idle::{AlwaysWarm, Environments, Idle, Shelf, Stack};
 use super::starts::Starts;
 use crate::platform::Capacity;
+use crate::platform::lambda::PoolSettings;
 use crate::platform::lambda::idle::Reuse;
-use crate::platform::lambda::{PoolSettings, RateLimit};
 use crate::platform::token_bucket::TokenBucket;
+use crate::price::RateLimit;
 use crate::units::{Span, Time};
 
 /// The environments of one configuration.

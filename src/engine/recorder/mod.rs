@@ -12,7 +12,7 @@ pub use self::tally::{Requests, Tally};
 
 use super::record::{Batch, Observer};
 use crate::numeric::histogram::Recording;
-use crate::platform::lambda::billing::BillingRule;
+use crate::price::billing::BillingRule;
 use crate::units::{Span, Time};
 
 /// A stretch with so many requests is closed, and another begins: its histogram counts in 32 bits. Few in the tests, so
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::engine::record::Cause;
     use crate::platform::Capacity;
-    use crate::platform::lambda::billing::InitBilling;
+    use crate::price::billing::InitBilling;
     use crate::units::MemoryMb;
 
     fn batch(started: u64) -> Batch {

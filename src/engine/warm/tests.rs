@@ -15,9 +15,9 @@ use crate::engine::simulate::Unwatched;
 use crate::engine::{Replay, Retry, replay};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
-use crate::platform::lambda::billing::{BillingRule, InitBilling};
 use crate::platform::warm::Warm;
 use crate::policy::batch::Batch;
+use crate::price::billing::{BillingRule, InitBilling};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span, Time};
 

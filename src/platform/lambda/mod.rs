@@ -3,7 +3,6 @@
 //! Tie rules at one instant: environments that finish become idle first, then the invocation is placed.
 //! An environment that has been idle for exactly its keep-alive is still warm.
 
-pub mod billing;
 pub mod idle;
 mod stay;
 
@@ -13,6 +12,7 @@ use super::token_bucket::TokenBucket;
 use super::warm::Running;
 use super::{Admission, Capacity, Load, Platform};
 use crate::numeric::streams::Streams;
+use crate::price::RateLimit;
 use crate::profile::ServiceTimes;
 use crate::profile::beside::{Beside, InitSpread};
 use crate::units::{Span, Time};
@@ -38,17 +38,6 @@ pub enum KeepAlive {
         /// One that is not the only one, busy ones counted, stays this long.
         spare: Span,
     },
-}
-
-/// How fast invocations or environments may come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// At once.
-    pub burst: u64,
-    /// Gained per `period`.
-    pub tokens: u64,
-    /// See `tokens`.
-    pub period: Span,
 }
 
 /// The settings of a pool.

@@ -154,7 +154,7 @@ impl BacktestReport<'_> {
             notes.push(format!("Left out: {} {reason}.", format::count(*count as u64)));
         }
         notes.push(format!(
-            "What lies within the noise of what was observed (block bootstrap, 95 %) is tolerated, too. Predicted {} times with other luck; the means are shown.",
+            "What lies within the noise of what was observed (block bootstrap, 95 %) is tolerated, too. Predicted {} times with other luck: sums are means, percentiles the middle ones.",
             self.seeds
         ));
         notes
