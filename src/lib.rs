@@ -79,6 +79,7 @@
 
 pub mod analytic;
 pub mod arrivals;
+pub mod backtest;
 pub mod bounded;
 #[cfg(feature = "cli")]
 pub mod cli;

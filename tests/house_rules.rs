@@ -132,7 +132,7 @@ fn reports_never_simulate() {
 /// The rooms from left to right: each may import its own column and those to the right of it.
 const COLUMNS: [&[&str]; 8] = [
     &["cli"],
-    &["gateway", "report", "systems", "planner", "sweep", "fleet_plan", "profiler"],
+    &["gateway", "report", "systems", "planner", "sweep", "fleet_plan", "profiler", "backtest"],
     &["engine", "analytic"],
     &["scenario", "outcome"],
     &["policy", "platform"],
