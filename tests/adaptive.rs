@@ -7,7 +7,7 @@ use batchsim::policy::adaptive::{
 };
 use batchsim::policy::batch::Batch;
 use batchsim::policy::forecast::Forecast;
-use batchsim::policy::{Buffer, Policy};
+use batchsim::policy::{Buffer, Dispatch, Policy};
 use batchsim::profile::ServiceTimes;
 use batchsim::units::{MemoryMb, Span, Time};
 
@@ -25,13 +25,7 @@ fn settings(forecast: Forecast) -> Settings {
 }
 
 fn proposal(memory: u32, score: f64) -> Proposal {
-    let times = ServiceTimes {
-        memory: MemoryMb(memory),
-        mean: vec![Span(1)],
-        cv: 0.0,
-        shape: None,
-        init: Span::ZERO,
-    };
+    let times = ServiceTimes::fixed(MemoryMb(memory), vec![Span(1)]);
     let buffer = Batch { batch: memory, timeout: Span::from_millis(10) };
     Proposal { times, buffer, score, meets: true }
 }
@@ -62,7 +56,9 @@ fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
                     }
                     assert!(policy.next_review() > at);
                 }
-                policy.joined(Buffer { waiting: 1, opened: now, now });
+                if policy.joined(Buffer::of_one_class(1, now, now)) == Dispatch::Now {
+                    policy.left(now);
+                }
             }
         }
     }

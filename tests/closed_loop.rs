@@ -122,9 +122,9 @@ impl Seen {
 fn instance(closed: Closed, service_s: &[f64], requests: u64) -> Seen {
     let streams = Streams::new(11);
     let mean = service_s.iter().map(|s| Span::from_secs_f64(*s).unwrap()).collect();
-    let times = ServiceTimes { memory: MemoryMb(0), mean, cv: 0.0, shape: None, init: Span::ZERO };
+    let times = ServiceTimes::fixed(MemoryMb(0), mean);
     let kind = Kind {
-        service: ServiceDraws::new(times, streams.stream("service")),
+        service: ServiceDraws::of_instance(times, streams.stream("service")),
         workers: 1,
         batch: batch::Batch { batch: service_s.len() as u32, timeout: Span::ZERO },
         launch: (Span::ZERO, Span::ZERO),

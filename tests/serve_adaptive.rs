@@ -85,7 +85,7 @@ fn nanos(text: &str) -> u64 {
 fn replayed(arrivals: Vec<Time>, steps: Vec<Step>) -> Vec<(Time, usize)> {
     let policy = Scheduled::new(steps);
     let streams = Streams::new(1);
-    let service = ServiceDraws::new(policy.first_times(), streams.stream("service"));
+    let service = ServiceDraws::new(policy.first_times(), streams);
     let retry = Retry { attempts: 1, base: Span(1), cap: Span(1) };
     let all = Replay { policy, platform: Warm::default(), service, retry, backoff: streams.stream("b") };
     let mut sizes = Sizes::default();
@@ -155,13 +155,7 @@ fn a_plan_takes_effect_with_the_next_batch_and_is_what_the_simulator_plans() {
     assert_eq!(shown, real.iter().map(|row| [&row[1], &row[4], &row[3]]).collect::<Vec<_>>());
 
     // With the moment at which the plan took effect, every batch is the simulator's.
-    let times = |largest: u32| ServiceTimes {
-        memory: MemoryMb(1024),
-        mean: vec![Span(1_000_000); largest as usize],
-        cv: 0.0,
-        shape: None,
-        init: Span::ZERO,
-    };
+    let times = |largest: u32| ServiceTimes::fixed(MemoryMb(1024), vec![Span(1_000_000); largest as usize]);
     let planned = Batch { batch: decisions[0][6].parse().unwrap(), timeout: Span(nanos(&decisions[0][7])) };
     let effective = Time(nanos(&decisions[0][1]));
     let steps = vec![

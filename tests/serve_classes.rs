@@ -92,5 +92,5 @@ fn a_request_says_its_class_in_a_header_or_first_in_its_path() {
     drop(calls);
     let (ended, _folder) = gateway.stop();
     assert_eq!(ended.totals(), [3, 3, 0, 0]);
-    assert!(ended.rows("refused.csv").iter().all(|row| row[2] == "class"));
+    assert!(ended.rows("refused.csv").iter().all(|row| row[2] == *"class"));
 }

@@ -10,8 +10,10 @@ pub mod memory;
 pub mod renewal;
 pub mod rhythm;
 pub mod schedule;
+pub mod stop;
 pub mod trace;
 pub mod transform;
+mod zst;
 
 use self::closed::Users;
 use self::map_arrivals::Portion;

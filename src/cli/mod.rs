@@ -3,6 +3,7 @@
 mod compare;
 mod diff;
 mod fit;
+mod fleet;
 mod heartbeat;
 pub mod import;
 mod lock;
@@ -64,7 +65,9 @@ enum Command {
     Profile(missing::MissingArgs),
     /// Evaluate a grid of configurations and find the front of latency and cost.
     Sweep(sweep::SweepArgs),
-    /// Put the shards of a sweep together.
+    /// Plan every function of a trace of many: which should batch, how, and what a month of it saves.
+    Fleet(fleet::FleetArgs),
+    /// Put the shards of a sweep or of a fleet together.
     Merge(merge::MergeArgs),
     /// Say how two runs, or two sweeps, differ, and whether beyond their confidence intervals.
     Diff(diff::DiffArgs),
@@ -92,6 +95,8 @@ enum Command {
 
 /// Where results go unless `--out` says otherwise; its index.html links them.
 const OUTPUT: &str = "output";
+/// Exit status of a process that an interrupt ended, as shells have it.
+const INTERRUPTED: i32 = 130;
 /// More threads than any machine has cores: each has a stack of its own.
 const MOST_THREADS: usize = 512;
 /// More than the hours of a year.
@@ -292,6 +297,7 @@ pub fn run() -> Result<ExitCode, InputError> {
         #[cfg(not(feature = "profiler"))]
         Command::Profile(args) => missing::run("profile", "profiler", &args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Fit(args) => fit::run(&args),

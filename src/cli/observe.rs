@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::Common;
-use crate::engine::simulate::{Unwatched, simulate};
+use crate::engine::simulate::Unwatched;
 use crate::error::InputError;
 use crate::gateway::log::seconds;
 use crate::gateway::observe::measured::Measured;
@@ -16,11 +16,11 @@ use crate::gateway::observe::payload::Payload;
 use crate::gateway::observe::{Exchange, Plan, Sends, observe};
 use crate::numeric::streams::Streams;
 use crate::outcome::{Model, Simulation};
-use crate::planner::adaptive;
 use crate::planner::predict::predict;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::observe::ObserveReport;
 use crate::scenario::Scenario;
+use crate::systems;
 use crate::units::{Span, Time};
 
 /// Measure a server with the scenario's workload, and set that beside what is simulated and predicted.
@@ -131,13 +131,7 @@ pub(super) fn run(args: &ObserveArgs) -> Result<ExitCode, InputError> {
 }
 
 fn simulated(scenario: &Scenario) -> Result<Simulation, InputError> {
-    match scenario.policy.adaptive {
-        Some(_) if !scenario.decisions.is_empty() => {
-            adaptive::follow(scenario, &mut Unwatched).map(|(found, _)| found)
-        }
-        None => simulate(scenario, &mut Unwatched),
-        Some(settings) => adaptive::simulate(scenario, settings, &mut Unwatched).map(|(found, _)| found),
-    }
+    systems::run(scenario, &scenario.system().kind, &mut Unwatched).map(|run| run.simulation)
 }
 
 /// Only this machine is hurried without being told to.

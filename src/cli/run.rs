@@ -8,16 +8,15 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, model};
-use crate::engine::classes::simulate::simulate_group;
+use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
 use crate::engine::keep_alive;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
-use crate::engine::simulate::simulate;
 use crate::error::InputError;
-use crate::outcome::{ClassFigures, Model};
-use crate::planner::adaptive;
+use crate::outcome::{ClassFigures, Model, Simulation};
 use crate::planner::class_compare::run_groups;
 use crate::planner::predict::{Prediction, is_covered, no_users, predict};
 use crate::planner::shared::predict_group;
+use crate::policy::adaptive::Decision;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
 use crate::report::groups::GroupsRunReport;
@@ -25,6 +24,7 @@ use crate::report::run::{ClassTables, RunReport};
 use crate::scenario::class::{Classes, Group};
 use crate::scenario::workload::{Source, Workload};
 use crate::scenario::{Scenario, Setting};
+use crate::systems::{self, Run};
 use crate::units::{Span, Time};
 
 #[derive(Debug, Args)]
@@ -57,21 +57,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let started = Instant::now();
     let mut observer = (&mut progress, &mut rows);
-    let (simulation, decisions) = match (scenario.policy.adaptive, &group) {
-        (_, Some((list, group))) => {
-            let found = simulate_group(&scenario, list, group, &mut observer)?;
-            classes.0 = found.classes;
-            (found.simulation, Vec::new())
-        }
-        (None, None) => (simulate(&scenario, &mut observer)?, Vec::new()),
-        (Some(_), None) if !scenario.decisions.is_empty() => adaptive::follow(&scenario, &mut observer)?,
-        (Some(settings), None) => adaptive::simulate(&scenario, settings, &mut observer)?,
-    };
+    let (simulation, decisions);
+    (simulation, decisions, classes.0) = simulated(&scenario, group.as_ref(), &mut observer)?;
     let elapsed = started.elapsed();
     progress.finish();
     let held = common.output.hold(&folder)?;
     rows.finish()?;
-    let keep_alive = match scenario.policy.adaptive {
+    let keep_alive = match scenario.policy.adaptive() {
         None => keep_alive::curve(&scenario)?,
         Some(_) => Vec::new(),
     };
@@ -104,7 +96,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
 
 /// Writes decisions.csv and hours.csv, where there is something to say in them.
 fn write_tables(report: &RunReport<'_>, folder: &Path) -> Result<(), InputError> {
-    if report.scenario.policy.adaptive.is_some() {
+    if report.scenario.policy.adaptive().is_some() {
         let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
         report.decision_rows().try_for_each(|row| file.serialize(row))?;
         file.finish()?;
@@ -115,6 +107,25 @@ fn write_tables(report: &RunReport<'_>, folder: &Path) -> Result<(), InputError>
         file.finish()?;
     }
     Ok(())
+}
+
+/// The simulation, the plans of an adaptive policy, and each class where there are several.
+fn simulated<O: Observer + Send>(
+    scenario: &Scenario,
+    group: Option<&(&Classes, Group)>,
+    observer: &mut O,
+) -> Result<(Simulation, Vec<Decision>, Vec<ClassFigures>), InputError> {
+    match group {
+        Some((list, group)) => {
+            let ClassSimulation { simulation, classes } = simulate_group(scenario, list, group, observer)?;
+            Ok((simulation, Vec::new(), classes))
+        }
+        None => {
+            let Run { simulation, decisions, .. } =
+                systems::run(scenario, &scenario.system().kind, observer)?;
+            Ok((simulation, decisions, Vec::new()))
+        }
+    }
 }
 
 /// The groups of `[policy] kind = "groups"`.
@@ -183,7 +194,7 @@ fn length(workload: &Workload) -> Option<Span> {
         Source::Process(map) => by_requests(map.rate()),
         Source::Renewal(renewal) => by_requests(renewal.rate()),
         Source::Schedule(schedule) if workload.requests.is_none() => Some(schedule.total()),
-        Source::Schedule(_) | Source::Trace(_) | Source::Closed(_) => None,
+        Source::Schedule(_) | Source::Trace(_) | Source::Memory(_) | Source::Closed(_) => None,
     };
     workload.duration.or(natural)
 }
@@ -210,6 +221,9 @@ impl BatchRows {
             "service_s",
             "memory_mb",
             "attempts",
+            "environment",
+            "cold",
+            "overhead_s",
         ])?;
         Ok(BatchRows { file: Some(file), error: None })
     }
@@ -233,6 +247,9 @@ impl BatchRows {
             seconds(batch.service.0),
             batch.memory.0.to_string(),
             batch.attempts.to_string(),
+            batch.environment.map_or(String::new(), |number| number.to_string()),
+            u8::from(batch.cold).to_string(),
+            seconds(batch.overhead.0),
         ];
         self.error = file.serialize(row).err();
     }

@@ -49,7 +49,7 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 29] = examples![
+const EXAMPLES: [(&str, &str); 30] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
@@ -72,6 +72,7 @@ const EXAMPLES: [(&str, &str); 29] = examples![
     "scenario-mmpp.toml"
     "scenario-poisson.toml"
     "scenario-schedule.toml"
+    "scenario-systems.toml"
     "scenario-trace.toml"
     "scenario-trace-azure.toml"
     "scenario-trace-files.toml"

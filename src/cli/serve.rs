@@ -21,8 +21,8 @@ use crate::policy::classes::SharedBatch;
 use crate::policy::forecast::Forecast;
 use crate::report::format;
 use crate::scenario::Scenario;
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::Environments;
-use crate::sweep::grid::Grid;
 use crate::text::line;
 use crate::units::Span;
 
@@ -113,7 +113,7 @@ fn positive(text: &str) -> Result<usize, String> {
 
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let mut scenario = Scenario::read(&args.scenario, &args.set)?;
-    if args.apply_memory && (scenario.policy.adaptive.is_none() || !args.upstream.starts_with(LAMBDA)) {
+    if args.apply_memory && (scenario.policy.adaptive().is_none() || !args.upstream.starts_with(LAMBDA)) {
         let message = "cannot act: it takes an adaptive policy and --upstream lambda:NAME";
         return Err(InputError::new("--apply-memory", message).help("leave it out"));
     }
@@ -123,7 +123,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let settings = Settings {
         listen: args.listen,
         upstream,
-        buffer: scenario.policy.buffer,
+        buffer: scenario.policy.start(),
         memory: scenario.platform.memory,
         apply_memory: args.apply_memory,
         classes: classes(&scenario)?,
@@ -142,7 +142,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let buffer = settings.buffer;
     let totals = serve(settings, adaptive, |address| {
         if !args.quiet {
-            let how = match (&scenario.policy.adaptive, buffer.batch) {
+            let how = match (scenario.policy.adaptive(), buffer.batch) {
                 _ if scenario.classes.is_some() => of_classes(&scenario),
                 (Some(_), _) => format!("adaptive, at first {}, {}", buffer.batch, buffer.timeout),
                 (None, 1) => "unbatched".to_owned(),
@@ -164,7 +164,7 @@ fn of_classes(scenario: &Scenario) -> String {
     let classes = scenario.classes.iter().flat_map(|classes| &classes.list);
     let waits: Vec<String> =
         classes.map(|class| format!("{} {}", line(&class.name), class.longest_wait)).collect();
-    format!("batches of {}; at most {}", scenario.policy.buffer.batch, waits.join(", "))
+    format!("batches of {}; at most {}", scenario.policy.start().batch, waits.join(", "))
 }
 
 /// The classes that share the buffer, where there are several.
@@ -177,7 +177,7 @@ fn classes(scenario: &Scenario) -> Result<Option<NamedClasses>, InputError> {
     }
     let names = classes.list.iter().map(|class| class.name.clone()).collect();
     let longest_wait = classes.list.iter().map(|class| class.longest_wait).collect();
-    let shared = SharedBatch { batch: scenario.policy.buffer.batch, longest_wait };
+    let shared = SharedBatch { batch: scenario.policy.start().batch, longest_wait };
     Ok(Some(NamedClasses { names, shared }))
 }
 
@@ -238,7 +238,7 @@ fn upstream(args: &ServeArgs, scenario: &Scenario) -> Result<Upstream, InputErro
 
 /// The policy if it is adaptive. Unless the gateway may change the function's memory size, the grid shrinks to that.
 fn adaptive_policy(scenario: &mut Scenario, apply_memory: bool) -> Result<Option<Adaptive>, InputError> {
-    let Some(settings) = scenario.policy.adaptive else { return Ok(None) };
+    let Some(settings) = scenario.policy.adaptive() else { return Ok(None) };
     if !scenario.decisions.is_empty() {
         return Err(InputError::new(
             &scenario.name,

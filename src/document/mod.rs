@@ -100,6 +100,11 @@ impl Document {
         Ok(document)
     }
 
+    /// The same, with paths relative to `folder`.
+    pub fn within(self, folder: &Path) -> Document {
+        Document { folder: folder.to_owned(), ..self }
+    }
+
     /// Merges an override `key.path=value` into the document. A value that is no TOML is taken as a string; an empty
     /// one removes the field.
     pub fn set(&mut self, assignment: &str) -> Result<(), InputError> {

@@ -4,71 +4,18 @@ use super::constraint::{Constraint, Scope};
 use super::predict::Part;
 use super::search::{Choice, Decision as Found, Space, search};
 use crate::arrivals::map::Map;
-use crate::engine::record::Observer;
-use crate::engine::simulate::simulate_with;
 use crate::error::InputError;
 use crate::fitting::{Counts, Observed, fit_window};
 use crate::numeric::matrix::Matrix;
-use crate::numeric::streams::Streams;
-use crate::outcome::{Model, Simulation};
-use crate::policy::adaptive::{Adaptive, Decision, Outlook, Planner, Proposal, Proposals, Settings, Target};
+use crate::outcome::Model;
+use crate::policy::adaptive::{Adaptive, Outlook, Planner, Proposal, Proposals, Settings, Target};
 use crate::policy::batch::Batch;
-use crate::policy::forecast::Forecast;
-use crate::policy::scheduled::{Scheduled, Step};
 use crate::profile::Profile;
-use crate::scenario::{Scenario, Setting};
-use crate::units::{MemoryMb, Span, Time};
+use crate::scenario::Scenario;
+use crate::units::Span;
 
 /// What might come counts for the latency, not for the cost.
 const EDGE: f64 = 1e-9;
-
-/// Simulates a scenario with the adaptive policy; also the plans of the first replication.
-///
-/// Errors: no `[sweep]` to choose from or nothing asked for in `[slo]`; the profile does not cover the grid; as
-/// [`crate::engine::simulate::simulate`].
-pub fn simulate<O: Observer + Send>(
-    scenario: &Scenario,
-    settings: Settings,
-    observer: &mut O,
-) -> Result<(Simulation, Vec<Decision>), InputError> {
-    let policy = |streams: Streams| {
-        let future = match settings.forecast {
-            Forecast::Oracle => {
-                Counts::read(&mut *scenario.workload.open(streams)?, Span::from_secs(1))?.counts
-            }
-            Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
-        };
-        policy(scenario, settings, future)
-    };
-    let (simulation, policy) = simulate_with(scenario, observer, policy)?;
-    Ok((simulation, policy.decisions().to_vec()))
-}
-
-/// Simulates a scenario whose adaptive policy follows plans that were made before, each from when it took effect.
-///
-/// Errors: the profile does not cover one; as [`crate::engine::simulate::simulate`].
-pub fn follow<O: Observer + Send>(
-    scenario: &Scenario,
-    observer: &mut O,
-) -> Result<(Simulation, Vec<Decision>), InputError> {
-    let setting = scenario.setting();
-    let largest = scenario.largest_batch(setting);
-    let step = |from: Time, memory: MemoryMb, batch: Batch| {
-        let times = scenario.service(Setting::new(memory, largest, Span::ZERO))?;
-        Ok(Step { from, batch, times })
-    };
-    let start = Batch { batch: setting.batch, timeout: setting.timeout };
-    let mut steps = vec![step(Time::ZERO, setting.memory, start)?];
-    for taken in &scenario.decisions {
-        let next = step(taken.effective, taken.decision.memory, taken.decision.buffer)?;
-        match taken.effective {
-            Time::ZERO => steps[0] = next,
-            _ => steps.push(next),
-        }
-    }
-    let (simulation, _) = simulate_with(scenario, observer, |_| Ok(Scheduled::new(steps.clone())))?;
-    Ok((simulation, scenario.decisions.iter().map(|taken| taken.decision).collect()))
-}
 
 /// The adaptive policy of a scenario, at its beginning. `future` are the arrivals by second, which only the oracle
 /// looks at.

@@ -3,6 +3,7 @@
 use super::groups::{Function, GroupChoice, Planner, choose, platform_function};
 use super::harmony::{self, Application};
 use super::shared::{ClassParts, ClassPrediction, MarkedPart, Times, predict_on};
+use crate::analytic::exact::Variation;
 use crate::engine::classes::simulate::{ClassSimulation, simulate_group, simulate_on};
 use crate::engine::simulate::Unwatched;
 use crate::error::InputError;
@@ -120,7 +121,7 @@ impl Grouped<'_> {
                 let function = |offered: Offered| Function {
                     size: offered.size,
                     service: offered.slowest,
-                    cv: 0.0,
+                    variation: Variation::default(),
                     cost: offered.usd,
                 };
                 let functions: Vec<Function> = self.offered().into_iter().map(function).collect();
@@ -199,20 +200,21 @@ impl Grouped<'_> {
         let ListedGroup { members, batch, longest_wait, .. } = listed.clone();
         let group = Group { members, memory, batch, longest_wait };
         let parts = ClassParts::new(scenario, classes)?.of(&group.members);
-        let (service, cv, cost) = match listed.size {
+        let (service, variation, cost) = match listed.size {
             Size::Memory(memory) => {
-                let Function { service, cv, cost, .. } = platform_function(scenario, memory, batch)?;
-                (service, cv, cost)
+                let Function { service, variation, cost, .. } = platform_function(scenario, memory, batch)?;
+                (service, variation, cost)
             }
             Size::Processors(_) | Size::Gpu(_) => {
                 let offered = classes.devices.as_ref().and_then(|devices| devices.offered(listed.size));
                 let offered =
                     offered.ok_or_else(|| self.error("a function that [functions] does not offer"))?;
-                (offered.slowest, 0.0, offered.usd)
+                (offered.slowest, Variation::default(), offered.usd)
             }
         };
         let price = |n: u32, _: f64| cost[n as usize - 1];
-        let prediction = predict_on(classes, &group, &parts, Times { service: &service, cv, price: &price });
+        let times = Times { service: &service, variation: &variation, price: &price };
+        let prediction = predict_on(classes, &group, &parts, times);
         let simulation = match self.system.on {
             On::Platform => simulate_group(scenario, classes, &group, &mut Unwatched)?,
             On::Functions => {

@@ -1,13 +1,15 @@
 //! The prediction of classes that share a buffer, by the exact law.
 
-use crate::analytic::exact::{LatencyLaw, SharedLaw};
+use crate::analytic::exact::{LatencyLaw, SharedLaw, Variation};
 use crate::arrivals::map::Map;
 use crate::arrivals::marked::MarkedMap;
 use crate::arrivals::memory::InMemory;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::{ClassFigures, Latency, Model, Predicted};
-use crate::planner::predict::{HOUR, Part, Prediction, batch_cost, hourly_parts, scenario_parts, too_few};
+use crate::planner::predict::{
+    HOUR, Part, Prediction, batch_cost, hours as hourly, scenario_parts, too_few, variation,
+};
 use crate::scenario::class::{Classes, Group, Marks};
 use crate::scenario::slo::Slo;
 use crate::scenario::{Scenario, Setting};
@@ -90,7 +92,7 @@ fn of_hours(scenario: &Scenario, classes: &Classes) -> Result<Vec<MarkedPart>, I
         block.iter().for_each(|request| hours[hour(request.at)][usize::from(request.class)] += 1.0);
         times.extend(block.iter().map(|request| request.at));
     }
-    let fitted = hourly_parts(&mut InMemory::new(&times))?;
+    let fitted = hourly(&mut InMemory::new(&times))?;
     let part = |(part, counts): (Option<Part>, &Vec<f64>)| {
         let total: f64 = counts.iter().sum();
         let shares: Vec<f64> = counts.iter().map(|count| (count / total).max(LEAST_SHARE)).collect();
@@ -98,7 +100,8 @@ fn of_hours(scenario: &Scenario, classes: &Classes) -> Result<Vec<MarkedPart>, I
         let shares: Vec<f64> = shares.iter().map(|share| share / sum).collect();
         part.map(|part| MarkedPart::shared(&part, &shares))
     };
-    let parts: Vec<MarkedPart> = fitted.into_iter().zip(&hours).filter_map(part).collect();
+    let parts: Vec<MarkedPart> =
+        fitted.into_iter().map(|(_, part)| part).zip(&hours).filter_map(part).collect();
     match parts.is_empty() {
         true => Err(too_few(scenario)),
         false => Ok(parts),
@@ -126,9 +129,14 @@ impl GroupLaws {
     }
 
     /// The latency of one class where a batch of n takes `service[n - 1]` \[s\].
-    pub fn latency<'a>(&'a self, class: usize, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
+    pub fn latency<'a>(
+        &'a self,
+        class: usize,
+        service: &'a [f64],
+        variation: &'a Variation,
+    ) -> LatencyLaw<'a> {
         let part = |(duration, rates, law): &'a (f64, Vec<f64>, SharedLaw)| {
-            (duration * rates[class], LatencyLaw::new(law.class(class), service, cv))
+            (duration * rates[class], LatencyLaw::varied(law.class(class), service, variation))
         };
         LatencyLaw::mixture(self.parts.iter().map(part).collect())
     }
@@ -185,15 +193,16 @@ pub fn predict_parts(
     let times = scenario.service(setting)?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let price = batch_cost(&scenario.platform.tariff, &times);
-    Ok(predict_on(classes, group, parts, Times { service: &service, cv: times.cv, price: &price }))
+    let variation = &variation(&times);
+    Ok(predict_on(classes, group, parts, Times { service: &service, variation, price: &price }))
 }
 
 /// What batches take, and what they cost: `price(n, mean service time [s])`.
 pub struct Times<'a> {
     /// The mean service time of a batch of n at `n - 1` \[s\].
     pub service: &'a [f64],
-    /// Their coefficient of variation.
-    pub cv: f64,
+    /// How they vary.
+    pub variation: &'a Variation,
     /// The price of a batch [$].
     pub price: &'a dyn Fn(u32, f64) -> f64,
 }
@@ -206,9 +215,10 @@ pub fn predict_on(
     times: Times<'_>,
 ) -> ClassPrediction {
     let laws = &GroupLaws::new(parts, &group.longest_wait, group.batch);
-    let Times { service, cv, price } = times;
+    let Times { service, variation, price } = times;
     let members = 0..group.members.len();
-    let by_class: Vec<LatencyLaw<'_>> = members.clone().map(|at| laws.latency(at, service, cv)).collect();
+    let by_class: Vec<LatencyLaw<'_>> =
+        members.clone().map(|at| laws.latency(at, service, variation)).collect();
     let requests: Vec<f64> = members.map(|at| laws.requests(at)).collect();
     let total: f64 = requests.iter().sum();
     let all = LatencyLaw::mixture(requests.iter().copied().zip(by_class.iter().cloned()).collect());

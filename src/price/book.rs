@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
+use super::billing::{BillingRule, InitBilling};
 use crate::document::{Document, Section, Value};
 use crate::error::{InputError, expected};
-use crate::platform::lambda::RateLimit;
-use crate::platform::lambda::billing::{BillingRule, InitBilling};
 use crate::units::{Price, Span};
 
 /// The books that come with the program, by name.
@@ -85,6 +84,17 @@ pub struct FreeTier {
     pub gb_s: u64,
 }
 
+/// How fast invocations or environments may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// At once.
+    pub burst: u64,
+    /// Gained per `period`.
+    pub tokens: u64,
+    /// See `tokens`.
+    pub period: Span,
+}
+
 /// Limits of functions, and what holds where a scenario is silent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -94,6 +104,8 @@ pub struct Limits {
     pub keep_alive: Span,
     /// Initialisation without a model.
     pub runtime_init: Span,
+    /// Memory that buys a whole processor \[MB\], where it goes with the memory.
+    pub mb_per_vcpu: Option<u32>,
     /// Environments busy at once.
     pub concurrency: u64,
     /// How fast environments are added.
@@ -271,12 +283,20 @@ fn limits(lambda: &Section<'_>) -> Result<Limits, InputError> {
         memory_mb,
         keep_alive: lambda.required("keep_alive")?.span()?,
         runtime_init: lambda.required("runtime_init")?.span()?,
+        mb_per_vcpu: lambda.optional("mb_per_vcpu").map(|value| above_0(&value)).transpose()?,
         concurrency: lambda.required("concurrency")?.integer()?,
         scaling: rate,
         requests_per_concurrency: lambda.required("requests_per_concurrency")?.integer()?,
         longest_run: lambda.required("longest_run")?.span()?,
         longest_init: lambda.optional("longest_init").map(|value| value.span()).transpose()?,
     })
+}
+
+fn above_0(value: &Value<'_>) -> Result<u32, InputError> {
+    match value.integer()? {
+        0 => Err(value.error("must be above 0")),
+        n => Ok(n),
+    }
 }
 
 fn instance(section: &Section<'_>) -> Result<InstancePrice, InputError> {

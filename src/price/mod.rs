@@ -3,14 +3,15 @@
 //! A book is data with date and source (profiles/books/*.toml): no price or limit is a constant in the
 //! code. Usage is counted in integers (MB ms, requests); prices are multiplied in once, at the end.
 
+pub mod billing;
 mod book;
 
 use serde::Serialize;
 
 pub use self::book::{
-    Architecture, ArchitecturePrices, Book, FreeTier, InstancePrice, Limits, ProvisionedPrices,
+    Architecture, ArchitecturePrices, Book, FreeTier, InstancePrice, Limits, ProvisionedPrices, RateLimit,
 };
-use crate::platform::lambda::billing::BillingRule;
+use crate::price::billing::BillingRule;
 use crate::units::{MemoryMb, Price, Span, Usd};
 
 /// MB ms in a GB s, as the platforms count: 1,024 MB for 1,000 ms.

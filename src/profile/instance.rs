@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::beside::Beside;
 use super::{OutOfRange, Profile, ServiceTimes, batch_sizes, variation};
 use crate::document::{Document, Section};
 use crate::error::InputError;
@@ -73,6 +74,8 @@ impl InstanceProfile {
             service_cv,
             service_quantiles: None,
             init_s: vec![0.0],
+            beside: Beside::default(),
+            mb_per_vcpu: None,
             image_mb: None,
         };
         Ok(InstanceProfile { workers, table })

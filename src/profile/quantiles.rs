@@ -27,14 +27,7 @@ impl Quantiles {
     /// Reads `{ shares = [..], service_s = [[..], ..] }` for a table of so many cells.
     pub(super) fn read(value: &Value<'_>, cells: usize) -> Result<Quantiles, InputError> {
         let section = value.section()?;
-        let shares_field = section.required("shares")?;
-        let shares = shares_field.numbers()?;
-        let rising = shares.windows(2).all(|w| w[0] < w[1]);
-        if !rising || shares.len() < 2 || shares[0] != 0.0 || shares[shares.len() - 1] != 1.0 {
-            return Err(
-                shares_field.error("expected ascending shares from 0 to 1, as in [0, 0.5, 0.9, 0.99, 1]")
-            );
-        }
+        let shares = shares(&section.required("shares")?)?;
         let table = section.required("service_s")?;
         let rows = table.rows()?;
         section.finish()?;
@@ -92,17 +85,28 @@ impl Quantiles {
     }
 }
 
+/// The columns of a table of quantiles.
+pub(super) fn shares(value: &Value<'_>) -> Result<Vec<f64>, InputError> {
+    let shares = value.numbers()?;
+    let rising = shares.windows(2).all(|w| w[0] < w[1]);
+    if !rising || shares.len() < 2 || shares[0] != 0.0 || shares[shares.len() - 1] != 1.0 {
+        return Err(value.error("expected ascending shares from 0 to 1, as in [0, 0.5, 0.9, 0.99, 1]"));
+    }
+    Ok(shares)
+}
+
 /// The mean under straight lines between the quantiles.
-fn mean_of(shares: &[f64], row: &[f64]) -> f64 {
+pub(super) fn mean_of(shares: &[f64], row: &[f64]) -> f64 {
     shares.windows(2).zip(row.windows(2)).map(|(p, s)| (p[1] - p[0]) * (s[0] + s[1]) / 2.0).sum()
 }
 
 /// How service times vary about their mean, by batch size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
-    pub(super) shares: Vec<f64>,
+    /// Shares, strictly ascending from 0 to 1.
+    pub shares: Vec<f64>,
     /// Quantiles over the mean, for a batch of `n` at `n - 1`.
-    pub(super) factors: Vec<Vec<f64>>,
+    pub factors: Vec<Vec<f64>>,
 }
 
 impl Shape {

@@ -5,6 +5,7 @@ use super::runtime::Runtime;
 use super::{Cells, Options, Profiled, Row, Shares, clock};
 use crate::error::InputError;
 use crate::profile::Profile;
+use crate::profile::beside::Beside;
 use crate::profile::file::{Fact, How, Measurement, Origin};
 use crate::profile::import::spread;
 use crate::profile::surface::{Sample, Surface};
@@ -41,6 +42,8 @@ pub(super) fn build(options: &Options, rows: &[Row], mut notes: Vec<String>) -> 
         memory_mb,
         batch: options.batch.clone(),
         init_s,
+        beside: Beside::default(),
+        mb_per_vcpu: None,
         image_mb: image_mb.filter(|mb| *mb > 0.0),
     };
     let cells = table.iter().map(|row| row.iter().map(|(_, origin)| *origin).collect()).collect();

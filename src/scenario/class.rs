@@ -1,13 +1,15 @@
 //! `[[class]]`: several classes of requests that share one model, each with its own longest wait and objective.
 
 use super::class_system::{ClassSystem, ListedGroup, On, listed_groups};
+use super::process::process_from_section;
 use super::workload::{Source, Workload, within_the_clock};
 use crate::arrivals::Arrivals;
 use crate::arrivals::class_streams::{self, ClassArrivals};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::marked::{MarkedError, MarkedMap};
-use crate::arrivals::schedule::{MOST_PHASES, plausible, process_from_section};
+use crate::arrivals::schedule::{MOST_PHASES, plausible};
+use crate::arrivals::stop::Stop;
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
@@ -15,10 +17,10 @@ use crate::numeric::streams::Streams;
 use crate::policy::batch::Batch;
 use crate::profile::device::{Devices, Size};
 use crate::profile::{LARGEST_BATCH, Profile};
+use crate::scenario::grid::memory_and_batch;
 use crate::scenario::policy::{PolicySpec, within_a_year};
 use crate::scenario::slo::Slo;
 use crate::scenario::whole;
-use crate::sweep::grid::memory_and_batch;
 use crate::units::{MemoryMb, Span, Time};
 
 /// More classes than this are refused: a class's number is kept beside each request.
@@ -280,7 +282,7 @@ impl<'a> Written<'a> {
                 return Err(class.value.error("`longest_wait` cannot act: the policy is unbatched"));
             }
             let waits = Waits { of_classes: waits, groups: Vec::new() };
-            return Ok((PolicySpec { buffer: Batch::UNBATCHED, adaptive: None }, waits));
+            return Ok((PolicySpec::Fixed(Batch::UNBATCHED), waits));
         }
         let value = section.required("batch")?;
         let batch: u32 = value.integer()?;
@@ -291,7 +293,7 @@ impl<'a> Written<'a> {
         let waits = self.waits(section)?;
         let timeout = waits.iter().copied().max().unwrap_or(Span::ZERO);
         let waits = Waits { of_classes: waits, groups: Vec::new() };
-        Ok((PolicySpec { buffer: Batch { batch, timeout }, adaptive: None }, waits))
+        Ok((PolicySpec::Fixed(Batch { batch, timeout }), waits))
     }
 
     /// Several buffers, each for some of the classes.
@@ -316,7 +318,7 @@ impl<'a> Written<'a> {
             }
             buffer.batch = buffer.batch.max(group.batch);
         }
-        Ok((PolicySpec { buffer, adaptive: None }, Waits { of_classes, groups }))
+        Ok((PolicySpec::Fixed(buffer), Waits { of_classes, groups }))
     }
 
     fn waits(&self, section: &Section<'_>) -> Result<Vec<Span>, InputError> {
@@ -443,7 +445,7 @@ fn ended(section: &Section<'_>, source: Source) -> Result<Workload, InputError> 
         true => Err(section
             .error("[workload] has no end")
             .help("give `requests = 400000` or `duration = \"24h\"`")),
-        false => Ok(Workload { source, requests, duration }),
+        false => Ok(Workload { source, requests, duration, stop: Stop::default() }),
     }
 }
 

@@ -2,10 +2,11 @@
 //! `[functions]`.
 
 use super::class::Classes;
+use super::devices::hundredths;
 use crate::document::{Section, Value};
 use crate::error::{InputError, expected};
 use crate::profile::LARGEST_BATCH;
-use crate::profile::device::{Devices, Size, hundredths};
+use crate::profile::device::{Devices, Size};
 use crate::scenario::policy::within_a_year;
 use crate::units::{MemoryMb, Span};
 

@@ -1,11 +1,17 @@
 //! `[workload]`: where requests come from, and how many.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::process::process;
 use crate::arrivals::closed::{Closed, Users};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
+use crate::arrivals::memory::{Held, Replayed};
 use crate::arrivals::renewal::{Law, Renewal, RenewalArrivals, VARIATION};
 use crate::arrivals::rhythm::{Beat, Rhythm};
-use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible, process};
+use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible};
+use crate::arrivals::stop::Stop;
 use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
@@ -23,6 +29,8 @@ pub struct Workload {
     pub requests: Option<u64>,
     /// Stop after this time.
     pub duration: Option<Span>,
+    /// How whoever began a run may end it.
+    pub stop: Stop,
 }
 
 /// Where arrivals come from.
@@ -35,9 +43,34 @@ pub enum Source {
     /// A schedule of such processes, scaled and thinned.
     Schedule(Schedule),
     /// A trace file.
-    Trace(TraceWorkload),
+    Trace(Box<TraceWorkload>),
+    /// Arrivals in memory: a trace without a file.
+    Memory(HeldWorkload),
     /// Users who wait for their answers.
     Closed(Closed),
+}
+
+impl Source {
+    /// Are the arrivals what happened once, and not one of many runs that a process might have made?
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Source::Trace(_) | Source::Memory(_))
+    }
+}
+
+/// Arrivals in memory with their change of rate.
+#[derive(Clone)]
+pub struct HeldWorkload {
+    /// The arrivals.
+    pub held: Arc<dyn Held>,
+    /// The rate is multiplied by this.
+    pub scale: f64,
+}
+
+/// Says how many there are, not each.
+impl fmt::Debug for HeldWorkload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeldWorkload({} arrivals, scale {})", self.held.count(), self.scale)
+    }
 }
 
 /// A trace file with its changes of rate.
@@ -62,6 +95,12 @@ enum Kind {
 }
 
 impl Workload {
+    /// Replays arrivals in memory.
+    pub fn of(held: Arc<dyn Held>) -> Workload {
+        let source = Source::Memory(HeldWorkload { held, scale: 1.0 });
+        Workload { source, requests: None, duration: None, stop: Stop::default() }
+    }
+
     /// Reads `[workload]` where there are no classes.
     pub fn of_one_class(section: &Section<'_>) -> Result<Workload, InputError> {
         section.refuse(
@@ -133,11 +172,11 @@ impl Workload {
             }
             Kind::Trace => {
                 let (spec, findings) = (TraceSpec::from_section(section)?, Findings::default());
-                Source::Trace(TraceWorkload { spec, scale, thin, findings })
+                Source::Trace(Box::new(TraceWorkload { spec, scale, thin, findings }))
             }
             Kind::Closed => Source::Closed(closed(section)?),
         };
-        Ok(Workload { source, requests, duration })
+        Ok(Workload { source, requests, duration, stop: Stop::default() })
     }
 
     /// What is known of how the arrivals vary.
@@ -147,7 +186,7 @@ impl Workload {
             // Gaps that are independent make no bursts.
             Source::Renewal(_) => Rhythm::Steady(Beat::default()),
             Source::Schedule(schedule) => Rhythm::of_schedule(schedule),
-            Source::Trace(_) | Source::Closed(_) => Rhythm::Unknown,
+            Source::Trace(_) | Source::Memory(_) | Source::Closed(_) => Rhythm::Unknown,
         }
     }
 
@@ -165,7 +204,11 @@ impl Workload {
     pub fn reading(&self) -> Option<Reading> {
         match &self.source {
             Source::Trace(trace) => trace.findings.get(),
-            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) | Source::Closed(_) => None,
+            Source::Process(_)
+            | Source::Renewal(_)
+            | Source::Schedule(_)
+            | Source::Memory(_)
+            | Source::Closed(_) => None,
         }
     }
 
@@ -197,6 +240,7 @@ impl Workload {
                 });
             }
             Source::Trace(trace) => trace.scale *= factor,
+            Source::Memory(memory) => memory.scale *= factor,
             Source::Closed(_) => {}
         }
         workload
@@ -228,15 +272,23 @@ impl Workload {
                 let thinned = transform::thin(scaled, trace.thin, streams.stream("thin"));
                 transform::until(thinned, end)
             }
+            Source::Memory(memory) => {
+                let replayed = Box::new(Replayed::new(Arc::clone(&memory.held)));
+                let scaled = transform::scale(replayed, memory.scale);
+                match self.duration {
+                    Some(_) => transform::until(scaled, end),
+                    None => scaled,
+                }
+            }
             Source::Closed(closed) => {
                 let requests = self.requests.unwrap_or(u64::MAX);
                 return Ok(Box::new(Users::new(*closed, requests, end, streams.stream("arrivals"))));
             }
         };
-        Ok(match self.requests {
+        Ok(self.stop.watching(match self.requests {
             Some(requests) => transform::limit(source, requests),
             None => source,
-        })
+        }))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::grid::MOST_POINTS;
 use super::row::Row;
 use super::table::{self, Part};
 use crate::error::InputError;
+use crate::scenario::grid::MOST_POINTS;
 
 /// The shards so far.
 #[derive(Debug, Default)]

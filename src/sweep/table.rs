@@ -6,12 +6,12 @@ use std::io::{BufRead, BufReader, Read};
 use serde::{Deserialize, Serialize};
 
 use super::front::on_front;
-use super::grid::MOST_POINTS;
 use super::row::{Counts, Figures, Row};
 use super::shard::MOST_SHARDS;
 use super::sum::Sum;
 use crate::error::InputError;
 use crate::scenario::Setting;
+use crate::scenario::grid::MOST_POINTS;
 use crate::units::{MemoryMb, Span};
 
 /// The columns; `on_front` and, unless it is 95, `percentile` follow in sweep.csv.

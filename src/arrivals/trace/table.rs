@@ -162,6 +162,11 @@ impl Table {
         }
     }
 
+    /// Has the header a column of counts by its name?
+    pub(super) fn has_counts(&self) -> bool {
+        self.known(COUNT_NAMES).is_some_and(|count| self.period_column(&count).is_some())
+    }
+
     /// What else could be read; empty if there is one column alone.
     pub(super) fn others(&self) -> String {
         match self.names.len().max(self.rows[0].len()) {

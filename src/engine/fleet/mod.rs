@@ -16,8 +16,10 @@ mod balance;
 mod instance;
 pub mod lifetime;
 pub mod loadtest;
+mod ready;
 pub mod rental;
 mod state;
+mod tournament;
 
 use self::lifetime::Spot;
 use self::rental::Rental;

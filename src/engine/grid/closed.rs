@@ -19,7 +19,7 @@ pub fn each(common: &Common<'_>, users: &Users, pairs: &[Pair<'_>]) -> Vec<Vec<C
 fn one(common: &Common<'_>, users: &Users, policy: Batch, wanted: &Wanted<'_>) -> Counted {
     let (mut users, mut kept) = (users.clone(), Kept::new(common.rules, wanted.keep));
     let streams = common.streams;
-    let service = ServiceDraws::new(wanted.times.clone(), streams.stream("service"));
+    let service = ServiceDraws::new(wanted.times.clone(), streams);
     let (retry, backoff) = (common.retry, streams.stream("back-off"));
     match common.pool {
         None => {
@@ -27,12 +27,8 @@ fn one(common: &Common<'_>, users: &Users, policy: Batch, wanted: &Wanted<'_>) -
             closed::replay(&mut users, Replay { policy, platform, service, retry, backoff }, &mut kept);
         }
         Some(pool) => {
-            let settings = PoolSettings {
-                model_init: wanted.times.init,
-                provisioned: wanted.provisioned,
-                keep_alive: wanted.keep_alive.map_or(pool.keep_alive, KeepAlive::Fixed),
-                ..pool.clone()
-            };
+            let keep_alive = wanted.keep_alive.map_or(pool.keep_alive, KeepAlive::Fixed);
+            let settings = PoolSettings { keep_alive, ..pool.serving(wanted.times, wanted.provisioned) };
             let platform = LambdaPool::new(settings, streams);
             closed::replay(&mut users, Replay { policy, platform, service, retry, backoff }, &mut kept);
         }

@@ -35,7 +35,7 @@ use super::simulate::rules;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
-use crate::platform::lambda::KeepAlive;
+use crate::platform::lambda::PoolSettings;
 use crate::platform::lambda::idle::Reuse;
 use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
@@ -121,7 +121,8 @@ pub fn is_fast(scenario: &Scenario) -> bool {
     match &scenario.platform.environments {
         Environments::AlwaysWarm => true,
         Environments::Pool(pool) => {
-            matches!(pool.keep_alive, KeepAlive::Fixed(_))
+            let beside = scenario.profile.beside.clone();
+            PoolSettings { beside, ..pool.clone() }.constants().is_some()
                 && matches!(pool.reuse, Reuse::MostRecent | Reuse::LeastRecent)
         }
     }

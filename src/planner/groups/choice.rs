@@ -1,9 +1,9 @@
 //! The cheapest configuration of one group of classes.
 
-use crate::analytic::exact::SharedSizes;
+use crate::analytic::exact::{SharedSizes, Variation};
 use crate::error::InputError;
 use crate::numeric::bracket::crossing;
-use crate::planner::predict::batch_cost;
+use crate::planner::predict::{batch_cost, variation};
 use crate::planner::shared::{ClassParts, GroupLaws, MarkedPart};
 use crate::profile::device::Size;
 use crate::scenario::Scenario;
@@ -52,8 +52,8 @@ pub struct Function {
     pub size: Size,
     /// Service times \[s\].
     pub service: Vec<f64>,
-    /// Their coefficient of variation.
-    pub cv: f64,
+    /// How they vary.
+    pub variation: Variation,
     /// Prices [$].
     pub cost: Vec<f64>,
 }
@@ -102,7 +102,8 @@ impl Planner {
         };
         let slo = classes.list.iter().map(slo).collect::<Result<Vec<_>, _>>()?;
         let sure = classes.list.iter().find(|class| class.slo.is_some_and(|slo| slo.percentile >= 1.0));
-        if let Some(class) = sure.filter(|_| functions.iter().any(|function| function.cv > 0.0)) {
+        if let Some(class) = sure.filter(|_| functions.iter().any(|function| function.variation.is_random()))
+        {
             let message = format!("class `{}` may have no request over its latency", class.name);
             let help = "service times with a service_cv have no largest value: ask for percentile = 99.9";
             return Err(error(message).help(help));
@@ -205,8 +206,8 @@ pub fn platform_function(
     let times = scenario.profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let price = batch_cost(&scenario.platform.tariff, &times);
-    let cost = service.iter().map(|mean| price(1, *mean)).collect();
-    Ok(Function { size: Size::Memory(memory), service, cv: times.cv, cost })
+    let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
+    Ok(Function { size: Size::Memory(memory), service, variation: variation(&times), cost })
 }
 
 /// The cheapest choices, at most so many, the best first.
@@ -233,7 +234,7 @@ fn cheapest(places: Vec<(Place<'_>, f64)>, members: &[usize], most: usize) -> Ve
 /// takes no law of waits. Where nobody may be over at all, the bounds are the costs already.
 fn first_to_beat(places: &[(Place<'_>, f64)], most: usize) -> f64 {
     let never = places.iter().all(|(place, _)| place.slo.iter().all(|slo| slo.percentile >= 1.0));
-    if never || places.iter().any(|(place, _)| place.function.cv > 0.0) {
+    if never || places.iter().any(|(place, _)| place.function.variation.is_random()) {
         return f64::INFINITY;
     }
     let sure = places.iter().filter_map(|(place, _)| Some(place.usd_per_s(&place.leaving(place.latest())?)));
@@ -322,7 +323,7 @@ impl Place<'_> {
 
     /// The most time that is left for the service; a random service time may be longer than its mean.
     fn latest(&self) -> f64 {
-        match self.function.cv > 0.0 {
+        match self.function.variation.is_random() {
             true => self.slo.iter().map(|slo| slo.latency.as_secs_f64()).fold(self.slowest(), f64::max),
             false => self.slowest(),
         }
@@ -332,7 +333,7 @@ impl Place<'_> {
     fn spare(&self, waits: &[Span]) -> f64 {
         let laws = GroupLaws::new(self.parts, waits, self.batch);
         let spare = |(class, slo): (usize, &ClassSlo)| {
-            let law = laws.latency(class, &self.function.service, self.function.cv);
+            let law = laws.latency(class, &self.function.service, &self.function.variation);
             1.0 - slo.percentile - law.share_over(slo.latency.as_secs_f64()) + ROUNDING
         };
         self.slo.iter().enumerate().map(spare).fold(f64::INFINITY, f64::min)

@@ -1,9 +1,10 @@
 //! Bars over categories: side by side (distributions) or stacked (cost by component), upright or lying.
 
+use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Lettering};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
 use super::theme::{Colour, fitted, text_width};
-use super::ticks::{Axis, Scale, Ticks};
+use super::ticks::Ticks;
 use super::{Chart, Medium, spoken};
 
 /// A bar chart: one value for each category and series.
@@ -67,6 +68,7 @@ impl BarChart {
         }
     }
 
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> BarChart {
         BarChart { subtitle: subtitle.into(), ..self }
     }

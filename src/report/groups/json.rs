@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::GroupReport;
 use crate::outcome::{Predicted, Simulated};
 use crate::planner::groups::{Partitions, Planned};
+use crate::report::json::pretty;
 use crate::report::run::classes::WithClasses;
 
 #[derive(Serialize)]
@@ -87,9 +88,7 @@ impl<'a> GroupReport<'a> {
             notes: self.notes(),
             elapsed_s,
         };
-        let mut text = serde_json::to_string_pretty(&json).expect("plain data");
-        text.push('\n');
-        text
+        pretty(&json)
     }
 
     fn group_json(&self, planned: &'a Planned) -> GroupJson<'a> {

@@ -8,6 +8,7 @@ use crate::planner::chooser::Ranking;
 use crate::planner::constraint::Scope;
 use crate::planner::infeasible::Remedy;
 use crate::planner::plan::{Alternative, Answer, Evaluated};
+use crate::report::json::pretty;
 use crate::scenario::Setting;
 
 #[derive(Serialize)]
@@ -195,9 +196,7 @@ impl PlanReport<'_> {
             elapsed_s,
             notes: self.notes(),
         };
-        let mut text = serde_json::to_string_pretty(&json).expect("plain data");
-        text.push('\n');
-        text
+        pretty(&json)
     }
 
     fn alternative_json(&self, alternative: &Alternative) -> AlternativeJson {
