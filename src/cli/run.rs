@@ -77,16 +77,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;
-    if scenario.policy.adaptive().is_some() {
-        let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
-        report.decision_rows().try_for_each(|row| file.serialize(row))?;
-        file.finish()?;
-    }
-    if scenario.output.hours {
-        let mut file = CsvFile::create(&folder.join("hours.csv"))?;
-        simulation.hours.iter().try_for_each(|row| file.serialize(row))?;
-        file.finish()?;
-    }
+    write_tables(&report, &folder)?;
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
@@ -101,6 +92,21 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     ));
     common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes decisions.csv and hours.csv, where there is something to say in them.
+fn write_tables(report: &RunReport<'_>, folder: &Path) -> Result<(), InputError> {
+    if report.scenario.policy.adaptive().is_some() {
+        let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
+        report.decision_rows().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
+    if report.scenario.output.hours {
+        let mut file = CsvFile::create(&folder.join("hours.csv"))?;
+        report.simulation.hours.iter().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
+    Ok(())
 }
 
 /// The simulation, the plans of an adaptive policy, and each class where there are several.
