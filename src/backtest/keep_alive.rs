@@ -222,8 +222,8 @@ fn lognormal(sights: &[Sight]) -> Option<(f64, Estimate, f64)> {
     let mut tried = Vec::new();
     for mean in &grid {
         let mut of_mean = f64::NEG_INFINITY;
-        for cv in [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0] {
-            let square = (cv * cv as f64).ln_1p();
+        for cv in [0.05_f64, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0] {
+            let square = (cv * cv).ln_1p();
             let law = LogNormal::new(mean.ln() - square / 2.0, square.sqrt()).ok()?;
             let score = likelihood(sights, |s| 1.0 - law.cdf(s.idle));
             if best.is_none_or(|(most, _)| score > most) {

@@ -1,6 +1,6 @@
 //! Charts of a backtest.
 
-use super::label;
+use super::page::label;
 use crate::backtest::Backtest;
 use crate::backtest::attribute::PARTS;
 use crate::backtest::call::Log;
