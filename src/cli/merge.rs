@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::sweep::finish;
 use super::{OutputArgs, note_pipe};
-use crate::document::read_bounded;
+use crate::bounded::read_bounded;
 use crate::error::InputError;
 use crate::fleet_plan::merge::merge;
 use crate::fleet_plan::table::HEAD;

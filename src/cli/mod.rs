@@ -1,5 +1,6 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod backtest;
 mod compare;
 mod diff;
 mod fit;
@@ -21,6 +22,7 @@ mod run;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
+mod strays;
 mod sweep;
 mod trace;
 mod trace_args;
@@ -84,6 +86,7 @@ enum Command {
     /// Measure a server with the scenario's workload (needs the feature serve)
     #[cfg(not(feature = "serve"))]
     Observe(missing::MissingArgs),
+    Backtest(backtest::BacktestArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
     Schema(schema::SchemaArgs),
     /// Print the completions of a shell.
@@ -154,7 +157,13 @@ impl OutputArgs {
 
     /// Takes `folder` for the files that follow; waits while another process writes there.
     fn hold(&self, folder: &Path) -> Result<Lock, InputError> {
-        Lock::take(folder, lock::FOLDER, self, || {})
+        let lock = Lock::take(folder, lock::FOLDER, self, || {})?;
+        match strays::remove(folder) {
+            0 => {}
+            1 => self.note(&format!("removed a file in {} that a killed process left", folder.display())),
+            n => self.note(&format!("removed {n} files in {} that a killed process left", folder.display())),
+        }
+        Ok(lock)
     }
 
     /// Links the results below output/, if `folder` is one of them and pages are wanted. It is the last thing that a
@@ -303,6 +312,7 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Serve(args) => missing::run("serve", "serve", &args),
         #[cfg(not(feature = "serve"))]
         Command::Observe(args) => missing::run("observe", "serve", &args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
         Command::Man(args) => manual::man(&args, Cli::command()),

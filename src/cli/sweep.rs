@@ -64,7 +64,9 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
         about: about(&scenario, args.model),
     };
     let place = Place::new(common.folder(&scenario), args.shard);
-    let Some((journal, lock)) = place.open(args, &part, &wanted)? else { return Ok(ExitCode::SUCCESS) };
+    let Some((journal, lock)) = place.open(args, &scenario, &part, &wanted)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let kept = journal.len();
     let watcher = Arc::new(Watcher { journal, lock, bar: bar(&common.output) });
     exit_on_interrupt(&watcher, wanted.len())?;
@@ -75,16 +77,17 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let elapsed = started.elapsed().as_secs_f64();
     unchanged(&scenario, &contents)?;
     let rows = sorted(watcher.journal.rows());
+    // Known only now, so no part of what a resumed sweep must agree with.
+    let about = About { reading: scenario.workload.notes(), ..part.about.clone() };
     let removed = || watcher.journal.remove().map(|()| watcher.lock.release());
     match args.shard {
         Some(_) => {
+            let part = Part { about, ..part };
             write_atomically(&place.shard_file(), table::whole(&part, &rows))?;
             removed()?;
             common.output.note(&format!("{} rows in {}", rows.len(), place.shard_file().display()));
         }
         None => {
-            // Known only now, so no part of what a resumed sweep must agree with.
-            let about = About { reading: scenario.workload.notes(), ..part.about };
             finish(&about, &rows, &place.folder, &common.output, removed)?;
         }
     }
@@ -129,6 +132,7 @@ impl Place {
     fn open(
         &self,
         args: &SweepArgs,
+        scenario: &Scenario,
         part: &Part,
         wanted: &BTreeSet<Setting>,
     ) -> Result<Option<(Journal, Lock)>, InputError> {
@@ -147,7 +151,8 @@ impl Place {
             let rows = found(&file, &path, part, wanted).unwrap_or_default().rows;
             if rows.len() == all {
                 output.note(&format!("{all} of {all} rows were there"));
-                finish(&part.about, &sorted(rows), &self.folder, output, || Ok(()))?;
+                let about = About { reading: scenario.workload.notes(), ..part.about.clone() };
+                finish(&about, &sorted(rows), &self.folder, output, || Ok(()))?;
                 return Ok(None);
             }
         }
@@ -166,7 +171,7 @@ impl Place {
 
 /// Does `file` hold all rows of `part`? A task of a cluster may be started again after it was done.
 fn is_whole(file: &Path, part: &Part) -> bool {
-    File::open(file).is_ok_and(|text| table::read("", text).is_ok_and(|(found, _)| found == *part))
+    File::open(file).is_ok_and(|text| table::read("", text).is_ok_and(|(found, _)| found.asked() == *part))
 }
 
 /// Writes a whole sweep, calls `written`, and shows it.

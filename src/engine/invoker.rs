@@ -43,6 +43,8 @@ pub(super) struct Left {
     pub cause: Cause,
     /// How long it will be served.
     pub service: Span,
+    /// From the client to the function and back.
+    pub overhead: Span,
 }
 
 impl<L: Platform> Invoker<L> {
@@ -77,7 +79,7 @@ impl<L: Platform> Invoker<L> {
         observer: &mut O,
     ) -> Vec<Time> {
         match self.platform.invoke(now, left.service) {
-            Admission::Started { cold, init, capacity } => {
+            Admission::Started { cold, init, first_call, capacity, environment } => {
                 let batch = Batch {
                     left: left.at,
                     cause: left.cause,
@@ -85,7 +87,9 @@ impl<L: Platform> Invoker<L> {
                     cold,
                     init,
                     capacity,
-                    service: left.service,
+                    service: left.service + first_call,
+                    overhead: left.overhead,
+                    environment,
                     memory,
                     concurrency: self.platform.load().busy,
                     attempts,

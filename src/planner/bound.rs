@@ -22,10 +22,11 @@ const AT_A_TIME: usize = 16;
 /// The best of so many lines (memory size, batch, provisioned environments) are found, not only the best of all.
 const LINES: usize = 6;
 
-/// May bounds spare trials? Prices must not depend on the volume, and service times must be fixed, so that bounds are
+/// May bounds spare trials? Users must not answer to what is slower by sending less. Prices must not depend on the volume, and service times must be fixed, so that bounds are
 /// cheap.
 pub fn helps(scenario: &Scenario) -> bool {
-    matches!(scenario.platform.environments, Environments::Pool(_))
+    scenario.workload.closed().is_none()
+        && matches!(scenario.platform.environments, Environments::Pool(_))
         && scenario.platform.tariff.is_flat()
         && !scenario.profile.is_random()
 }

@@ -3,10 +3,8 @@
 pub mod adaptive;
 pub mod bound;
 pub mod ceiling;
-pub mod choose;
 pub mod chooser;
 pub mod class_compare;
-pub mod compare;
 pub mod constraint;
 pub mod edge;
 pub mod emit;

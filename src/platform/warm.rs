@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::lambda::idle::Environment;
 use super::{Admission, Capacity, Load, Platform};
 use crate::units::{Span, Time};
 
 /// Invocations that run, with the integral of their number over time.
 #[derive(Debug, Clone, Default)]
 pub struct Running {
-    finishes: BinaryHeap<Reverse<(Time, u32)>>,
+    finishes: BinaryHeap<Reverse<(Time, Environment)>>,
     load: Load,
     clock: Time,
 }
@@ -17,7 +18,7 @@ pub struct Running {
 impl Running {
     /// Takes out the next environment that has finished by `now`, with when it did.
     #[inline]
-    pub fn next_finished(&mut self, now: Time) -> Option<(Time, u32)> {
+    pub fn next_finished(&mut self, now: Time) -> Option<(Time, Environment)> {
         let Reverse((at, environment)) = *self.finishes.peek()?;
         if at > now {
             return None;
@@ -30,7 +31,7 @@ impl Running {
 
     /// Adds an environment that is busy from `now` to `until`.
     #[inline]
-    pub fn start(&mut self, now: Time, until: Time, environment: u32) {
+    pub fn start(&mut self, now: Time, until: Time, environment: Environment) {
         self.advance(now);
         self.load.busy += 1;
         self.finishes.push(Reverse((until, environment)));
@@ -57,8 +58,8 @@ impl Platform for Warm {
     #[inline]
     fn invoke(&mut self, now: Time, service: Span) -> Admission {
         while self.running.next_finished(now).is_some() {}
-        self.running.start(now, now + service, 0);
-        Admission::Started { cold: false, init: Span::ZERO, capacity: Capacity::OnDemand }
+        self.running.start(now, now + service, Environment::default());
+        Admission::warm(Capacity::OnDemand, None)
     }
 
     fn renew(&mut self, _model_init: Span) {}

@@ -17,6 +17,7 @@ mod access;
 mod azure;
 mod balancer;
 mod binary;
+mod by_class;
 mod coarse;
 mod counts;
 mod datetime;
@@ -42,6 +43,7 @@ mod unit;
 mod w3c;
 
 pub(super) use binary::MAGIC;
+pub use by_class::Pin;
 pub use filter::Filter;
 pub use functions::{Function, FunctionLayout, Functions, FunctionsSpec, HeldFunctions};
 pub use order::Order;

@@ -24,8 +24,7 @@ impl State {
         match self.routing {
             Routing::SharedQueue => {
                 insert_by_age(&mut self.waiting, arrival);
-                let idle = |index: &&usize| self.instances[**index].has_idle_worker(now);
-                if let Some(index) = self.ready.iter().find(idle).copied() {
+                if let Some(index) = self.ready.first_idle() {
                     self.serve(index, now, observer);
                 }
             }
@@ -39,50 +38,39 @@ impl State {
         }
     }
 
-    fn hands_over(&self, arrival: Time, now: Time) -> bool {
+    fn hands_over(&mut self, arrival: Time, now: Time) -> bool {
         let Some(functions) = self.functions.first() else { return false };
         match functions.rule {
-            HandOver::Busy => {
-                let idle = |index: &usize| {
-                    let instance = &self.instances[*index];
-                    instance.queue.is_empty() && instance.has_idle_worker(now)
-                };
-                !self.ready.iter().any(idle)
-            }
+            HandOver::Busy => !self.ready.any_unused(),
             HandOver::Late(limit) => {
-                let best = self.ready.iter().map(|index| self.finish_of_next(*index, now)).min();
+                let best = self.ready.earliest_finish(now);
                 best.is_none_or(|finish| finish.since(arrival) > limit)
             }
         }
     }
 
     fn route(&mut self, now: Time) -> Option<usize> {
-        let ready = self.ready.iter().copied();
         match self.routing {
-            Routing::LeastOutstanding => ready.min_by_key(|index| self.instances[*index].outstanding(now)),
+            Routing::LeastOutstanding => self.ready.least_loaded(),
             Routing::RoundRobin => {
                 self.turn += 1;
-                self.ready.get(self.turn % self.ready.len().max(1)).copied()
+                self.ready.in_turn(self.turn)
             }
-            Routing::EarliestFinish => ready.min_by_key(|index| self.finish_of_next(*index, now)),
+            Routing::EarliestFinish => self.ready.first_to_finish(now),
             Routing::SharedQueue => None,
         }
     }
 
-    fn finish_of_next(&self, index: usize, now: Time) -> Time {
-        let instance = &self.instances[index];
-        instance.finish_of_next(&self.kinds[instance.kind], now)
-    }
-
     fn invoke<O: Observer>(&mut self, arrival: Time, now: Time, observer: &mut O) {
         let functions = &mut self.functions[0];
-        let service = functions.service.draw(1);
+        let (service, overhead) = functions.service.draw(1);
         let memory = functions.service.memory();
         match functions.platform.invoke(now, service) {
-            Admission::Started { cold, init, capacity } => {
+            Admission::Started { cold, init, first_call, capacity, .. } => {
                 self.batch.clear();
                 self.batch.push(arrival);
-                self.show(now, Cause::Full, capacity, (cold, init, service), memory, observer);
+                let times = (init, service + first_call, overhead);
+                self.show(now, Cause::Full, (capacity, cold), times, memory, observer);
             }
             Admission::Throttled => observer.rejected(now, 1, &[arrival]),
         }

@@ -8,7 +8,8 @@ use crate::units::{Span, Time};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Launching,
-    Ready,
+    /// Its slot among those that are ready.
+    Ready(usize),
     /// Takes no more requests and serves those it has.
     Draining,
     Ended,
@@ -26,8 +27,8 @@ pub struct Instance {
     /// It was told so.
     pub interrupted: bool,
     pub queue: VecDeque<Time>,
-    /// When each worker is free.
-    pub free: Vec<Time>,
+    /// When workers are free, the earliest first.
+    free: Vec<Time>,
     /// The deadline that is planned.
     pub deadline: Time,
     /// Requests of batches that it will not finish.
@@ -55,12 +56,23 @@ impl Instance {
     }
 
     pub fn has_idle_worker(&self, now: Time) -> bool {
-        self.free.iter().any(|at| *at <= now)
+        self.free[0] <= now
+    }
+
+    pub fn all_idle(&self, now: Time) -> bool {
+        self.free[self.free.len() - 1] <= now
+    }
+
+    /// Its idle worker is busy until `finish`. Which one does not matter: all were free before.
+    pub fn occupy(&mut self, finish: Time) {
+        let until = self.free.partition_point(|at| *at <= finish);
+        self.free.copy_within(1..until, 0);
+        self.free[until - 1] = finish;
     }
 
     /// Requests and busy workers per worker, in 2^20ths, so that types of different size compare.
     pub fn outstanding(&self, now: Time) -> u64 {
-        let busy = self.free.iter().filter(|at| **at > now).count();
+        let busy = self.free.len() - self.free.partition_point(|at| *at <= now);
         (((self.queue.len() + busy) as u64) << 20) / self.free.len() as u64
     }
 
@@ -70,26 +82,45 @@ impl Instance {
 
     /// When it would answer a request that came now, at mean service times: after the full batches ahead of
     /// it, in a batch that waits for its deadline at most.
-    pub fn finish_of_next(&self, kind: &Kind, now: Time) -> Time {
+    pub fn finish_of_next(&self, kind: &Kind) -> FinishOfNext {
         let (ahead, size) = (self.queue.len() as u64, u64::from(kind.batch.batch));
         let full = kind.service.mean(kind.batch.batch);
         let (batches, position) = (ahead / size, ahead % size + 1);
-        let mut free: Vec<Time> = self.free.clone();
-        free.sort_unstable();
-        let workers = free.len() as u64;
-        let worker = free[(batches % workers) as usize];
+        let workers = self.free.len() as u64;
+        let worker = self.free[(batches % workers) as usize];
         let rounds = Span(full.0.saturating_mul(batches / workers));
-        let opened = match position {
-            1 => now,
-            _ => self.queue[(batches * size) as usize],
+        let timeout = kind.batch.timeout;
+        let (from, wait) = match position {
+            position if position == size => (worker, Span::ZERO),
+            1 => (worker, timeout),
+            _ => (worker.max(self.queue[(batches * size) as usize] + timeout), Span::ZERO),
         };
-        let leaves = if position == size { now } else { opened + kind.batch.timeout };
-        worker.max(now).max(leaves) + rounds + kind.service.mean(position as u32)
+        FinishOfNext { from, wait, takes: rounds + kind.service.mean(position as u32) }
+    }
+}
+
+/// When an instance would answer the next request, for as long as nothing changes at it: it begins at the later of `from` and
+/// `wait` from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinishOfNext {
+    pub from: Time,
+    pub wait: Span,
+    pub takes: Span,
+}
+
+impl FinishOfNext {
+    #[cfg(test)]
+    pub fn at(&self, now: Time) -> Time {
+        self.from.max(now + self.wait) + self.takes
     }
 }
 
 /// Puts a request behind the older ones: a request that comes back from an interrupted instance goes ahead.
 pub fn insert_by_age(queue: &mut VecDeque<Time>, arrival: Time) {
+    if queue.back().is_none_or(|last| *last <= arrival) {
+        queue.push_back(arrival);
+        return;
+    }
     let at = queue.partition_point(|other| *other <= arrival);
     queue.insert(at, arrival);
 }

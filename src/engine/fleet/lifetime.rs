@@ -46,24 +46,24 @@ impl State {
         }
         let workers = self.kinds[kind].workers;
         self.instances.push(Instance::new(kind, workers, launched, ready, reclaimed));
+        self.running[kind].push(index);
         self.counts[kind].launching += 1;
         index
     }
 
-    pub(super) fn make_ready(&mut self, index: usize) {
-        let instance = &mut self.instances[index];
-        instance.phase = Phase::Ready;
-        let count = &mut self.counts[instance.kind];
+    pub(super) fn make_ready(&mut self, index: usize, now: Time) {
+        let count = &mut self.counts[self.instances[index].kind];
         count.launching -= 1;
         count.ready += 1;
-        self.ready.push(index);
+        self.ready.add(index, &mut self.instances);
+        self.note(index, now);
     }
 
     pub(super) fn became_ready<O: Observer>(&mut self, index: usize, now: Time, observer: &mut O) {
         if self.instances[index].phase != Phase::Launching {
             return;
         }
-        self.make_ready(index);
+        self.make_ready(index, now);
         if self.routing == Routing::SharedQueue {
             self.serve(index, now, observer);
             return;
@@ -85,9 +85,7 @@ impl State {
             match order {
                 Order::Launch(kind) => self.launch(kind, now),
                 Order::End(kind) => {
-                    let runs =
-                        |i: &Instance| i.kind == kind && matches!(i.phase, Phase::Launching | Phase::Ready);
-                    if let Some(youngest) = self.instances.iter().rposition(runs) {
+                    if let Some(youngest) = self.running[kind].last().copied() {
                         self.retire(youngest, now);
                     }
                 }
@@ -100,17 +98,22 @@ impl State {
         let instance = &mut self.instances[index];
         let count = &mut self.counts[instance.kind];
         match instance.phase {
-            Phase::Launching => count.launching -= 1,
-            _ => count.ready -= 1,
+            Phase::Ready(slot) => {
+                count.ready -= 1;
+                self.ready.remove(slot);
+            }
+            _ => count.launching -= 1,
         }
         instance.phase = Phase::Draining;
-        self.ready.retain(|ready| *ready != index);
+        let running = &mut self.running[instance.kind];
+        let place = running.partition_point(|older| *older < index);
+        running.remove(place);
         self.end_if_drained(index, now);
     }
 
     pub(super) fn end_if_drained(&mut self, index: usize, now: Time) {
         let instance = &mut self.instances[index];
-        let idle = instance.queue.is_empty() && instance.free.iter().all(|at| *at <= now);
+        let idle = instance.queue.is_empty() && instance.all_idle(now);
         if instance.phase == Phase::Draining && idle {
             (instance.phase, instance.ended) = (Phase::Ended, now);
         }
@@ -189,8 +192,8 @@ mod tests {
 
     fn service(seconds: u64, streams: Streams) -> ServiceDraws {
         let mean = vec![Span::from_secs(seconds)];
-        let times = ServiceTimes { memory: MemoryMb(0), mean, cv: 0.0, shape: None, init: Span::ZERO };
-        ServiceDraws::new(times, streams.stream("service"))
+        let times = ServiceTimes::fixed(MemoryMb(0), mean);
+        ServiceDraws::of_instance(times, streams.stream("service"))
     }
 
     /// One instance that serves a request in 4 s, told of its end after the time that is returned first.

@@ -16,12 +16,15 @@ mod balance;
 mod instance;
 pub mod lifetime;
 pub mod loadtest;
+mod ready;
 pub mod rental;
 mod state;
+mod tournament;
 
 use self::lifetime::Spot;
 use self::rental::Rental;
-use self::state::State;
+pub(super) use self::state::{Event, State};
+use super::closed;
 use super::record::Observer;
 use super::service::ServiceDraws;
 use crate::arrivals::{Arrivals, BLOCK};
@@ -103,6 +106,9 @@ pub fn replay_fleet<A: Arrivals, O: Observer>(
     observer: &mut O,
 ) -> Result<Vec<Rental>, InputError> {
     let mut state = State::new(fleet);
+    if let Some(users) = arrivals.users() {
+        return Ok(closed::replay_fleet(users, state, observer));
+    }
     let mut block = Vec::with_capacity(BLOCK);
     loop {
         block.clear();

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::instance::{Instance, Phase};
+use super::ready::Ready;
 use super::rental::{Market, Rental};
 use super::{Fleet, Functions, Kind, START};
 use crate::engine::record::{Batch, Cause, Observer};
@@ -14,7 +15,7 @@ use crate::units::{Span, Time};
 
 /// In the order in which events of one instant happen; arrivals come before `Deadline`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
+pub enum Event {
     WorkerFree,
     Ready,
     Notice,
@@ -31,8 +32,10 @@ pub struct State {
     pub(super) launches: Stream,
     pub(super) interruptions: Stream,
     pub(super) instances: Vec<Instance>,
-    /// The indices of ready instances, in the order in which they became ready.
-    pub(super) ready: Vec<usize>,
+    /// Those that are ready.
+    pub(super) ready: Ready,
+    /// The indices of those that launch or are ready, by type, the youngest last.
+    pub(super) running: Vec<Vec<usize>>,
     pub(super) counts: Vec<Count>,
     /// Requests at the balancer: those without an instance, and all of a shared queue.
     pub(super) waiting: VecDeque<Time>,
@@ -51,6 +54,8 @@ impl State {
     pub fn new(fleet: Fleet) -> State {
         let Fleet { kinds, routing, scaler, functions, slo, launches, interruptions } = fleet;
         let counts = vec![Count::default(); kinds.len()];
+        let running = vec![Vec::new(); kinds.len()];
+        let ready = Ready::new(routing, functions.first().map(|functions| functions.rule));
         let mut state = State {
             kinds,
             routing,
@@ -60,7 +65,8 @@ impl State {
             launches,
             interruptions,
             instances: Vec::new(),
-            ready: Vec::new(),
+            ready,
+            running,
             counts,
             waiting: VecDeque::new(),
             events: BinaryHeap::new(),
@@ -76,7 +82,7 @@ impl State {
         for kind in 0..state.kinds.len() {
             for _ in 0..state.kinds[kind].initial {
                 let new = state.add(kind, START, START);
-                state.make_ready(new);
+                state.make_ready(new, START);
             }
         }
         state
@@ -93,7 +99,7 @@ impl State {
     }
 
     /// The next event before `(until, event)`, if there is one.
-    fn step<O: Observer>(&mut self, before: (Time, Event), observer: &mut O) -> bool {
+    pub fn step<O: Observer>(&mut self, before: (Time, Event), observer: &mut O) -> bool {
         let next = self.events.peek().map(|Reverse((at, event, ..))| (*at, *event));
         let review = (self.scaler.next_review(), Event::Ready);
         // A review comes after the instances that become ready at its time.
@@ -113,22 +119,42 @@ impl State {
             Event::Notice => self.notice(index, at),
             Event::Reclaim => self.reclaim(index, at, observer),
             Event::Deadline => {
-                self.instances[index].deadline = Time::NEVER;
-                self.serve(index, at, observer);
+                let deadline = &mut self.instances[index].deadline;
+                // Of a batch that left full in the meantime nothing is left to do, but who looks may find a shared queue's next.
+                if *deadline == at || self.routing == Routing::SharedQueue {
+                    *deadline = Time::NEVER;
+                    self.serve(index, at, observer);
+                }
             }
         }
         true
     }
 
-    /// Starts as many batches as there are, or as there are workers for.
+    /// Serves what an instance has, after a change at it.
     pub(super) fn serve<O: Observer>(&mut self, index: usize, now: Time, observer: &mut O) {
+        self.start_batches(index, now, observer);
+        self.note(index, now);
+    }
+
+    /// Routing has to know what changed at an instance.
+    pub(super) fn note(&mut self, index: usize, now: Time) {
+        let instance = &self.instances[index];
+        if let Phase::Ready(slot) = instance.phase {
+            self.ready.note(slot, instance, &self.kinds[instance.kind], now);
+        }
+    }
+
+    /// Starts as many batches as there are, or as there are workers for.
+    fn start_batches<O: Observer>(&mut self, index: usize, now: Time, observer: &mut O) {
         loop {
             let instance = &mut self.instances[index];
+            if !instance.has_idle_worker(now) {
+                return;
+            }
             let kind = &mut self.kinds[instance.kind];
-            let shared = self.routing == Routing::SharedQueue && instance.phase == Phase::Ready;
+            let shared = self.routing == Routing::SharedQueue && matches!(instance.phase, Phase::Ready(_));
             let queue = if shared { &mut self.waiting } else { &mut instance.queue };
             let Some(first) = queue.front().copied() else { return };
-            let Some(worker) = instance.free.iter().position(|at| *at <= now) else { return };
             let full = queue.len() >= kind.batch.batch as usize;
             let deadline = first + kind.batch.timeout;
             if !full && deadline > now {
@@ -141,9 +167,9 @@ impl State {
             let n = queue.len().min(kind.batch.batch as usize);
             self.batch.clear();
             self.batch.extend(queue.drain(..n));
-            let service = kind.service.draw(n as u32);
+            let (service, _) = kind.service.draw(n as u32);
             self.busy += 1;
-            instance.free[worker] = now + service;
+            instance.occupy(now + service);
             if now + service > instance.reclaimed {
                 instance.lost.append(&mut self.batch);
                 instance.lost_batches += 1;
@@ -152,7 +178,8 @@ impl State {
             let cause = if full { Cause::Full } else { Cause::Timeout };
             let memory = kind.service.memory();
             self.plan(now + service, Event::WorkerFree, index);
-            self.show(now, cause, Capacity::Instance, (false, Span::ZERO, service), memory, observer);
+            let times = (Span::ZERO, service, Span::ZERO);
+            self.show(now, cause, (Capacity::Instance, false), times, memory, observer);
         }
     }
 
@@ -161,8 +188,8 @@ impl State {
         &mut self,
         now: Time,
         cause: Cause,
-        capacity: Capacity,
-        (cold, init, service): (bool, Span, Span),
+        (capacity, cold): (Capacity, bool),
+        (init, service, overhead): (Span, Span, Span),
         memory: crate::units::MemoryMb,
         observer: &mut O,
     ) {
@@ -175,24 +202,28 @@ impl State {
             init,
             capacity,
             service,
+            overhead,
+            environment: None,
             memory,
             concurrency,
             attempts: 1,
         };
-        let finish = batch.finish();
+        let (finish, answered) = (batch.finish(), batch.answered());
         self.served += self.batch.len() as u64;
-        self.late += self.batch.iter().filter(|arrival| finish.since(**arrival) > self.slo).count() as u64;
+        self.late += self.batch.iter().filter(|arrival| answered.since(**arrival) > self.slo).count() as u64;
         self.last_finish = self.last_finish.max(finish);
         observer.started(&batch, &self.batch);
     }
 
     /// Serves what is left. The controller goes on as long as requests wait.
     pub fn drain<O: Observer>(&mut self, observer: &mut O) {
-        let waits = |state: &State| {
-            let queued = |index: &Instance| !index.queue.is_empty();
-            !state.waiting.is_empty() || state.busy > 0 || state.instances.iter().any(queued)
-        };
-        while waits(self) && self.step((Time::NEVER, Event::Deadline), observer) {}
+        while self.holds_requests() && self.step((Time::NEVER, Event::Deadline), observer) {}
+    }
+
+    /// Does a request wait, or is one served?
+    pub fn holds_requests(&self) -> bool {
+        let queued = |index: &Instance| !index.queue.is_empty();
+        !self.waiting.is_empty() || self.busy > 0 || self.instances.iter().any(queued)
     }
 
     pub fn into_rentals(self) -> Vec<Rental> {
