@@ -162,12 +162,12 @@ impl<P: Policy, L: Platform> State<P, L> {
         self.next_review = next;
     }
 
+    #[inline]
     fn dispatch<O: Observer>(&mut self, now: Time, cause: Cause, observer: &mut O) {
         let service = self.service.draw(self.buffer.len() as u32);
         let left = Left { at: now, cause, service };
-        let arrivals = std::mem::take(&mut self.buffer);
         self.deadline = Time::NEVER;
-        self.buffer = self.invoker.attempt(now, left, (1, self.service.memory()), arrivals, observer);
+        self.invoker.attempt(now, left, (1, self.service.memory()), &mut self.buffer, observer);
         self.set_horizon();
     }
 
@@ -178,6 +178,5 @@ impl<P: Policy, L: Platform> State<P, L> {
         while self.horizon < Time::NEVER {
             self.catch_up(self.horizon, observer);
         }
-        self.invoker.platform.finish();
     }
 }

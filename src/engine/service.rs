@@ -77,6 +77,10 @@ impl ServiceDraws {
     /// The service time of a batch of `n`.
     #[inline]
     pub fn draw(&mut self, n: u32) -> Span {
+        if let Law::Fixed = self.factors.law { self.times.of(n) } else { self.drawn(n) }
+    }
+
+    fn drawn(&mut self, n: u32) -> Span {
         match self.factors.draw() {
             Some(luck) => served(&self.times, n, luck),
             None => self.times.of(n),
@@ -89,6 +93,7 @@ impl ServiceDraws {
     }
 
     /// The memory size.
+    #[inline]
     pub fn memory(&self) -> MemoryMb {
         self.times.memory
     }

@@ -25,10 +25,9 @@ impl Solo {
     /// A batch leaves. Those whose next try is no later come before it.
     pub fn leave(&mut self, at: Time, cause: Cause, service: Span, arrivals: &[Time]) {
         self.try_again(at);
-        let mut list = std::mem::take(&mut self.spare);
-        list.extend_from_slice(arrivals);
+        self.spare.extend_from_slice(arrivals);
         let left = Left { at, cause, service };
-        self.spare = self.invoker.attempt(at, left, (1, self.memory), list, &mut self.kept);
+        self.invoker.attempt(at, left, (1, self.memory), &mut self.spare, &mut self.kept);
     }
 
     fn try_again(&mut self, until: Time) {

@@ -65,6 +65,7 @@ impl IdleSet {
     }
 
     /// Adds an environment that stays warm until `warm_until`, inclusive.
+    #[inline]
     pub fn put(&mut self, environment: u32, warm_until: Time) {
         let idle = Idle { environment, warm_until };
         match &mut self.order {
@@ -77,6 +78,7 @@ impl IdleSet {
     }
 
     /// Takes the environment that the rule names among those still warm at `now`.
+    #[inline]
     pub fn take(&mut self, now: Time) -> Option<u32> {
         match &mut self.order {
             Order::MostRecent(queue) => {
@@ -108,6 +110,7 @@ impl IdleSet {
     }
 }
 
+#[inline]
 fn warm(mut candidates: impl Iterator<Item = Idle>, now: Time) -> Option<u32> {
     candidates.find(|idle| idle.warm_until >= now).map(|idle| idle.environment)
 }

@@ -9,8 +9,8 @@ pub mod idle;
 use rand_distr::{Distribution, LogNormal};
 
 use self::idle::{IdleSet, Reuse};
+use super::running::Running;
 use super::token_bucket::TokenBucket;
-use super::warm::Running;
 use super::{Admission, Capacity, Load, Platform};
 use crate::numeric::streams::{Stream, Streams};
 use crate::units::{Span, Time};
@@ -143,6 +143,7 @@ impl LambdaPool {
         LambdaPool { provisioned_free, scaling, requests, ..pool }
     }
 
+    #[inline]
     fn collect_finished(&mut self, now: Time) {
         while let Some((at, environment)) = self.running.next_finished(now) {
             if environment < self.settings.provisioned {
@@ -161,9 +162,10 @@ impl LambdaPool {
 }
 
 impl Platform for LambdaPool {
+    #[inline]
     fn invoke(&mut self, now: Time, service: Span) -> Admission {
         self.collect_finished(now);
-        if self.running.load().busy >= self.settings.concurrency || !self.requests.take(now) {
+        if self.running.busy() >= self.settings.concurrency || !self.requests.take(now) {
             return Admission::Throttled;
         }
         let mut capacity = Capacity::OnDemand;
@@ -190,12 +192,9 @@ impl Platform for LambdaPool {
         self.idle.clear();
     }
 
+    #[inline]
     fn load(&self) -> Load {
-        self.running.load()
-    }
-
-    fn finish(&mut self) {
-        while self.running.next_finished(Time::NEVER).is_some() {}
+        Load { busy: self.running.busy() }
     }
 }
 
@@ -236,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn the_concurrency_limit_throttles_and_the_load_is_integrated() {
+    fn the_concurrency_limit_throttles() {
         let mut pool = pool(settings());
         assert_eq!(pool.invoke(Time(0), Span(50)), COLD);
         assert_eq!(pool.invoke(Time(10), Span(50)), COLD);
         assert_eq!(pool.invoke(Time(20), Span(50)), Admission::Throttled);
         assert_eq!(pool.invoke(Time(100), Span(50)), WARM); // the first has just finished
-        pool.finish();
-        assert_eq!(pool.load(), Load { busy: 0, area: 100 + 100 + 50 });
+        // The second runs until 110.
+        assert_eq!(pool.load(), Load { busy: 2 });
     }
 
     #[test]
