@@ -204,6 +204,7 @@ impl ServiceTimes {
     }
 
     /// The mean service time of a batch of `n`. Panics if the table was cut below `n`.
+    #[inline]
     pub fn of(&self, n: u32) -> Span {
         self.mean[n as usize - 1]
     }
