@@ -109,8 +109,6 @@ pub struct Simulated {
     pub cost_usd_per_million_ci95: Option<[f64; 2]>,
     /// The bill by component.
     pub cost_components_usd: BillUsd,
-    /// Batches that left full, over all.
-    pub full_share: f64,
     /// Requests per batch.
     pub mean_batch: f64,
     /// Absent where the run is too short for an interval.

@@ -68,7 +68,6 @@ pub fn summarise(records: &[Record], context: &Context<'_>) -> Option<Simulation
         cost_usd_per_month: if seconds > 0.0 { cost_usd / seconds * MONTH_S } else { 0.0 },
         cost_usd_per_million_ci95: cost_ci95,
         cost_components_usd: bill.in_usd(),
-        full_share: tally.full as f64 / batches,
         mean_batch: requests / batches,
         mean_batch_ci95,
         batch_size: sizes.iter().map(|count| *count as f64 / batches).collect(),
