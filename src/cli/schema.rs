@@ -49,7 +49,7 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 32] = examples![
+const EXAMPLES: [(&str, &str); 31] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
@@ -63,7 +63,6 @@ const EXAMPLES: [(&str, &str); 32] = examples![
     "scenario-gamma.toml"
     "scenario-hyperexponential.toml"
     "scenario-lognormal.toml"
-    "scenario-after-lull.toml"
     "scenario-classes.toml"
     "scenario-classes-compare.toml"
     "scenario-classes-groups.toml"

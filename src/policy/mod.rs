@@ -9,7 +9,6 @@ pub mod batch;
 pub mod classes;
 pub mod forecast;
 pub mod lateness;
-pub mod lull;
 pub mod mark;
 pub mod open;
 pub mod scheduled;

@@ -7,7 +7,6 @@ use crate::outcome::Model;
 use crate::policy::adaptive::{Margin, Settings};
 use crate::policy::batch::Batch;
 use crate::policy::forecast::Forecast;
-use crate::policy::lull::AfterLull;
 use crate::profile::{LARGEST_BATCH, Profile};
 use crate::units::{MemoryMb, Span};
 
@@ -34,8 +33,6 @@ pub enum PolicySpec {
         /// Largest batches in place of those of `[sweep]`.
         batch: Option<Vec<u32>>,
     },
-    /// One buffer that does not wait through a lull.
-    AfterLull(AfterLull),
     /// Given settings, each for a stretch of time, in turn.
     Listed {
         /// How long each holds.
@@ -52,14 +49,12 @@ enum Kind {
     Adaptive,
     Planned,
     Listed,
-    AfterLull,
 }
 
-const KINDS: [(&str, Kind); 6] = [
+const KINDS: [(&str, Kind); 5] = [
     ("unbatched", Kind::Unbatched),
     ("batch", Kind::Batch),
     ("adaptive", Kind::Adaptive),
-    ("after-lull", Kind::AfterLull),
     ("planned", Kind::Planned),
     ("listed", Kind::Listed),
 ];
@@ -78,14 +73,13 @@ impl PolicySpec {
         memory: MemoryMb,
     ) -> Result<PolicySpec, InputError> {
         let kind = section.required("kind")?;
-        let chosen = kind.choice(&KINDS[..4]).map_err(|e| match kind.str() {
+        let chosen = kind.choice(&KINDS[..3]).map_err(|e| match kind.str() {
             Ok("planned" | "listed") => e.help(
                 "it chooses its memory sizes too: write it as the `policy` of a [[system]], for `sim compare`",
             ),
             _ => e,
         })?;
         let policy = match chosen {
-            Kind::AfterLull => after_lull(section, profile, memory)?,
             Kind::Adaptive => {
                 if section.optional("decisions").is_some() {
                     let reason = "the plans are those of `decisions`";
@@ -117,7 +111,6 @@ impl PolicySpec {
                 batch: section.optional("batch").map(|value| batches(&value, profile)).transpose()?,
             }),
             Kind::Listed => listed(section, profile, platform),
-            Kind::AfterLull => after_lull(section, profile, memory),
             kind => Ok(PolicySpec::Fixed(fixed(section, kind, profile, memory)?)),
         }
     }
@@ -126,7 +119,6 @@ impl PolicySpec {
     pub fn start(&self) -> Batch {
         match self {
             PolicySpec::Fixed(buffer) | PolicySpec::Adaptive { start: buffer, .. } => *buffer,
-            PolicySpec::AfterLull(policy) => policy.buffer,
             PolicySpec::Planned { .. } | PolicySpec::Listed { .. } => Batch::UNBATCHED,
         }
     }
@@ -135,10 +127,7 @@ impl PolicySpec {
     pub fn adaptive(&self) -> Option<Settings> {
         match self {
             PolicySpec::Adaptive { settings, .. } => Some(*settings),
-            PolicySpec::Fixed(_)
-            | PolicySpec::AfterLull(_)
-            | PolicySpec::Planned { .. }
-            | PolicySpec::Listed { .. } => None,
+            PolicySpec::Fixed(_) | PolicySpec::Planned { .. } | PolicySpec::Listed { .. } => None,
         }
     }
 
@@ -168,13 +157,6 @@ fn adaptive(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Resul
     let given = section.names().any(|name| name == "batch" || name == "timeout");
     let start = if given { buffer(section, profile, memory)? } else { Batch::UNBATCHED };
     Ok(PolicySpec::Adaptive { start, settings: settings(section)? })
-}
-
-/// A buffer with the longest `lull`.
-fn after_lull(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<PolicySpec, InputError> {
-    refuse_adaptive(section)?;
-    let lull = within_a_year(&section.required("lull")?)?;
-    Ok(PolicySpec::AfterLull(AfterLull { buffer: buffer(section, profile, memory)?, lull }))
 }
 
 fn batches(value: &Value<'_>, profile: &Profile) -> Result<Vec<u32>, InputError> {

@@ -79,15 +79,6 @@ fn on_its_own<O: Observer + Send>(
         }
         PolicySpec::Adaptive { .. } if !own.decisions.is_empty() => follow(&own, observer),
         PolicySpec::Adaptive { settings, .. } => adapt(&own, *settings, observer),
-        PolicySpec::AfterLull(policy) => {
-            let times = own.service(own.setting())?;
-            let setting = format!(
-                "{memory}, up to {} within {}, or after a lull of {}",
-                policy.buffer.batch, policy.buffer.timeout, policy.lull
-            );
-            let (simulation, _) = simulate_with(&own, &times, observer, |_| Ok(*policy))?;
-            Ok(Run { setting, simulation, decisions: Vec::new() })
-        }
         PolicySpec::Planned { model, batch } => {
             let plan = planned(&own, *model, batch.as_deref())?;
             let words = match plan.as_slice() {
