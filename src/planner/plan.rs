@@ -156,7 +156,7 @@ pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
 ///
 /// Errors: the policy is adaptive.
 pub fn one_configuration(scenario: &Scenario) -> Result<(), InputError> {
-    if scenario.policy.adaptive().is_none() {
+    if scenario.policy.is_fixed() {
         return Ok(());
     }
     let help = "`sim run` simulates it; to plan one configuration, add --set policy.kind=batch";

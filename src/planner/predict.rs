@@ -463,7 +463,7 @@ fn predict_fitted(
     model: Model,
     points: u32,
 ) -> Result<Option<Prediction>, InputError> {
-    if scenario.policy.adaptive().is_some() {
+    if !scenario.policy.is_fixed() {
         return Ok(None);
     }
     let parts = fitted_parts(scenario)?;
