@@ -160,11 +160,7 @@ impl Scenario {
             None => PolicySpec::from_section(s, &profile, platform.memory)
                 .map(|policy| (policy, class::Waits::default())),
         })?;
-        let policy_of = root.required("policy")?.section()?;
-        let decisions = match policy_of.optional("decisions").filter(|_| policy.adaptive().is_some()) {
-            Some(value) => decisions::read(&value, &profile)?,
-            None => Vec::new(),
-        };
+        let decisions = decisions(&root, &policy, &profile)?;
         let asked = optional_section(&root, "slo", Slo::from_section)?;
         let (sweep, classes, slo) = match written.zip(marks) {
             None => {
@@ -353,8 +349,15 @@ fn arrivals(
         (None, Some(classes), Some(value)) => {
             whole(&value, |s| classes.workload(s)).map(|(workload, marks)| (workload, Some(marks)))
         }
-        (None, None, Some(value)) => whole(&value, Workload::from_section).map(|workload| (workload, None)),
+        (None, None, Some(value)) => whole(&value, Workload::of_one_class).map(|workload| (workload, None)),
     }
+}
+
+/// The plans that an adaptive policy follows in place of its own, where it names some.
+fn decisions(root: &Section<'_>, policy: &PolicySpec, profile: &Profile) -> Result<Vec<Taken>, InputError> {
+    let section = root.required("policy")?.section()?;
+    let named = section.optional("decisions").filter(|_| policy.adaptive().is_some());
+    named.map_or(Ok(Vec::new()), |value| decisions::read(&value, profile))
 }
 
 /// Published figures, each of one of the systems.
