@@ -160,7 +160,7 @@ fn segments() {
     let all = SCENARIO.replace("\"poisson\", rate = 50, requests = 500", "\"schedule\", file = \"all.toml\"");
     fs::write(folder.path().join("s-all.toml"), all).unwrap();
     let words = ["plan", "s-all.toml", "--predict-only", "--no-charts"];
-    let mut took = |count: usize| {
+    let took = |count: usize| {
         fs::write(folder.path().join("all.toml"), (0..count).map(other).collect::<String>()).unwrap();
         tried(folder.path(), &format!("{count} segments, all planned"), &words, 0, "configurations evaluated")
             .took

@@ -120,6 +120,43 @@ fn sweeps_are_matched_by_configuration() {
 }
 
 #[test]
+fn plans_differ_by_what_they_recommend() {
+    let folder = scenario();
+    let folder = folder.path();
+    make(folder, "plan", "a", &[]);
+    // A stricter target needs another configuration.
+    make(folder, "plan", "b", &["--set", "slo.latency=300ms"]);
+    let plan = |name: &str| -> Value {
+        let text = fs::read_to_string(folder.join(name).join("plan.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let (a, b) = (plan("a"), plan("b"));
+    let both = diff(folder, "a", "b/plan.json");
+    assert_eq!(both["kind"], "plan");
+    let settings = both["settings"].as_array().unwrap();
+    let of = |key: &str| settings.iter().find(|setting| setting["key"] == key);
+    let target = of("slo.latency_s").unwrap();
+    assert_eq!((&target["a"], &target["b"]), (&0.8.into(), &0.3.into()));
+    for key in ["memory_mb", "batch", "timeout_s"] {
+        let (x, y) = (&a["recommended"][key], &b["recommended"][key]);
+        assert_eq!(
+            of(key).map(|setting| (&setting["a"], &setting["b"])),
+            (x != y).then_some((x, y)),
+            "{key}"
+        );
+    }
+    let cost = figure(&both, "simulated.cost_usd_per_million");
+    for (side, plan) in [("a", &a), ("b", &b)] {
+        assert_eq!(cost[side], plan["recommended"]["simulated"]["cost_usd_per_million"]);
+    }
+    assert!(cost["difference"].as_f64().unwrap() > 0.0, "a stricter target cannot be cheaper: {cost}");
+    let text = sim(folder, &["diff", "a", "b"]).assert().success().get_output().stdout.clone();
+    assert!(String::from_utf8(text).unwrap().contains("slo.latency_s"));
+    make(folder, "run", "run", &[]);
+    sim(folder, &["diff", "run", "a"]).assert().code(1);
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_with_the_mend() {
     let folder = scenario();
     let folder = folder.path();
@@ -130,8 +167,11 @@ fn what_cannot_be_compared_is_refused_with_the_mend() {
     fs::write(folder.join("other.json"), "{ \"recommended\": {} }").unwrap();
     fs::write(folder.join("broken.csv"), "a,b\n1,2\n").unwrap();
     for (b, message) in [
-        ("absent", "give the folder of a run or a sweep"),
-        ("empty", "holds neither the summary.json of a run nor the sweep.csv of a sweep"),
+        ("absent", "give the folder of a run, a plan or a sweep"),
+        (
+            "empty",
+            "holds neither the summary.json of a run, the plan.json of a plan nor the sweep.csv of a sweep",
+        ),
         ("sweep", "is a sweep, run a run"),
         ("broken.json", "broken.json:2: is no JSON"),
         ("other.json", "is not the summary.json of a run"),

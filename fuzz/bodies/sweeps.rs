@@ -31,6 +31,7 @@ pub fn part() -> Part {
             model: "exact".into(),
             percentile: 95.0,
             slo_latency_s: Some(0.5),
+            budget_usd_per_million: None,
             objective: String::new(),
             cold_starts: false,
             fitted: false,

@@ -12,7 +12,7 @@ use crate::text;
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArgs {
-    /// A run or a sweep: its folder, its summary.json or its sweep.csv.
+    /// A run, a plan or a sweep: its folder, its summary.json, plan.json or sweep.csv.
     a: PathBuf,
     /// Another of the same kind.
     b: PathBuf,

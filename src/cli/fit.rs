@@ -7,8 +7,8 @@ use std::time::Instant;
 use clap::Args;
 
 use super::heartbeat::Counted;
-use super::trace_args::{TraceArgs, named};
-use super::{OUTPUT, OutputArgs};
+use super::trace_args::TraceArgs;
+use super::{OUTPUT, OutputArgs, one_of};
 use crate::arrivals::trace::Findings;
 use crate::error::InputError;
 use crate::fitting::{Method, Observed, fit, piecewise};
@@ -22,8 +22,8 @@ use crate::units::Span;
 pub(super) struct FitArgs {
     #[command(flatten)]
     trace: TraceArgs,
-    /// auto, poisson, closed-form, em-counts, em-interarrivals, map2, mmpp3, mmpp4 or phase-type.
-    #[arg(long, default_value = "auto", value_parser = method)]
+    /// How the processes are fitted.
+    #[arg(long, default_value = "auto", value_parser = one_of(&Method::NAMES))]
     method: Method,
     /// Also fit each window of this length by itself; fit.toml is then the schedule of them.
     #[arg(long, value_name = "1h", value_parser = window)]
@@ -36,10 +36,6 @@ pub(super) struct FitArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-fn method(name: &str) -> Result<Method, String> {
-    named(name, &Method::NAMES)
 }
 
 fn window(text: &str) -> Result<Span, String> {

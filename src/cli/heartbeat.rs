@@ -1,9 +1,13 @@
 //! What is told of work that takes long, where no bar shows it: how far it is, how long it may still take, how to end it.
+//! On a terminal it is told at once, in a line that goes when there is something else to say.
 
-use std::sync::Once;
+use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Once, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::tell;
 use crate::arrivals::Arrivals;
@@ -15,6 +19,10 @@ use crate::units::{Span, Time};
 /// The first word comes after this, the next after twice as long, and so on.
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(3600);
+/// On a terminal, work that is done sooner than this needs no word.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// How often the line on a terminal moves.
+const STEP: Duration = Duration::from_millis(120);
 
 /// Requests or arrivals so far; 0 where they are not counted.
 static SEEN: AtomicU64 = AtomicU64::new(0);
@@ -22,23 +30,61 @@ static SEEN: AtomicU64 = AtomicU64::new(0);
 static DONE: AtomicU64 = AtomicU64::new(0);
 /// A bar tells it.
 static BAR: AtomicBool = AtomicBool::new(false);
+/// The line on a terminal.
+static LINE: OnceLock<ProgressBar> = OnceLock::new();
 
 /// From now on, tells of long work.
 pub(super) fn start() {
     static ONCE: Once = Once::new();
     let begin = Instant::now();
-    let beat = move || {
-        let mut pause = FIRST;
-        loop {
-            thread::sleep(pause);
-            pause = begin.elapsed().min(LONGEST);
-            if !BAR.load(Ordering::Relaxed) {
-                tell(&word(begin.elapsed(), SEEN.load(Ordering::Relaxed), DONE.load(Ordering::Relaxed)));
-            }
-        }
+    let beat = move || match std::io::stderr().is_terminal() {
+        true => line(begin),
+        false => words(begin),
     };
     // Without a thread to spare, the work goes on untold.
     ONCE.call_once(|| drop(thread::Builder::new().stack_size(1 << 18).spawn(beat)));
+}
+
+fn words(begin: Instant) {
+    let mut pause = FIRST;
+    loop {
+        thread::sleep(pause);
+        pause = begin.elapsed().min(LONGEST);
+        if !BAR.load(Ordering::Relaxed) {
+            tell(&word(begin.elapsed(), SEEN.load(Ordering::Relaxed), DONE.load(Ordering::Relaxed)));
+        }
+    }
+}
+
+fn line(begin: Instant) {
+    thread::sleep(PATIENCE);
+    if BAR.load(Ordering::Relaxed) {
+        return;
+    }
+    let bar = LINE.get_or_init(ProgressBar::new_spinner);
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("a fixed template"));
+    while !BAR.load(Ordering::Relaxed) && !bar.is_finished() {
+        bar.set_message(word(begin.elapsed(), SEEN.load(Ordering::Relaxed), DONE.load(Ordering::Relaxed)));
+        bar.tick();
+        thread::sleep(STEP);
+    }
+    bar.finish_and_clear();
+}
+
+/// Takes the line away, since something else is to be said. Work that goes on then is the writing of results.
+pub(super) fn make_room() {
+    BAR.store(true, Ordering::Relaxed);
+    if let Some(bar) = LINE.get() {
+        bar.finish_and_clear();
+    }
+}
+
+/// Says something while the line is on the screen, or would be.
+pub(super) fn beside(say: impl FnOnce()) {
+    match LINE.get().filter(|bar| !bar.is_finished()) {
+        Some(bar) => bar.suspend(say),
+        None => say(),
+    }
 }
 
 /// A bar is on the screen.

@@ -3,10 +3,12 @@
 mod backtest;
 mod compare;
 mod diff;
+mod examples;
 mod fit;
 mod fleet;
 mod heartbeat;
 pub mod import;
+mod init;
 mod lock;
 mod manual;
 mod merge;
@@ -31,6 +33,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::lock::Lock;
@@ -52,46 +55,65 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a scenario, with comments, from a trace and a model's profile.
+    #[command(after_help = examples::INIT)]
+    Init(init::InitArgs),
     /// Find the cheapest configuration within the SLO, or the fastest within the budget.
+    #[command(after_help = examples::PLAN)]
     Plan(plan::PlanArgs),
     /// Set the systems of [[system]] side by side on the same arrivals.
+    #[command(after_help = examples::COMPARE)]
     Compare(compare::CompareArgs),
     /// Replay a scenario, predict it, and show both side by side.
+    #[command(after_help = examples::RUN)]
     Run(run::RunArgs),
+    #[command(after_help = examples::IMPORT)]
     Import(import::ImportArgs),
     #[cfg(feature = "profiler")]
+    #[command(after_help = examples::PROFILE)]
     Profile(profile::ProfileArgs),
     /// Measure a model's service times by batch size and memory (a build of its own: --features profiler).
     #[cfg(not(feature = "profiler"))]
     Profile(missing::MissingArgs),
     /// Evaluate a grid of configurations and find the front of latency and cost.
+    #[command(after_help = examples::SWEEP)]
     Sweep(sweep::SweepArgs),
     /// Plan every function of a trace of many: which should batch, how, and what a month of it saves.
+    #[command(after_help = examples::FLEET)]
     Fleet(fleet::FleetArgs),
     /// Put the shards of a sweep or of a fleet together.
+    #[command(after_help = examples::MERGE)]
     Merge(merge::MergeArgs),
-    /// Say how two runs, or two sweeps, differ, and whether beyond their confidence intervals.
+    /// Say how two runs, plans or sweeps differ, and whether beyond their confidence intervals.
+    #[command(after_help = examples::DIFF)]
     Diff(diff::DiffArgs),
     /// Fit arrival processes to a trace and say how good they are.
+    #[command(after_help = examples::FIT)]
     Fit(fit::FitArgs),
     /// Look at, make and convert traces.
+    #[command(after_help = examples::TRACE)]
     Trace(trace::TraceCommand),
     #[cfg(feature = "serve")]
+    #[command(after_help = examples::SERVE)]
     Serve(serve::ServeArgs),
     /// Serve: gather requests into batches in front of a function (needs the feature serve)
     #[cfg(not(feature = "serve"))]
     Serve(missing::MissingArgs),
     #[cfg(feature = "serve")]
+    #[command(after_help = examples::OBSERVE)]
     Observe(observe::ObserveArgs),
     /// Measure a server with the scenario's workload (needs the feature serve)
     #[cfg(not(feature = "serve"))]
     Observe(missing::MissingArgs),
     Backtest(backtest::BacktestArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
+    #[command(after_help = examples::SCHEMA)]
     Schema(schema::SchemaArgs),
     /// Print the completions of a shell.
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(manual::CompletionsArgs),
     /// Write the manual's pages.
+    #[command(after_help = examples::MAN)]
     Man(manual::ManArgs),
 }
 
@@ -212,6 +234,7 @@ impl OutputArgs {
 
 /// Writes to standard output.
 fn print(text: impl AsRef<[u8]>) -> Result<(), InputError> {
+    heartbeat::make_room();
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         // The reader of a pipe has seen enough.
@@ -222,7 +245,9 @@ fn print(text: impl AsRef<[u8]>) -> Result<(), InputError> {
 
 /// Writes a line to standard error. If that cannot be written to, nobody is left to be told.
 pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", text::terminal(line));
+    heartbeat::beside(|| {
+        let _ = writeln!(std::io::stderr(), "{}", text::terminal(line));
+    });
 }
 
 /// A named pipe is read once somebody writes to it, which may be never: the one who waits should know.
@@ -274,9 +299,21 @@ fn predictable(scenario: &Scenario) -> Result<(), InputError> {
     }
 }
 
-fn model(name: &str) -> Result<Model, String> {
-    let found = Model::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, model)| *model).ok_or_else(|| "expected exact or published".to_owned())
+/// One of some names, which help texts and completions then know.
+fn one_of<T: Copy + Send + Sync + 'static>(
+    all: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    PossibleValuesParser::new(names).map(|name| {
+        all.iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+            .expect("one of the possible values")
+    })
+}
+
+fn model() -> impl TypedValueParser<Value = Model> {
+    one_of(&Model::NAMES)
 }
 
 /// Runs the command line. The exit status is 0 for done and 3 for done without a configuration that meets the
@@ -289,7 +326,14 @@ pub fn run() -> Result<ExitCode, InputError> {
     if std::env::args_os().nth(1).is_some_and(|first| first == profile::WORKER) {
         return profile::run_worker().map(|()| ExitCode::SUCCESS);
     }
-    match Cli::parse().command {
+    let done = dispatch(Cli::parse().command);
+    heartbeat::make_room();
+    done
+}
+
+fn dispatch(command: Command) -> Result<ExitCode, InputError> {
+    match command {
+        Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Run(args) => run::run(&args),
@@ -316,5 +360,59 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
         Command::Man(args) => manual::man(&args, Cli::command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands of a help text, without what they are for and where their output goes.
+    fn examples(help: &str) -> Vec<Vec<String>> {
+        let lines = help.lines().filter_map(|line| line.strip_prefix("  sim "));
+        let words = |line: &str| line.split("  ").next().unwrap().split(" > ").next().unwrap().to_owned();
+        lines
+            .map(words)
+            .map(|line| format!("sim {line}").split_whitespace().map(str::to_owned).collect())
+            .collect()
+    }
+
+    #[test]
+    fn every_command_has_examples_that_it_takes() {
+        let mut checked = 0;
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            // A build without its feature only says so.
+            if command.get_arguments().any(|argument| argument.get_id() == "rest") {
+                continue;
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let found = examples(&help);
+            assert!(!found.is_empty(), "{name} has no examples");
+            for words in found {
+                assert_eq!(words[1], name);
+                Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{words:?}: {error}"));
+                checked += 1;
+            }
+        }
+        assert!(checked > 25, "{checked}");
+    }
+
+    #[test]
+    fn a_value_that_is_one_of_some_is_known_to_completions() {
+        let mut listed = 0;
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let values = argument.get_possible_values();
+                let names = ["model", "emit", "method", "format", "unit", "stamps", "runtime"];
+                if names.contains(&argument.get_id().as_str())
+                    && !matches!(command.get_name(), "profile" | "serve" | "fleet")
+                {
+                    assert!(values.len() > 1, "{} --{}", command.get_name(), argument.get_id());
+                    listed += 1;
+                }
+            }
+        }
+        assert!(listed >= 7, "{listed}");
     }
 }

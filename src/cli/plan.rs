@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{Common, model, predictable};
-use crate::error::{InputError, expected};
+use super::{Common, model, one_of, predictable};
+use crate::error::InputError;
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::emit::{Emit, emit};
@@ -25,8 +25,8 @@ use crate::scenario::Scenario;
 pub(super) struct PlanArgs {
     #[command(flatten)]
     common: Common,
-    /// The analytic model that predicts: exact or published.
-    #[arg(long, default_value = "exact", value_parser = model)]
+    /// The analytic model that predicts.
+    #[arg(long, default_value = "exact", value_parser = model())]
     model: Model,
     /// Do not confirm the plan by simulation.
     #[arg(long)]
@@ -43,16 +43,9 @@ pub(super) struct PlanArgs {
     /// Carry the error that a backtest found as the plan's own error bar: a backtest.json.
     #[arg(long, value_name = "FILE", conflicts_with = "max_rate")]
     calibrated: Option<std::path::PathBuf>,
-    /// Print the recommended configuration for what is to run it: sam, terraform, ray-serve, triton, kserve, mosec, bentoml,
-    /// modal or torchserve.
-    #[arg(long, value_name = "LANGUAGE", value_parser = language, conflicts_with = "json")]
+    /// Print the recommended configuration for what is to run it.
+    #[arg(long, value_name = "LANGUAGE", value_parser = one_of(&Emit::NAMES), conflicts_with = "json")]
     emit: Option<Emit>,
-}
-
-fn language(name: &str) -> Result<Emit, String> {
-    let found = Emit::NAMES.iter().find(|(known, _)| *known == name);
-    let names: Vec<&str> = Emit::NAMES.iter().map(|(known, _)| *known).collect();
-    found.map(|(_, language)| *language).ok_or_else(|| expected(name, &names))
 }
 
 /// The exit status where no configuration meets the SLO.

@@ -31,8 +31,8 @@ use crate::units::{Span, Time};
 pub(super) struct RunArgs {
     #[command(flatten)]
     common: Common,
-    /// The analytic model beside the simulation: exact or published.
-    #[arg(long, default_value = "exact", value_parser = model)]
+    /// The analytic model beside the simulation.
+    #[arg(long, default_value = "exact", value_parser = model())]
     model: Model,
 }
 
@@ -154,7 +154,7 @@ fn groups(
     let held = common.output.hold(folder)?;
     write_atomically(&folder.join("summary.json"), &json)?;
     if !common.output.no_charts {
-        write_atomically(&folder.join("index.html"), report.page())?;
+        report.write_page(folder)?;
     }
     drop(held);
     common.output.show(&json, &report.text())?;

@@ -30,8 +30,8 @@ use crate::sweep::table::{self, About, Part};
 pub(super) struct SweepArgs {
     #[command(flatten)]
     common: Common,
-    /// The analytic model: exact or published.
-    #[arg(long, default_value = "exact", value_parser = model)]
+    /// The analytic model.
+    #[arg(long, default_value = "exact", value_parser = model())]
     model: Model,
     /// Predict only, without simulation.
     #[arg(long)]

@@ -56,7 +56,7 @@ struct Target {
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// timestamps, interarrivals, counts or binary; by default binary for .bin, else timestamps.
-    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
     to_format: Option<TraceFormat>,
     /// The length of a bin of the counts that are written.
     #[arg(long, value_name = "1s", value_parser = Span::parse)]

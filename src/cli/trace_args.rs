@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 
-use super::note_pipe;
+use super::{note_pipe, one_of};
 use crate::arrivals::trace::{Filter, Order, StampMode, TraceFormat, TraceSpec, Unit};
 use crate::text::line;
 use crate::units::Span;
@@ -16,15 +17,14 @@ pub(super) struct TraceArgs {
     /// standard input. Several files are merged by time; names may have `*`, `?` and `[..]`.
     #[arg(required = true)]
     pub trace: Vec<PathBuf>,
-    /// timestamps, interarrivals, counts, azure-2019, azure-2021, binary, jsonl, access-log, alb or w3c; found out if not
-    /// given.
-    #[arg(long, value_parser = format)]
+    /// How the trace is written; found out if not given.
+    #[arg(long, value_parser = format())]
     format: Option<TraceFormat>,
     /// The column to read: its name in the header, or its number from 1.
     #[arg(long)]
     column: Option<String>,
-    /// The unit of numbers: s, ms, us or ns.
-    #[arg(long, value_parser = unit)]
+    /// The unit of numbers.
+    #[arg(long, value_parser = unit())]
     unit: Option<Unit>,
     /// The length of a bin of counts: 1s, 1min.
     #[arg(long, value_parser = Span::parse)]
@@ -42,7 +42,7 @@ pub(super) struct TraceArgs {
     #[arg(long = "where", value_name = "CONDITIONS", value_parser = Filter::parse)]
     filter: Option<Filter>,
     /// auto spreads coarse time stamps within their resolution, exact replays them as they are.
-    #[arg(long, default_value = "auto", value_parser = stamps)]
+    #[arg(long, default_value = "auto", value_parser = stamps())]
     stamps: StampMode,
     /// Sort the whole file by time.
     #[arg(long)]
@@ -94,20 +94,14 @@ impl TraceArgs {
     }
 }
 
-pub(super) fn named<T: Copy>(name: &str, all: &[(&str, T)]) -> Result<T, String> {
-    let found = all.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-    found.ok_or_else(|| format!("expected one of {}", names.join(", ")))
+pub(super) fn format() -> impl TypedValueParser<Value = TraceFormat> {
+    one_of(TraceFormat::ALL)
 }
 
-pub(super) fn format(name: &str) -> Result<TraceFormat, String> {
-    named(name, TraceFormat::ALL)
+pub(super) fn unit() -> impl TypedValueParser<Value = Unit> {
+    one_of(Unit::ALL)
 }
 
-fn unit(name: &str) -> Result<Unit, String> {
-    named(name, Unit::ALL)
-}
-
-fn stamps(name: &str) -> Result<StampMode, String> {
-    named(name, StampMode::ALL)
+fn stamps() -> impl TypedValueParser<Value = StampMode> {
+    one_of(StampMode::ALL)
 }

@@ -39,8 +39,10 @@ const FINEST_OF_DEAR: f64 = 0.02;
 const REFINED_IN_BATCHES: usize = 2;
 /// So many next-best configurations are listed.
 const NEXT_BEST: usize = 5;
-/// So many points a chart shows about.
-const SHOWN: usize = 1500;
+/// The law's percentiles are looked at for about so many configurations of a grid: each takes as long as many verdicts.
+const LOOKED_AT: usize = 1500;
+/// So many points a page carries at most.
+const KEPT: usize = 30_000;
 /// Requests in all that the trials of a grid may see where the law could rank as well.
 const CHEAP: f64 = 2e8;
 /// Requests in all that confirmations may see: the more, the shorter the run.
@@ -184,7 +186,7 @@ impl<'a> Chooser<'a> {
         self.too_long = self.space.settings(&[0]).iter().filter(|setting| !ends(setting)).count();
         match self.ranking {
             Ranking::Predicted => {
-                let mut all = search::evaluate(&self.laws, &self.space, &constraint, SHOWN)?;
+                let mut all = search::evaluate(&self.laws, &self.space, &constraint, LOOKED_AT)?;
                 all.retain(|candidate| ends(&candidate.setting));
                 self.considered = all.len();
                 Ok(all)
@@ -512,9 +514,9 @@ fn ranking(scenario: &Scenario, request: &Request, replayed: &Replayed<'_>, spac
     }
 }
 
-/// What a chart shows: an even choice of the candidates whose percentile is known.
+/// What a page shows: the candidates whose percentile is known, or an even choice of them.
 fn points(lines: &Lines) -> Vec<Candidate> {
     let known: Vec<&Candidate> = lines.candidates().filter(|c| c.percentile_s.is_some()).collect();
-    let step = known.len().div_ceil(SHOWN).max(1);
+    let step = known.len().div_ceil(KEPT).max(1);
     known.into_iter().step_by(step).copied().collect()
 }

@@ -42,6 +42,7 @@ pub enum Tiers {
 pub struct Tariff {
     /// How invocations are counted.
     pub billing: BillingRule,
+    on: Architecture,
     prices: ArchitecturePrices,
     per_request: Price,
     volume: VolumePricing,
@@ -111,7 +112,12 @@ impl Tariff {
     pub fn new(book: &Book, on: Architecture, volume: VolumePricing) -> Option<Tariff> {
         let (_, prices) = book.architectures.iter().find(|(known, _)| *known == on)?;
         let (billing, per_request) = (book.billing, book.per_request);
-        Some(Tariff { billing, prices: prices.clone(), per_request, volume })
+        Some(Tariff { billing, on, prices: prices.clone(), per_request, volume })
+    }
+
+    /// The processor whose prices these are.
+    pub fn architecture(&self) -> Architecture {
+        self.on
     }
 
     /// Is there a price for provisioned concurrency?

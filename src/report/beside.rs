@@ -13,6 +13,8 @@ pub(super) struct Beside {
     interval: Option<[f64; 2]>,
     predicted: Option<f64>,
     show: fn(f64) -> String,
+    /// How the predicted differs from the simulated.
+    difference: fn(f64, f64) -> Option<String>,
 }
 
 impl Beside {
@@ -27,11 +29,15 @@ impl Beside {
 
     /// The same, and by how much the prediction differs.
     pub fn cells_with_difference(&self) -> Vec<String> {
-        let simulated = self.simulated.filter(|simulated| *simulated != 0.0);
-        let both = simulated.zip(self.predicted).map(|(simulated, predicted)| predicted / simulated - 1.0);
-        let difference = both.map_or(String::new(), |d| format!("{:+.2} %", d * 100.0));
-        [self.cells(), vec![difference]].concat()
+        let both = self.simulated.zip(self.predicted);
+        let difference = both.and_then(|(simulated, predicted)| (self.difference)(simulated, predicted));
+        [self.cells(), vec![difference.unwrap_or_default()]].concat()
     }
+}
+
+/// A difference as a share of what was simulated.
+fn relative(simulated: f64, predicted: f64) -> Option<String> {
+    (simulated != 0.0).then(|| format::change(predicted / simulated - 1.0))
 }
 
 /// A latency with its name, and where its value and its interval are found.
@@ -80,6 +86,7 @@ impl Figures<'_> {
             simulated: self.simulated.map(|s| s.slo_violation_share),
             interval: self.simulated.and_then(|s| s.slo_violation_share_ci95),
             predicted: self.predicted.and_then(|p| p.slo_violation_share),
+            difference: |simulated, predicted| Some(format::points(predicted - simulated)),
             ..nothing_known(format!("over {slo}"), format::percent)
         }
     }
@@ -122,5 +129,5 @@ impl Figures<'_> {
 }
 
 fn nothing_known(name: String, show: fn(f64) -> String) -> Beside {
-    Beside { name, simulated: None, interval: None, predicted: None, show }
+    Beside { name, simulated: None, interval: None, predicted: None, show, difference: relative }
 }

@@ -1,5 +1,8 @@
 //! Figures for people: three significant digits, a fitting unit, thousands separated.
 
+/// A percentage that is not 0 and smaller than this is only said to be so: nobody decides by its digits.
+const LEAST_PERCENT: f64 = 0.001;
+
 /// A duration given in seconds: `138 ms`, `1.25 s`, `12.5 min`, `26.3 h`.
 pub fn duration(seconds: f64) -> String {
     let size = seconds.abs();
@@ -32,11 +35,28 @@ pub fn count(value: u64) -> String {
     separated(&value.to_string())
 }
 
-/// A fraction of one as a percentage: `2.4 %`, `0.037 %`.
+/// A fraction of one as a percentage: `2.4 %`, `0.037 %`, `<0.001 %`.
 pub fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
+    match value {
+        _ if value > 0.0 && value < LEAST_PERCENT => return format!("<{LEAST_PERCENT} %"),
+        _ if value < 0.0 && value > -LEAST_PERCENT => return format!(">-{LEAST_PERCENT} %"),
+        _ => {}
+    }
     let decimals = if value != 0.0 && value.abs() < 0.95 { 2 - magnitude(value) - 1 } else { 1 };
-    format!("{} %", trimmed(&format!("{value:.*}", decimals.clamp(0, 12) as usize)))
+    format!("{} %", trimmed(&separated(&format!("{value:.*}", decimals.max(0) as usize))))
+}
+
+/// How far a figure is from another, as a share of that: `+2.4 %`, `-5.1 %`.
+pub fn change(fraction: f64) -> String {
+    let sign = if fraction * 100.0 >= LEAST_PERCENT { "+" } else { "" };
+    format!("{sign}{}", percent(fraction))
+}
+
+/// The difference of two shares in percentage points: `+2.4 points`.
+pub fn points(difference: f64) -> String {
+    let sign = if difference > 0.0 { "+" } else { "" };
+    format!("{sign}{} points", number(difference * 100.0))
 }
 
 /// Three significant digits, whole from 1,000 on: `0.0123`, `12.3`, `1,235`.
@@ -127,6 +147,16 @@ mod tests {
         assert_eq!(percent(1.0), "100 %");
         assert_eq!(percent(0.000_37), "0.037 %");
         assert_eq!(percent(-0.051), "-5.1 %");
+        assert_eq!(percent(0.000_000_000_04), "<0.001 %");
+        assert_eq!(percent(-0.000_000_1), ">-0.001 %");
+        assert_eq!(percent(0.000_01), "0.001 %");
+        assert_eq!(percent(12.345), "1,234.5 %");
+        assert_eq!(change(0.024), "+2.4 %");
+        assert_eq!(change(-0.024), "-2.4 %");
+        assert_eq!(change(0.0), "0 %");
+        assert_eq!(change(1e-9), "<0.001 %");
+        assert_eq!(points(0.024), "+2.4 points");
+        assert_eq!(points(0.0), "0 points");
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::chart::{Chart, Colour, FONT, Medium, hex};
+use super::explorer::{self, Entry, Question};
 use super::files::write_atomically;
+use super::{format, pages};
 use crate::error::InputError;
 use crate::text::xml as escape;
 
@@ -22,6 +24,8 @@ pub struct Page {
     title: String,
     subtitle: String,
     body: String,
+    has_explorer: bool,
+    pub(super) command: &'static str,
 }
 
 /// A key figure: what it is, its value, and what to know about it (may be empty).
@@ -47,7 +51,7 @@ impl Figure {
     }
 }
 
-/// Writes charts/*.svg and index.html.
+/// Writes charts/*.svg and the page.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -55,7 +59,7 @@ pub fn write(folder: &Path, figures: &[Figure], page: &Page) -> Result<(), Input
     for Figure { name, chart, .. } in figures {
         write_atomically(&folder.join("charts").join(format!("{name}.svg")), chart.svg())?;
     }
-    write_atomically(&folder.join("index.html"), page.render())
+    pages::write(folder, page)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +94,18 @@ impl Card {
 impl Page {
     /// A page without content.
     pub fn new(title: impl Into<String>) -> Page {
-        Page { title: title.into(), subtitle: String::new(), body: String::new() }
+        Page {
+            title: title.into(),
+            subtitle: String::new(),
+            body: String::new(),
+            has_explorer: false,
+            command: "",
+        }
+    }
+
+    /// Says which command writes it: the pages of several in one folder then stand side by side.
+    pub fn of(self, command: &'static str) -> Page {
+        Page { command, ..self }
     }
 
     /// The line under the title.
@@ -107,6 +122,12 @@ impl Page {
     /// Adds a paragraph.
     pub fn paragraph(mut self, text: &str) -> Page {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
+        self
+    }
+
+    /// The answer in a sentence: what a page says first.
+    pub fn answer(mut self, text: &str) -> Page {
+        let _ = writeln!(self.body, "<p class=\"headline\">{}</p>", escape(text));
         self
     }
 
@@ -186,6 +207,19 @@ impl Page {
         self
     }
 
+    /// Limits to drag over `entries`, which the page then carries. Without scripts nothing is seen of it.
+    pub(super) fn explorer(mut self, entries: &[Entry], question: &Question) -> Page {
+        if entries.len() > explorer::MOST {
+            let (all, most) = (format::count(entries.len() as u64), format::count(explorer::MOST as u64));
+            return self.note(&format!(
+                "A page carries {most} configurations at most for limits to be dragged over, and there are {all}."
+            ));
+        }
+        self.body.push_str(&explorer::markup(entries, question));
+        self.has_explorer = true;
+        self
+    }
+
     /// Notes, one below the other.
     pub fn notes(self, notes: Vec<String>) -> Page {
         notes.iter().fold(self, |page, note| page.note(note))
@@ -198,15 +232,21 @@ impl Page {
 
     /// The whole page.
     pub fn render(&self) -> String {
-        let (title, subtitle, css) = (escape(&self.title), escape(&self.subtitle), style());
+        let mark = pages::mark(self.command);
+        let (title, subtitle) = (escape(&self.title), escape(&self.subtitle));
         let lead =
             if subtitle.is_empty() { String::new() } else { format!("<p class=\"lead\">{subtitle}</p>\n") };
         let has_chart = self.body.contains("<svg ");
-        let script = if has_chart { format!("<script>\n{HOVER}</script>\n") } else { String::new() };
+        let mut script = if has_chart { format!("<script>\n{HOVER}</script>\n") } else { String::new() };
+        let mut css = style();
+        if self.has_explorer {
+            css.push_str(explorer::STYLE);
+            let _ = write!(script, "<script>\n{}</script>\n", explorer::SCRIPTS.concat());
+        }
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n{mark}<title>{title}</title>\n\
              <style>\n{css}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{title}</h1>\n{lead}</header>\n\
              {}</main>\n{script}</body>\n</html>\n",
             self.body
@@ -336,7 +376,10 @@ mod tests {
             assert!(!page.contains(external), "{external}");
         }
         // Either would end the element early.
-        assert!(!HOVER.contains("</script") && !HOVER.contains("<!--") && !STYLE.contains("</style"));
+        for script in [HOVER].into_iter().chain(explorer::SCRIPTS) {
+            assert!(!script.contains("</script") && !script.contains("<!--"));
+        }
+        assert!(!STYLE.contains("</style") && !explorer::STYLE.contains("</style"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::diff::{cheapest, read_json, read_sweep};
 use super::files::write_atomically;
 use super::format;
 use super::html::Page;
+use super::pages;
 use super::plan::named;
 use crate::error::InputError;
 use crate::scenario::Setting;
@@ -22,6 +23,8 @@ struct Kind {
     caption: &'static str,
     columns: &'static [&'static str],
     row: fn(&Path) -> Option<Vec<String>>,
+    /// The command whose page it has.
+    command: &'static str,
 }
 
 const KINDS: [Kind; 7] = [
@@ -31,6 +34,7 @@ const KINDS: [Kind; 7] = [
         caption: "as simulated",
         columns: &["configuration", "requests", "p95", "cost/million", "over the SLO"],
         row: run,
+        command: "run",
     },
     Kind {
         file: "plan.json",
@@ -38,6 +42,7 @@ const KINDS: [Kind; 7] = [
         caption: "as simulated, or predicted where nothing was simulated",
         columns: &["recommended", "percentile", "cost/million"],
         row: plan,
+        command: "plan",
     },
     Kind {
         file: "sweep.csv",
@@ -45,6 +50,7 @@ const KINDS: [Kind; 7] = [
         caption: "as simulated, or predicted where nothing was simulated",
         columns: &["configurations", "meet the SLO", "the cheapest of them", "cost/million"],
         row: sweep,
+        command: "sweep",
     },
     Kind {
         file: "compare.json",
@@ -52,6 +58,7 @@ const KINDS: [Kind; 7] = [
         caption: "as simulated",
         columns: &["systems", "the cheapest", "cost/million"],
         row: compare,
+        command: "compare",
     },
     Kind {
         file: "fit.json",
@@ -59,6 +66,7 @@ const KINDS: [Kind; 7] = [
         caption: "of traces",
         columns: &["process", "rate [1/s]"],
         row: fit,
+        command: "fit",
     },
     Kind {
         file: "fleet.json",
@@ -66,6 +74,7 @@ const KINDS: [Kind; 7] = [
         caption: "functions that keep the SLO, as simulated",
         columns: &["functions", "cost/month", "saved/month"],
         row: fleet,
+        command: "fleet",
     },
     Kind {
         file: "max-rate.json",
@@ -73,6 +82,7 @@ const KINDS: [Kind; 7] = [
         caption: "within the SLO, as simulated",
         columns: &["requests [1/s]"],
         row: max_rate,
+        command: "plan",
     },
 ];
 
@@ -96,7 +106,8 @@ pub fn write(root: &Path) -> Result<Vec<InputError>, InputError> {
     }
     let count = format::count(results as u64);
     let subtitle = if results == 1 { "1 result".to_owned() } else { format!("{count} results") };
-    let mut page = page.subtitle(subtitle).note("sim diff A B says how two runs, or two sweeps, differ.");
+    let mut page =
+        page.subtitle(subtitle).note("sim diff A B says how two runs, two plans or two sweeps differ.");
     for error in &unread {
         page = page.note(&format!("Not listed: {}: {}", line(&error.file), error.message));
     }
@@ -130,10 +141,10 @@ fn find(root: &Path) -> (Vec<PathBuf>, Vec<InputError>) {
 fn row(root: &Path, folder: &Path, kind: &Kind) -> (String, Vec<String>) {
     let in_root = root.join(folder);
     let names: Vec<String> = folder.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    let has_page = !names.is_empty() && in_root.join("index.html").is_file();
-    let target = if has_page { "index.html" } else { kind.file };
+    let page = pages::of(&in_root, kind.command).filter(|_| !names.is_empty());
+    let target = page.unwrap_or_else(|| kind.file.to_owned());
     let name = if names.is_empty() { ".".to_owned() } else { names.join("/") };
-    let address: Vec<String> = names.iter().map(|name| encoded(name)).chain([target.to_owned()]).collect();
+    let address: Vec<String> = names.iter().map(|name| encoded(name)).chain([target]).collect();
     let cells = (kind.row)(&in_root.join(kind.file)).unwrap_or_else(|| vec!["cannot be read".to_owned()]);
     (address.join("/"), [vec![name], cells].concat())
 }

@@ -16,6 +16,8 @@ pub mod compare;
 #[cfg(feature = "charts")]
 mod curves;
 pub mod diff;
+#[cfg(feature = "charts")]
+mod explorer;
 pub mod files;
 pub mod fit;
 pub mod fleet;
@@ -31,6 +33,8 @@ pub mod notes;
 #[cfg(feature = "serve")]
 pub mod observe;
 pub mod omitted;
+#[cfg(feature = "charts")]
+mod pages;
 pub mod plan;
 pub mod profile;
 #[cfg(feature = "charts")]

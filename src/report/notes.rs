@@ -5,6 +5,7 @@ use statrs::distribution::{ContinuousCDF, LogNormal};
 use super::format;
 use crate::outcome::Simulated;
 use crate::planner::predict::{Misfit, Prediction};
+use crate::price::Architecture;
 use crate::profile::Profile;
 use crate::scenario::Scenario;
 use crate::scenario::slo::Slo;
@@ -19,23 +20,38 @@ pub fn always_warm(profile: &Profile) -> String {
     format!("Environments are always warm (cold_starts = false){idle}.")
 }
 
-/// Whether a run met what is asked, in a sentence: by its counts.
-pub fn verdict(slo: &Slo, simulated: &Simulated) -> Option<String> {
-    let met = slo.verdict(simulated.slo_violation_share, simulated.cost_usd_per_million)?;
-    let mut figures = Vec::new();
+/// What came of a run, in a sentence: whether it met what is asked, by its counts; its latency; its bill.
+pub fn answer(slo: &Slo, simulated: &Simulated) -> String {
+    let (latency, million) = (simulated.latency_s.slo, simulated.cost_usd_per_million);
+    let figures = format!(
+        "{} {}, {} a million requests, {} a month (730 h at this rate)",
+        slo.name(),
+        format::duration(latency),
+        format::money(million),
+        format::money(simulated.cost_usd_per_month)
+    );
+    let Some(met) = slo.verdict(simulated.slo_violation_share, million) else { return figures + "." };
+    let mut reasons = Vec::new();
     if let Some(latency) = slo.latency {
         let (late, allowed) = (simulated.slo_violation_share, slo.allowed());
-        figures.push(format!(
+        reasons.push(format!(
             "{} over {latency}, {} may be",
             format::percent(late),
             format::percent(allowed)
         ));
     }
     if let Some(budget) = slo.budget_usd_per_million {
-        let usd = simulated.cost_usd_per_million;
-        figures.push(format!("{} a million of {}", format::money(usd), format::money(budget)));
+        reasons.push(format!("{} a million of {}", format::money(million), format::money(budget)));
     }
-    Some(format!("{}: {}.", if met { "SLO met" } else { "SLO missed" }, figures.join("; ")))
+    format!("{}: {}. {figures}.", if met { "SLO met" } else { "SLO missed" }, reasons.join("; "))
+}
+
+/// Where prices are of another processor than the times may be.
+pub fn processor(scenario: &Scenario) -> Option<String> {
+    (scenario.platform.tariff.architecture() == Architecture::Arm64).then(|| {
+        "Prices are those of arm64. A profile does not say its processor: measured on x86, its times are not those of arm64."
+            .to_owned()
+    })
 }
 
 /// Where the fits behind a prediction miss the trace, at the time scales that matter to the timeout.
@@ -51,7 +67,7 @@ pub fn misfit(prediction: &Prediction) -> Option<String> {
 
 /// What a scenario's own setting leaves without effect, or makes doubtful.
 pub fn cautions(scenario: &Scenario) -> Vec<String> {
-    let mut cautions = Vec::new();
+    let mut cautions: Vec<String> = processor(scenario).into_iter().collect();
     let timeout = scenario.setting().timeout;
     if scenario.setting().batch == 1 && timeout.0 > 0 {
         cautions.push(format!("A batch of 1 leaves at once: the timeout of {timeout} never runs out."));

@@ -229,6 +229,7 @@ mod tests {
             model: "exact".into(),
             percentile: 95.0,
             slo_latency_s: None,
+            budget_usd_per_million: None,
             objective: String::new(),
             cold_starts: false,
             fitted: false,

@@ -59,6 +59,9 @@ pub struct About {
     pub percentile: f64,
     /// The objective's latency \[s\].
     pub slo_latency_s: Option<f64>,
+    /// The objective's budget [$ per million requests].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_usd_per_million: Option<f64>,
     /// The objective in words; empty if nothing is asked.
     pub objective: String,
     /// Do environments start cold?
@@ -78,11 +81,16 @@ impl Part {
     }
 }
 
+/// The names of the columns of sweep.csv.
+pub fn header(percentile: f64) -> String {
+    let named = if percentile == 95.0 { "" } else { ",percentile" };
+    format!("{COLUMNS},on_front{named},{COUNTS}")
+}
+
 /// The text of sweep.csv and of pareto.csv, for all rows in the order of the grid.
 pub fn csv(rows: &[Row], percentile: f64) -> (String, String) {
     let percent = if percentile == 95.0 { String::new() } else { format!(",{percentile}") };
-    let named = if percent.is_empty() { "" } else { ",percentile" };
-    let header = format!("{COLUMNS},on_front{named},{COUNTS}\n");
+    let header = header(percentile) + "\n";
     let (mut all, mut front) = (header.clone(), Vec::new());
     for (row, on_front) in rows.iter().zip(on_front(rows)) {
         let line = format!("{},{on_front}{percent},{}\n", cells(row), counts(row));
@@ -393,6 +401,7 @@ mod tests {
             model: "exact".into(),
             percentile: 95.0,
             slo_latency_s: None,
+            budget_usd_per_million: None,
             objective: String::new(),
             cold_starts: false,
             fitted: false,

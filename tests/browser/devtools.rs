@@ -72,6 +72,23 @@ impl Browser {
 
     /// Loads a file as `look` says.
     pub fn open(&mut self, file: &Path, look: Look) -> Tab<'_> {
+        self.open_after(file, look, &[])
+    }
+
+    /// The same without a network, of which every request is noted.
+    pub fn open_offline(&mut self, file: &Path, look: Look) -> Tab<'_> {
+        let nothing =
+            json!({ "offline": true, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0 });
+        let calls = [("Network.enable", json!({})), ("Network.emulateNetworkConditions", nothing)];
+        self.open_after(file, look, &calls)
+    }
+
+    /// The same where a policy forbids scripts.
+    pub fn open_without_scripts(&mut self, file: &Path, look: Look) -> Tab<'_> {
+        self.open_after(file, look, &[("Emulation.setScriptExecutionDisabled", json!({ "value": true }))])
+    }
+
+    fn open_after(&mut self, file: &Path, look: Look, calls: &[(&str, Value)]) -> Tab<'_> {
         let target = self.call(None, "Target.createTarget", json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session =
@@ -86,6 +103,9 @@ impl Browser {
         tab.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": look.touch }));
         let scheme = json!({ "name": "prefers-color-scheme", "value": look.scheme });
         tab.call("Emulation.setEmulatedMedia", json!({ "features": [scheme] }));
+        for (method, parameters) in calls {
+            tab.call(method, parameters.clone());
+        }
         tab.call("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
         tab.browser.wait_for("Page.loadEventFired", &tab.session);
         tab
@@ -134,6 +154,21 @@ impl Drop for Browser {
 impl Tab<'_> {
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.browser.call(Some(&self.session), method, parameters)
+    }
+
+    /// Loads the page again.
+    pub fn reload(&mut self) {
+        self.browser.events.retain(|event| event["method"] != "Page.loadEventFired");
+        self.call("Page.reload", json!({}));
+        self.browser.wait_for("Page.loadEventFired", &self.session);
+    }
+
+    /// The addresses that the page asked for, if it was opened offline.
+    pub fn requests(&self) -> Vec<String> {
+        let asked = self.browser.events.iter().filter(|event| {
+            event["method"] == "Network.requestWillBeSent" && event["sessionId"] == self.session.as_str()
+        });
+        asked.map(|event| event["params"]["request"]["url"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// The value of a JavaScript expression, or of what it promises.

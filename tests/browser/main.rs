@@ -3,6 +3,7 @@
 //! `SIM_BROWSER=chromium cargo test --test browser` asks for it; docs/results.md says more.
 
 mod devtools;
+mod explorer;
 
 use std::fs;
 use std::io::Write as _;
@@ -60,6 +61,7 @@ fn pages_in_a_browser() {
         let is_dark = |colour: &String| colour == "rgb(22, 27, 33)";
         assert!(backgrounds.iter().all(|colour| is_dark(colour) == (look.name == "dark")), "{backgrounds:?}");
     }
+    explorer::explorer(&mut browser, &pictures);
 }
 
 /// One small result of each kind below an output folder, with its index.

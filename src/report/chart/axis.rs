@@ -10,6 +10,8 @@ const LARGEST: f64 = 1e300;
 pub enum Unit {
     /// A plain figure; the unit's name (may be empty) follows the axis title.
     Number(String),
+    /// How many there are: ticks stand at whole numbers.
+    Count,
     /// Latencies and the like, given in seconds and shown in µs, ms, s, min or h.
     Seconds,
     /// Time since the start, given in seconds; ticks at round clock times.
@@ -102,7 +104,7 @@ impl Axis {
     /// A value of this axis in words of its own.
     pub fn reading(&self, value: f64) -> String {
         match self.unit {
-            Unit::Number(_) => format::number(value),
+            Unit::Number(_) | Unit::Count => format::number(value),
             Unit::Seconds | Unit::Elapsed => format::duration(value),
             Unit::Usd => format::money(value),
             Unit::Share => format::percent(value),

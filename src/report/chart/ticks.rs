@@ -59,7 +59,7 @@ impl Axis {
                 r if r <= 259_200.0 => (1.0 / 3_600.0, "h"),
                 _ => (1.0 / 86_400.0, "days"),
             },
-            Unit::Number(_) | Unit::Usd => (1.0, ""),
+            Unit::Number(_) | Unit::Count | Unit::Usd => (1.0, ""),
         };
         (factor, unit.to_owned())
     }
@@ -75,13 +75,14 @@ impl Axis {
         let on_clock = clock.iter().copied().find(|step| *step >= least * (1.0 - 1e-9));
         match on_clock {
             Some(step) if least > 0.5 => step,
+            _ if self.unit == Unit::Count => round_step(least.max(1.0)),
             _ => round_step(least),
         }
     }
 
     fn linear_label(&self, value: f64, step: f64, reach: f64) -> String {
         let (scaled, step, suffix) = match reach {
-            _ if !matches!(self.unit, Unit::Number(_) | Unit::Usd) => (value, step, ""),
+            _ if !matches!(self.unit, Unit::Number(_) | Unit::Count | Unit::Usd) => (value, step, ""),
             r if r >= 1e9 => (value / 1e9, step / 1e9, "G"),
             r if r >= 1e6 => (value / 1e6, step / 1e6, "M"),
             r if r >= 1e4 => (value / 1e3, step / 1e3, "k"),

@@ -51,6 +51,7 @@ impl ClassCompareReport<'_> {
     pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
         let figures = [Figure::new("cost", self.chart(), "What a million requests cost.")];
         let mut page = Page::new(format!("{}: systems compared", self.scenario.name))
+            .of("compare")
             .subtitle(self.headline())
             .table("Cost of a million requests", &HEADERS, &self.rows())
             .table("What they run with", &GROUP_HEADERS, &self.group_rows());

@@ -17,10 +17,10 @@ impl CompareReport<'_> {
         let allowed = "Cheap and in time is at the lower left; the line is the share that the SLO allows.";
         let over = "Share of requests that took longer than a time.";
         let mut figures = vec![
+            Figure::new("cost-violations", self.trade_off(), allowed),
             Figure::new("cost", self.cost(), "What the run cost, by component."),
             Figure::new("latency-ccdf", self.ccdf(), over),
             Figure::new("p95-over-time", self.over_time(), "The load, and the latency of each system."),
-            Figure::new("cost-violations", self.trade_off(), allowed),
         ];
         if self.rents() {
             let caption = "What the ready instances could serve, and what came.";
@@ -100,7 +100,7 @@ impl CompareReport<'_> {
         let rate_axis = Axis::new("requests", Unit::Number("1/s".into())).from_zero();
         let mut capacity =
             Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
-        let mut instances = Panel::new(Axis::new("instances", Unit::Number(String::new())).from_zero());
+        let mut instances = Panel::new(Axis::new("instances", Unit::Count).from_zero());
         for (index, system) in self.systems.iter().enumerate() {
             if peak(system, |row| row.instances) == 0.0 {
                 continue;

@@ -17,10 +17,11 @@ use crate::text::{line, markdown};
 /// Title, headers, rows.
 type TitledTable = (&'static str, &'static [&'static str], Vec<Vec<String>>);
 
-const HEADERS: [&str; 11] = [
+const HEADERS: [&str; 12] = [
     "system",
     "cost",
     "per million",
+    "per month",
     "relative",
     "p50",
     "p95",
@@ -38,7 +39,12 @@ impl CompareReport<'_> {
     /// The tables for a terminal.
     pub fn text(&self) -> String {
         let requests = format::count(self.systems[0].simulation.requests);
-        let mut text = format!("{}: {requests} requests\n{}\n\n", self.scenario.name, self.headline());
+        let mut text = format!(
+            "{}: {requests} requests\n{}\n{}\n\n",
+            self.scenario.name,
+            self.headline(),
+            line(&self.answer())
+        );
         text.push_str(&text_table(&["system", "runs with"], &self.setting_rows()));
         text.push('\n');
         text.push_str(&text_table(&HEADERS, &self.rows()));
@@ -72,7 +78,10 @@ impl CompareReport<'_> {
     pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
         let figures = self.figures();
         let mut page = Page::new(format!("{}: systems compared", self.scenario.name))
+            .of("compare")
             .subtitle(self.headline())
+            .answer(&self.answer())
+            .figures(&figures[..1])
             .table("Systems", &HEADERS, &self.rows())
             .table("What they run with", &["system", "runs with"], &self.setting_rows());
         if self.systems.len() > 1 {
@@ -82,7 +91,46 @@ impl CompareReport<'_> {
         for (title, headers, rows) in self.more_tables() {
             page = page.table(title, headers, &rows);
         }
-        html::write(folder, &figures, &page.notes(self.notes()).figures(&figures))
+        html::write(folder, &figures, &page.notes(self.notes()).figures(&figures[1..]))
+    }
+
+    /// The cheapest system that meets what is asked, and by how much; without one, that which comes nearest.
+    fn answer(&self) -> String {
+        let slo = &self.scenario.slo;
+        let figures = |system: &Compared| {
+            let s = &system.simulation.simulated;
+            format!(
+                "{} {}, {} a million requests, {} a month (730 h at this rate)",
+                slo.name(),
+                format::duration(s.latency_s.slo),
+                format::money(s.cost_usd_per_million),
+                format::money(s.cost_usd_per_month)
+            )
+        };
+        let usd = |system: &Compared| system.simulation.simulated.cost_usd_per_million;
+        let late = |system: &Compared| system.simulation.simulated.slo_violation_share;
+        let meeting = self.systems.iter().filter(|s| slo.verdict(late(s), usd(s)) != Some(false));
+        let Some(best) = meeting.min_by(|a, b| usd(a).total_cmp(&usd(b))) else {
+            let nearest = self
+                .systems
+                .iter()
+                .min_by(|a, b| late(a).total_cmp(&late(b)).then(usd(a).total_cmp(&usd(b))));
+            let nearest = nearest.expect("at least one system");
+            let late = format::percent(late(nearest));
+            return format!(
+                "No system meets the SLO. Nearest: {}: {late} over it; {}.",
+                nearest.name,
+                figures(nearest)
+            );
+        };
+        let first = &self.systems[0];
+        let less = match usd(best) / usd(first) - 1.0 {
+            _ if std::ptr::eq(best, first) => String::new(),
+            change if change < 0.0 => format!(", {} less than {}", format::percent(-change), first.name),
+            change => format!(", {} more than {}, which misses the SLO", format::percent(change), first.name),
+        };
+        let which = if slo.latency.is_some() { "Cheapest within the SLO" } else { "Cheapest" };
+        format!("{which}: {}{less}: {}.", best.name, figures(best))
     }
 
     pub(super) fn headline(&self) -> String {
@@ -99,11 +147,13 @@ impl CompareReport<'_> {
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        let row = |row: &CompareRow<'_>| {
+        let row = |(row, system): (&CompareRow<'_>, &Compared)| {
+            let month = system.simulation.simulated.cost_usd_per_month;
             vec![
                 row.system.to_owned(),
                 format::money(row.cost_usd),
                 format::money(row.cost_usd_per_million),
+                format::money(month),
                 format::number(row.relative_cost),
                 format::duration(row.p50_s),
                 format::duration(row.p95_s),
@@ -114,7 +164,7 @@ impl CompareReport<'_> {
                 format::number(row.peak_instances),
             ]
         };
-        self.csv_rows().iter().map(row).collect()
+        self.csv_rows().iter().zip(self.systems).map(row).collect()
     }
 
     fn difference_rows(&self) -> Vec<Vec<String>> {
@@ -131,7 +181,7 @@ impl CompareReport<'_> {
                 text(paired.cost_usd_per_million, format::money),
                 text(paired.mean_latency_s, format::duration),
                 text(paired.p95_latency_s, format::duration),
-                text(paired.slo_violation_share, format::percent),
+                text(paired.slo_violation_share, format::points),
             ])
         };
         self.systems.iter().filter_map(row).collect()

@@ -1,4 +1,4 @@
-//! What `sim diff` shows: how two runs, or two sweeps, differ; as JSON, and with the feature `charts` as tables.
+//! What `sim diff` shows: how two runs, two plans or two sweeps differ; as JSON, and with the feature `charts` as tables.
 
 #[cfg(feature = "charts")]
 mod page;
@@ -23,7 +23,7 @@ const LARGEST_JSON: u64 = 32 << 20;
 /// How two results differ, B against A.
 #[derive(Debug)]
 pub enum Diff {
-    /// Two runs.
+    /// Two runs, or the answers of two plans.
     Run(RunDiff),
     /// Two sweeps.
     Sweep(SweepDiff),
@@ -39,8 +39,8 @@ impl Diff {
     }
 }
 
-/// Compares two results, each given by its folder or its file. Of folders that hold both a run and a sweep, the
-/// runs are compared.
+/// Compares two results, each given by its folder or its file. Of folders that hold several kinds, the runs are
+/// compared, else the plans.
 ///
 /// # Errors
 /// If there is no result, or the two are of different kinds.
@@ -52,7 +52,7 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff, InputError> {
             b.display().to_string(),
             format!("is a {second}, {} a {first}", a.display()),
         )
-        .help("compare two runs or two sweeps"));
+        .help("compare two runs, two plans or two sweeps"));
     };
     let path = |found: &[(Kind, PathBuf)]| {
         found.iter().find(|(other, _)| other == kind).map(|(_, path)| path.clone()).expect("in both")
@@ -60,6 +60,7 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff, InputError> {
     let (a, b) = (path(&in_a), path(&in_b));
     Ok(match kind {
         Kind::Run => Diff::Run(RunDiff::new((&a, &read_run(&a)?), (&b, &read_run(&b)?))),
+        Kind::Plan => Diff::Run(RunDiff::of_plans((&a, &read_plan(&a)?), (&b, &read_plan(&b)?))),
         Kind::Sweep => Diff::Sweep(SweepDiff::new((&a, &read_sweep(&a)?), (&b, &read_sweep(&b)?))),
     })
 }
@@ -67,6 +68,7 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff, InputError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Run,
+    Plan,
     Sweep,
 }
 
@@ -74,6 +76,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Kind::Run => "run",
+            Kind::Plan => "plan",
             Kind::Sweep => "sweep",
         }
     }
@@ -81,21 +84,42 @@ impl Kind {
 
 /// The results at a path, at least one.
 fn kinds(path: &Path) -> Result<Vec<(Kind, PathBuf)>, InputError> {
-    let help =
-        "give the folder of a run or a sweep, such as output/twitter, its summary.json or its sweep.csv";
+    let help = "give the folder of a run, a plan or a sweep, such as output/twitter, or its summary.json, plan.json or \
+                sweep.csv";
     let data = std::fs::metadata(path).map_err(|e| InputError::io(path, &e).help(help))?;
     if !data.is_dir() {
         let is_table = path.extension().is_some_and(|extension| extension == "csv");
-        return Ok(vec![(if is_table { Kind::Sweep } else { Kind::Run }, path.to_owned())]);
+        let kind = match is_table {
+            true => Kind::Sweep,
+            false if is_plan(&read_json(path)?) => Kind::Plan,
+            false => Kind::Run,
+        };
+        return Ok(vec![(kind, path.to_owned())]);
     }
-    let files = [(Kind::Run, path.join("summary.json")), (Kind::Sweep, path.join("sweep.csv"))];
+    let files = [(Kind::Run, "summary.json"), (Kind::Plan, "plan.json"), (Kind::Sweep, "sweep.csv")];
+    let files = files.map(|(kind, name)| (kind, path.join(name)));
     let found: Vec<_> = files.into_iter().filter(|(_, file)| file.is_file()).collect();
     match found.is_empty() {
         true => {
-            let message = "holds neither the summary.json of a run nor the sweep.csv of a sweep";
+            let message = "holds neither the summary.json of a run, the plan.json of a plan nor the sweep.csv of a sweep";
             Err(InputError::new(path.display().to_string(), message).help(help))
         }
         false => Ok(found),
+    }
+}
+
+fn is_plan(json: &Value) -> bool {
+    json.get("feasible").is_some_and(Value::is_boolean) && json.get("alternatives").is_some()
+}
+
+fn read_plan(path: &Path) -> Result<Value, InputError> {
+    let plan = read_json(path)?;
+    let answer =
+        ["recommended", "nearest_miss"].iter().find_map(|name| plan.get(name).filter(|v| !v.is_null()));
+    match answer.filter(|_| is_plan(&plan)) {
+        Some(_) => Ok(plan),
+        None => Err(InputError::new(path.display().to_string(), "is not the plan.json of a plan")
+            .help("`sim plan S.toml` writes one; a plan of classes has groups, which are not compared")),
     }
 }
 
@@ -104,7 +128,7 @@ fn read_run(path: &Path) -> Result<Value, InputError> {
     match run.pointer("/simulated/latency_s/p95") {
         Some(_) => Ok(run),
         None => Err(InputError::new(path.display().to_string(), "is not the summary.json of a run")
-            .help("`sim run S.toml` writes one; plans and comparisons have other files")),
+            .help("`sim run S.toml` writes one; comparisons and fleets have other files")),
     }
 }
 

@@ -59,16 +59,19 @@ impl RunDiff {
 
 impl Figure {
     fn row(&self) -> Vec<String> {
-        let (name, _, _, show) = *self.known;
+        let (name, key, _, show) = *self.known;
+        // Shares differ by points: a percentage of percentages would be taken for one.
+        let apart = |difference: f64| match key.ends_with("share") {
+            true => format::points(difference),
+            false => signed(difference, show),
+        };
         vec![
             name.to_owned(),
             show(self.a),
             show(self.b),
-            signed(self.difference, show),
+            apart(self.difference),
             self.relative.map_or(String::new(), signed_percent),
-            self.ci95.map_or(String::new(), |[low, high]| {
-                format!("{} – {}", signed(low, show), signed(high, show))
-            }),
+            self.ci95.map_or(String::new(), |[low, high]| format!("{} – {}", apart(low), apart(high))),
             self.beyond_ci95.map_or("", |beyond| if beyond { "yes" } else { "no" }).to_owned(),
         ]
     }
@@ -143,5 +146,5 @@ fn signed(value: f64, show: fn(f64) -> String) -> String {
 }
 
 fn signed_percent(share: f64) -> String {
-    signed(share, format::percent)
+    format::change(share)
 }

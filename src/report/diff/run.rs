@@ -1,4 +1,4 @@
-//! Two runs: settings and figures that differ, and whether beyond the confidence intervals.
+//! Two runs, or the answers of two plans: settings and figures that differ, and whether beyond the confidence intervals.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::relative;
 use crate::report::format;
 
-/// How two runs differ, B against A.
+/// How two runs, or the answers of two plans, differ, B against A.
 #[derive(Debug, Serialize)]
 pub struct RunDiff {
     kind: &'static str,
@@ -52,12 +52,18 @@ fn key<S: Serializer>((_, key, ..): &Known, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(key)
 }
 
-const SIMULATED: [Known; 25] = [
+const SIMULATED: [Known; 27] = [
     ("mean latency", "simulated.latency_s.mean", "simulated.latency_ci95_s.mean", format::duration),
     ("p50 latency", "simulated.latency_s.p50", "simulated.latency_ci95_s.p50", format::duration),
     ("p90 latency", "simulated.latency_s.p90", "simulated.latency_ci95_s.p90", format::duration),
     ("p95 latency", "simulated.latency_s.p95", "simulated.latency_ci95_s.p95", format::duration),
     ("p99 latency", "simulated.latency_s.p99", "simulated.latency_ci95_s.p99", format::duration),
+    (
+        "latency at the SLO's percentile",
+        "simulated.latency_s.slo",
+        "simulated.latency_ci95_s.slo",
+        format::duration,
+    ),
     ("longest latency", "simulated.latency_s.max", "", format::duration),
     (
         "cost per million requests",
@@ -77,6 +83,7 @@ const SIMULATED: [Known; 25] = [
     ("failed requests", "simulated.rejected", "", whole),
     ("mean concurrency", "simulated.mean_concurrency", "", format::number),
     ("peak concurrency", "simulated.peak_concurrency", "", whole),
+    ("cost per month", "simulated.cost_usd_per_month", "", format::money),
     ("cost of the run", "simulated.cost_usd", "", format::money),
     ("cost of serving", "simulated.cost_components_usd.compute", "", format::money),
     ("cost of initialisation", "simulated.cost_components_usd.initialisation", "", format::money),
@@ -100,6 +107,18 @@ const PREDICTED: [Known; 8] = [
 const ALWAYS: [&str; 3] = ["scenario", "seed", "predicted.model"];
 /// The same of a summary without the scenario's text.
 const WITHOUT_TEXT: [&str; 5] = ["memory_mb", "batch", "timeout_s", "replications", "warmup_s"];
+/// What a plan.json says besides: what was asked, and how it was answered.
+const OF_PLANS: [&str; 9] = [
+    "feasible",
+    "provisioned",
+    "ranked_by",
+    "model",
+    "slo.percentile",
+    "slo.latency_s",
+    "slo.budget_usd_per_million",
+    "slo.max_violations",
+    "slo.every_hour",
+];
 
 impl RunDiff {
     pub(super) fn new(a: (&Path, &Value), b: (&Path, &Value)) -> RunDiff {
@@ -112,6 +131,24 @@ impl RunDiff {
             figures: figures.collect(),
         }
     }
+}
+
+impl RunDiff {
+    /// The configurations that two plans recommend, or come nearest to what is asked.
+    pub(super) fn of_plans(a: (&Path, &Value), b: (&Path, &Value)) -> RunDiff {
+        let (in_a, in_b) = (answer(a.1), answer(b.1));
+        RunDiff { kind: "plan", ..RunDiff::new((a.0, &in_a), (b.0, &in_b)) }
+    }
+}
+
+/// A plan's answer as a run has it: the figures and the setting at the top, beside what was asked.
+fn answer(plan: &Value) -> Value {
+    let mut all = plan.clone();
+    let chosen = ["recommended", "nearest_miss"].iter().find_map(|name| plan.get(name)?.as_object());
+    if let (Some(all), Some(chosen)) = (all.as_object_mut(), chosen) {
+        all.extend(chosen.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    all
 }
 
 impl Figure {
@@ -161,7 +198,12 @@ fn settings(a: &Value, b: &Value) -> Vec<Setting> {
     let plain = |key: &&str| (*key).to_owned();
     let of = |run: &Value, text: Option<&Value>| -> BTreeMap<String, Value> {
         let without = if text.is_some() { &[][..] } else { &WITHOUT_TEXT };
-        let named = ALWAYS.iter().chain(without).filter_map(|key| Some((plain(key), at(run, key)?.clone())));
+        let asked = if run.get("feasible").is_some() { &OF_PLANS[..] } else { &[] };
+        let named = ALWAYS
+            .iter()
+            .chain(without)
+            .chain(asked)
+            .filter_map(|key| Some((plain(key), at(run, key)?.clone())));
         let mut all: BTreeMap<String, Value> = named.collect();
         if let Some(text) = text {
             leaves(text, "", &mut all);

@@ -106,7 +106,7 @@ impl FitReport<'_> {
             panel = panel.series(Series::new(candidate.family.name(), points).dashed());
         }
         let title = format!("arrivals in a bin of {}", counts.bin);
-        LineChart::new("Counts", Axis::new(title, Unit::Number(String::new())).from_zero()).panel(panel)
+        LineChart::new("Counts", Axis::new(title, Unit::Count).from_zero()).panel(panel)
     }
 
     fn state_chart(&self) -> LineChart {

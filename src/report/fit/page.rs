@@ -35,6 +35,7 @@ impl FitReport<'_> {
     pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
         let figures = self.figures();
         let mut page = Page::new(format!("{}: measured and fitted", self.name))
+            .of("fit")
             .subtitle(self.headline())
             .cards(&self.cards())
             .table("Measured beside fitted", &HEADERS, &self.rows())

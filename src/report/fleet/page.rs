@@ -8,7 +8,7 @@ use crate::fleet_plan::row::{Planned, Reason, Row};
 use crate::report::chart::{Axis, Chart, Colour, Group, Point, Scatter, Unit};
 use crate::report::files::write_atomically;
 use crate::report::format;
-use crate::report::html::{Card, Page};
+use crate::report::html::{self, Card, Page};
 use crate::report::table::text_table;
 use crate::text::line;
 
@@ -77,6 +77,7 @@ impl FleetReport<'_> {
         let named: Vec<Vec<String>> = self.named(NAMED).into_iter().map(cells).collect();
         let reasons: Vec<Vec<String>> = self.reasons().into_iter().map(reason_cells).collect();
         let mut page = Page::new(format!("{}: fleet", self.about.scenario))
+            .of("fleet")
             .subtitle(self.headline())
             .cards(&self.cards());
         for note in self.notes() {
@@ -90,7 +91,7 @@ impl FleetReport<'_> {
             .table("In the order of what a month saves", &self.headers(), &named)
             .link("fleet.csv", "Every function: fleet.csv")
             .link("fleet.json", "The sums: fleet.json");
-        write_atomically(&folder.join("index.html"), page.render())
+        html::write(folder, &[], &page)
     }
 
     fn cards(&self) -> Vec<Card> {

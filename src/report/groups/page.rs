@@ -42,6 +42,7 @@ impl GroupReport<'_> {
             Card::new(name, usd.map_or("not possible".to_owned(), format::money))
         };
         let page = Page::new(format!("{}: which classes share", self.scenario.name))
+            .of("plan")
             .subtitle(self.headline())
             .cards(&self.ways().map(card))
             .table("Groups", &GROUP_HEADERS, &self.group_rows())

@@ -39,6 +39,7 @@ impl ObserveReport<'_> {
             figures.push(Figure::new("batch-size", self.size_chart(measured), sizes));
         }
         let page = Page::new(format!("{}: measured, simulated, predicted", self.scenario.name))
+            .of("observe")
             .subtitle(self.headline())
             .cards(&self.cards())
             .table("Measured beside simulated and predicted", &HEADERS, &self.rows())
@@ -126,7 +127,7 @@ fn cells(name: &str, figures: [Option<f64>; 4], show: impl Fn(f64) -> String) ->
     let difference = against.zip(simulated).map(|(measured, simulated)| simulated / measured - 1.0);
     let mut row = vec![name.to_owned()];
     row.extend(figures.into_iter().map(|figure| figure.map_or(String::new(), &show)));
-    row.push(difference.map_or(String::new(), |d| format!("{:+.2} %", d * 100.0)));
+    row.push(difference.map_or(String::new(), |d| format::change(d)));
     row
 }
 

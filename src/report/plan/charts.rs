@@ -9,6 +9,9 @@ use crate::report::html::Figure;
 use crate::report::{curves, format};
 use crate::scenario::Setting;
 
+/// So many points a chart shows about.
+const DOTS: usize = 1500;
+
 impl PlanReport<'_> {
     pub(super) fn figures(&self) -> [Figure; 2] {
         let dots = match self.plan.points.iter().any(|point| point.trial.is_some()) {
@@ -31,7 +34,7 @@ impl PlanReport<'_> {
             Dot::new(latency, usd, told(setting, latency, usd))
         };
         let of = |meets: bool| {
-            let points = self.plan.points.iter().filter(move |p| p.meets == meets);
+            let points = self.dots().filter(move |p| p.meets == meets);
             points.filter_map(place).map(dot).collect()
         };
         let best = self.plan.evaluated();
@@ -59,8 +62,9 @@ impl PlanReport<'_> {
         if let Some(latency) = self.scenario.slo.latency {
             chart = chart.mark_x(latency.as_secs_f64(), format!("SLO {latency}"));
         }
-        if self.plan.points.len() < self.plan.evaluated {
-            let shown = format::count(self.plan.points.len() as u64);
+        let shown = self.dots().count();
+        if shown < self.plan.evaluated {
+            let shown = format::count(shown as u64);
             chart = chart.note(match self.plan.ranking {
                 Ranking::Simulated => {
                     format!("Shown are {shown} that were simulated; the others cannot be better, or are like these.")
@@ -69,6 +73,11 @@ impl PlanReport<'_> {
             });
         }
         chart
+    }
+
+    /// An even choice of the points.
+    fn dots(&self) -> impl Iterator<Item = &Candidate> {
+        self.plan.points.iter().step_by(self.plan.points.len().div_ceil(DOTS).max(1))
     }
 
     /// The points that no other point beats in both cost and latency, with the answer among them.

@@ -3,6 +3,8 @@
 pub mod calibration;
 #[cfg(feature = "charts")]
 mod charts;
+#[cfg(feature = "charts")]
+mod explorer;
 mod json;
 mod notes;
 #[cfg(feature = "charts")]

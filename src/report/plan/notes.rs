@@ -7,7 +7,7 @@ use crate::planner::infeasible::Cause;
 use crate::planner::plan::Check;
 use crate::planner::verify::Evidence;
 use crate::report::format;
-use crate::report::notes::{always_warm, misfit};
+use crate::report::notes::{always_warm, misfit, processor};
 use crate::report::omitted::omitted;
 use crate::report::run::intervals;
 use crate::scenario::platform::Environments;
@@ -57,6 +57,7 @@ impl PlanReport<'_> {
                 }
             } + &self.verified(),
         ];
+        notes.extend(processor(self.scenario));
         let evaluated = plan.evaluated();
         match &evaluated.simulation {
             Some((simulation, _)) if evaluated.prediction.is_some() => {

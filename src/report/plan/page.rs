@@ -9,6 +9,7 @@ use crate::report::beside::{Beside, Figures};
 use crate::report::format;
 use crate::report::html::{self, Card, Page};
 use crate::report::table::text_table;
+use crate::text::line;
 
 const HEADERS: [&str; 4] = ["", "simulated", "95 % interval", "predicted"];
 
@@ -39,7 +40,9 @@ impl PlanReport<'_> {
     pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
         let figures = self.figures();
         let page = Page::new(format!("{}: plan", self.scenario.name))
-            .subtitle(format!("{}; {}", self.asked(), self.headline()))
+            .of("plan")
+            .subtitle(format!("{}, prices of {}", self.asked(), line(&self.scenario.platform.book.name)))
+            .answer(&format!("{}.", self.headline()))
             .cards(&self.cards());
         let mut page = self
             .sentences()
@@ -51,6 +54,8 @@ impl PlanReport<'_> {
             let (headers, rows) = (self.alternative_headers(), self.alternative_rows());
             page = page.table(&format!("Alternatives, {}", self.basis()), &headers, &rows);
         }
+        let entries = self.entries();
+        page = page.explorer(&entries, &self.question(&entries));
         html::write(folder, &figures, &page.figures(&figures).notes(self.notes()))
     }
 
@@ -93,7 +98,7 @@ impl PlanReport<'_> {
                 a.candidate.percentile_s.map_or(String::new(), format::duration),
                 format::money(a.candidate.cost * 1e6),
                 format!("{sign}{}", format::money(more)),
-                format!("{sign}{}", format::percent(more / self.cost())),
+                format::change(more / self.cost()),
                 if a.candidate.meets { "yes" } else { "no" }.to_owned(),
                 a.reason.words().to_owned(),
             ]

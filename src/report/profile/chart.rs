@@ -27,12 +27,9 @@ fn chart(profile: &Profile) -> LineChart {
             of_batch.series(Series::new(format!("{memory} MB"), points(|time, _| time)).colour(colour));
         of_request = of_request.series(Series::new("", points(|time, n| time / n)).colour(colour));
     }
-    LineChart::new(
-        format!("Service time of {}", profile.model),
-        Axis::new("batch size", Unit::Number(String::new())).tight(),
-    )
-    .panel(of_batch)
-    .panel(of_request)
+    LineChart::new(format!("Service time of {}", profile.model), Axis::new("batch size", Unit::Count).tight())
+        .panel(of_batch)
+        .panel(of_request)
 }
 
 #[cfg(test)]

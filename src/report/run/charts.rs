@@ -65,7 +65,7 @@ impl RunReport<'_> {
     fn concurrency_chart(&self) -> LineChart {
         let peak = self.over_time(|row| Some(row.peak_concurrency as f64));
         let mean = self.over_time(|row| Some(row.mean_concurrency));
-        let environments = Panel::new(Axis::new("environments", Unit::Number(String::new())).from_zero())
+        let environments = Panel::new(Axis::new("environments", Unit::Count).from_zero())
             .series(Series::new("peak", peak).steps())
             .series(Series::new("mean", mean).filled());
         let chart = LineChart::new("Concurrency over time", Axis::new("time", Unit::Elapsed).tight())
@@ -74,13 +74,12 @@ impl RunReport<'_> {
             return chart;
         }
         let cold = Series::new("cold starts", self.over_time(|row| Some(row.cold_starts as f64))).steps();
-        chart
-            .panel(Panel::new(Axis::new("cold starts", Unit::Number(String::new())).from_zero()).series(cold))
+        chart.panel(Panel::new(Axis::new("cold starts", Unit::Count).from_zero()).series(cold))
     }
 
     fn keep_alive_chart(&self) -> LineChart {
         let points = self.keep_alive.iter().map(|point| (point.keep_alive_s, point.cold_starts as f64));
-        let panel = Panel::new(Axis::new("cold starts", Unit::Number(String::new())).from_zero())
+        let panel = Panel::new(Axis::new("cold starts", Unit::Count).from_zero())
             .series(Series::new("", points.collect()));
         let chart =
             LineChart::new("Cold starts against keep-alive", Axis::new("keep-alive", Unit::Seconds).log())
@@ -108,7 +107,8 @@ impl RunReport<'_> {
             )
             .panel(Panel::new(number("memory", "MB")).series(line("memory", |d| f64::from(d.memory.0))))
             .panel(
-                Panel::new(number("batch", "")).series(line("largest batch", |d| f64::from(d.buffer.batch))),
+                Panel::new(Axis::new("batch", Unit::Count).from_zero())
+                    .series(line("largest batch", |d| f64::from(d.buffer.batch))),
             )
             .panel(
                 Panel::new(Axis::new("timeout", Unit::Seconds).from_zero())

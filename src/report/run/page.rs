@@ -34,7 +34,12 @@ impl RunReport<'_> {
     /// The table for a terminal.
     pub fn text(&self) -> String {
         let requests = format::count(self.simulation.requests);
-        let mut text = format!("{}: {requests} requests\n{}\n\n", self.scenario.name, self.headline());
+        let mut text = format!(
+            "{}: {requests} requests\n{}\n{}\n\n",
+            self.scenario.name,
+            self.headline(),
+            self.answer()
+        );
         text.push_str(&text_table(&HEADERS, &self.rows()));
         if let Some(classes) = self.classes {
             text.push_str(&format!(
@@ -43,7 +48,7 @@ impl RunReport<'_> {
             ));
         }
         text.push('\n');
-        for note in self.verdict().into_iter().chain(self.notes()) {
+        for note in self.notes() {
             text.push_str(&format!("{note}\n"));
         }
         text
@@ -57,7 +62,9 @@ impl RunReport<'_> {
         let figures = self.figures();
         let requests = format::count(self.simulation.requests);
         let mut page = Page::new(format!("{}: simulated and predicted", self.scenario.name))
+            .of("run")
             .subtitle(format!("{requests} requests; {}", self.headline()))
+            .answer(&self.answer())
             .cards(&self.cards())
             .table("Simulated beside predicted", &HEADERS, &self.rows());
         if let Some(classes) = self.classes {
@@ -74,8 +81,8 @@ impl RunReport<'_> {
         html::write(folder, &figures, &page)
     }
 
-    fn verdict(&self) -> Option<String> {
-        notes::verdict(&self.scenario.slo, &self.simulation.simulated)
+    fn answer(&self) -> String {
+        notes::answer(&self.scenario.slo, &self.simulation.simulated)
     }
 
     pub(super) fn headline(&self) -> String {
@@ -121,7 +128,13 @@ impl RunReport<'_> {
         rows.push(plain("batches full / timed out", {
             format!("{} / {}", format::count(s.full_batches), format::count(s.timeout_batches))
         }));
-        rows.push(plain("cold starts", format::count(s.cold_starts)));
+        rows.push(plain(
+            "cold starts",
+            match s.cold_starts {
+                0 => "0".to_owned(),
+                count => format!("{} ({})", format::count(count), format::percent(s.cold_start_share)),
+            },
+        ));
         if s.throttled + s.rejected > 0 {
             rows.push(plain("throttled tries", format::count(s.throttled)));
             rows.push(plain("failed requests", format::count(s.rejected)));
@@ -136,15 +149,19 @@ impl RunReport<'_> {
 
     fn cards(&self) -> Vec<Card> {
         let s = &self.simulation.simulated;
-        let p95 = Card::new("p95 latency", format::duration(s.latency_s.p95));
-        let p95 = match self.prediction {
-            Some(p) => p95.note(format!("predicted {}", format::duration(p.predicted.latency_s.p95))),
-            None => p95,
+        let name = format!("{} latency", self.scenario.slo.name());
+        let percentile = Card::new(name, format::duration(s.latency_s.slo));
+        let percentile = match self.prediction {
+            Some(p) => percentile.note(format!("predicted {}", format::duration(p.predicted.latency_s.slo))),
+            None => percentile,
         };
         let cost = Card::new("Cost per million requests", format::money(s.cost_usd_per_million));
+        let month =
+            Card::new("Cost per month", format::money(s.cost_usd_per_month)).note("730 h at this rate");
         let batch = Card::new("Mean batch", format::number(s.mean_batch));
-        let cold = Card::new("Cold starts", format::count(s.cold_starts));
-        let mut cards = vec![p95, cost, batch, cold];
+        let share = format!("{} of invocations", format::percent(s.cold_start_share));
+        let cold = Card::new("Cold starts", format::count(s.cold_starts)).note(share);
+        let mut cards = vec![percentile, cost, month, batch, cold];
         if let Some(slo) = self.scenario.slo.latency {
             let over = Card::new(format!("Over {slo}"), format::percent(s.slo_violation_share));
             let met = s.slo_violation_share <= 1.0 - self.scenario.slo.percentile;

@@ -3,6 +3,8 @@
 #[cfg(feature = "charts")]
 mod charts;
 #[cfg(feature = "charts")]
+mod explorer;
+#[cfg(feature = "charts")]
 mod page;
 
 use serde::Serialize;
@@ -155,6 +157,7 @@ pub fn about(scenario: &Scenario, model: Model) -> About {
         model: model.name().to_owned(),
         percentile: (slo.percentile * 1e8).round() / 1e6,
         slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
+        budget_usd_per_million: slo.budget_usd_per_million,
         objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
         cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
         fitted: scenario.workload.source.is_recorded(),

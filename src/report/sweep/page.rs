@@ -19,19 +19,8 @@ impl SweepReport<'_> {
     /// The table for a terminal.
     pub fn text(&self) -> String {
         let mut text = format!("{}: {}\n", self.about.scenario, self.headline());
-        match (self.meeting(), self.best) {
-            (None, _) => {}
-            (Some(_), None) => text.push_str(&format!("None meets the SLO: {}\n", self.about.objective)),
-            (Some(count), Some(best)) => {
-                let (count, name) = (format::count(count as u64), name(best.setting));
-                let (latency, cost) = (format::duration(latency(&best)), format::money(cost(&best)));
-                let kind = self.best_kind();
-                text.push_str(&format!(
-                    "{count} meet the SLO ({}); the {kind} of them: ",
-                    self.about.objective
-                ));
-                text.push_str(&format!("{name} with {latency} for {cost} a million\n"));
-            }
+        if let Some(answer) = self.answer() {
+            text.push_str(&format!("{answer}\n"));
         }
         let shown = stride(self.front.len(), MOST_LINES);
         text.push_str(&format!("\nThe front, {} of {} configurations:\n", shown.len(), self.front.len()));
@@ -55,9 +44,11 @@ impl SweepReport<'_> {
             let (some, all) = (shown.len(), format::count(self.front.len() as u64));
             caption.push_str(&format!("; {some} of {all} rows, evenly chosen"));
         }
-        let page = Page::new(format!("{}: sweep", self.about.scenario))
-            .subtitle(self.headline())
+        let page = Page::new(format!("{}: sweep", self.about.scenario)).of("sweep").subtitle(self.headline());
+        let page = self.answer().iter().fold(page, |page, answer| page.answer(answer));
+        let page = page
             .cards(&self.cards())
+            .explorer(&self.entries(), &self.question())
             .notes(self.notes())
             .figures(&figures)
             .heading("The front")
@@ -65,6 +56,22 @@ impl SweepReport<'_> {
             .link("sweep.csv", "All configurations: sweep.csv")
             .link("pareto.csv", "The front: pareto.csv");
         html::write(folder, &figures, &page)
+    }
+
+    /// The best that meets what is asked, and how many do; `None` where nothing is asked.
+    fn answer(&self) -> Option<String> {
+        let (count, asked) = (format::count(self.meeting()? as u64), &self.about.objective);
+        let Some(best) = self.best else { return Some(format!("None meets the SLO: {asked}.")) };
+        let month =
+            best.counts.map_or(String::new(), |c| format!(", {} a month", format::money(c.usd_per_month)));
+        Some(format!(
+            "{count} meet the SLO ({asked}); the {} of them: {}: {} {}, {} a million requests{month}.",
+            self.best_kind(),
+            name(best.setting),
+            self.percentile(),
+            format::duration(latency(&best)),
+            format::money(cost(&best))
+        ))
     }
 
     pub(super) fn headline(&self) -> String {

@@ -1,9 +1,12 @@
 //! The tables and the page of a run of groups.
 
+use std::path::Path;
+
 use super::{GroupsRunReport, predicted_classes, simulated_classes};
+use crate::error::InputError;
 use crate::planner::class_compare::ComparedGroup;
 use crate::report::format;
-use crate::report::html::Page;
+use crate::report::html::{self, Page};
 use crate::report::table::text_table;
 use crate::text::line;
 
@@ -20,13 +23,17 @@ impl GroupsRunReport<'_> {
         format!("{name}\n{headline}\n\n{groups}\n{classes}\n{}\n", self.notes().join("\n"))
     }
 
-    /// The page.
-    pub fn page(&self) -> String {
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_page(&self, folder: &Path) -> Result<(), InputError> {
         let page = Page::new(format!("{}: groups", self.scenario.name))
+            .of("run")
             .subtitle(self.headline())
             .table("Buffers", &GROUPS, &self.group_rows())
             .table("Classes", &HEADERS, &self.rows());
-        self.notes().into_iter().fold(page, |page, note| page.note(&note)).render()
+        html::write(folder, &[], &page.notes(self.notes()))
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
