@@ -7,7 +7,7 @@ use batchsim::policy::adaptive::{
 };
 use batchsim::policy::batch::Batch;
 use batchsim::policy::forecast::Forecast;
-use batchsim::policy::{Buffer, Policy};
+use batchsim::policy::{Buffer, Dispatch, Policy};
 use batchsim::profile::ServiceTimes;
 use batchsim::units::{MemoryMb, Span, Time};
 
@@ -25,13 +25,7 @@ fn settings(forecast: Forecast) -> Settings {
 }
 
 fn proposal(memory: u32, score: f64) -> Proposal {
-    let times = ServiceTimes {
-        memory: MemoryMb(memory),
-        mean: vec![Span(1)],
-        cv: 0.0,
-        shape: None,
-        init: Span::ZERO,
-    };
+    let times = ServiceTimes::fixed(MemoryMb(memory), vec![Span(1)]);
     let buffer = Batch { batch: memory, timeout: Span::from_millis(10) };
     Proposal { times, buffer, score, meets: true }
 }
@@ -50,7 +44,7 @@ fn planner(stay: f64) -> Planner {
 
 /// Plays evenly spaced arrivals, `rates[k]` a second during the k-th 600 s; the memory sizes that were set.
 fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
-    let mut set = Vec::new();
+    let (mut set, mut leaves) = (Vec::new(), None);
     for (k, rate) in rates.iter().enumerate() {
         for second in 0..600 {
             for i in 0..*rate {
@@ -62,7 +56,12 @@ fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
                     }
                     assert!(policy.next_review() > at);
                 }
-                policy.joined(Buffer { waiting: 1, opened: now, now });
+                // Alone in its batch, which leaves at its deadline if it has one.
+                leaves.take().into_iter().for_each(|at| policy.left(at));
+                match policy.joined(Buffer::of_one_class(1, now, now)) {
+                    Dispatch::Now => policy.left(now),
+                    Dispatch::At(deadline) => leaves = Some(deadline),
+                }
             }
         }
     }

@@ -215,7 +215,7 @@ fn little_s_law_holds_for_concurrency() {
     let parts = Replay {
         policy: Batch { batch: 8, timeout: Span::from_millis(200) },
         platform: Warm::default(),
-        service: ServiceDraws::new(times, streams.stream("service")),
+        service: ServiceDraws::new(times, streams),
         retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
         backoff: streams.stream("back-off"),
     };

@@ -488,7 +488,11 @@ fn a_run_reports_each_class_simulated_and_predicted() {
         ("share = 0.5\nlongest", "share = 0.4\nlongest", "sum to 0.9"),
         ("share = 0.5\nlongest", "longest", "neither a `share` nor a `workload`"),
         ("timeout = \"200ms\"\n", "", "lacks `timeout`"),
-        ("kind = \"batch\"", "kind = \"adaptive\"", "with [[class]] the policy is batch or unbatched"),
+        (
+            "kind = \"batch\"",
+            "kind = \"adaptive\"",
+            "with [[class]] the policy is batch, unbatched or groups",
+        ),
         ("latency = \"250ms\"", "budget_usd_per_million = 3", "leave out the budget"),
         (
             "name = \"search\"\nshare = 0.5",

@@ -1,10 +1,14 @@
 //! `sim diff` from the command line.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
+use assert_cmd::assert::OutputAssertExt as _;
 use serde_json::Value;
+
+use crate::common::sim;
 
 const SCENARIO: &str = r#"
 name = "small"
@@ -32,12 +36,6 @@ memory_mb = [1024, 2048]
 batch = [1, 8]
 timeout = ["0ms", "50ms"]
 "#;
-
-fn sim(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
-    command.current_dir(folder).args(arguments);
-    command
-}
 
 fn scenario() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,15 @@
 //! `sim sweep` and `sim merge` from the command line.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use assert_cmd::Command;
+use assert_cmd::assert::OutputAssertExt as _;
+
+use crate::common::sim;
 
 const SCENARIO: &str = r#"
 name = "small"
@@ -41,12 +46,6 @@ fn scenario() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("s.toml"), SCENARIO).unwrap();
     folder
-}
-
-fn sim(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
-    command.current_dir(folder).args(arguments);
-    command
 }
 
 fn sweep(folder: &Path, out: &str, more: &[&str]) -> String {
@@ -244,14 +243,9 @@ fn what_cannot_be_swept_is_refused_with_the_mend() {
 
 /// Waits for the journal's first rows.
 #[cfg(unix)]
-fn start(folder: &Path, out: &str) -> std::process::Child {
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sim"))
-        .current_dir(folder)
-        .args(["sweep", "s.toml", "--out", out, "--no-charts", "--set", "workload.requests=2000000"])
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+fn start(folder: &Path, out: &str) -> Child {
+    let arguments = ["sweep", "s.toml", "--out", out, "--no-charts", "--set", "workload.requests=2000000"];
+    let mut child = sim(folder, arguments).stdout(Stdio::null()).spawn().unwrap();
     let journal = folder.join(out).join("sweep.partial.csv");
     for _ in 0..6000 {
         let lines = fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
@@ -274,7 +268,7 @@ fn interrupted_and_killed_sweeps_go_on() {
 
     let child = start(folder.path(), "interrupted");
     let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");

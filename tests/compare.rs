@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use batchsim::planner::compare::{Compared, compare};
 use batchsim::scenario::Scenario;
+use batchsim::systems::compare::{Compared, compare};
 
 fn run(file: &str, overrides: &[&str]) -> Vec<Compared> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

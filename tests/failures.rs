@@ -3,10 +3,14 @@
 
 #![cfg(unix)]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::common::sim;
 
 const SCENARIO: &str = r#"
 seed = 3
@@ -44,12 +48,6 @@ fn scenario() -> tempfile::TempDir {
     folder
 }
 
-fn sim(folder: &Path, words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
-    command.current_dir(folder).args(words.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
 /// The exit status and all that was said.
 fn end(mut command: Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
@@ -63,7 +61,7 @@ fn a_full_standard_output_is_an_error() {
     let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
         return eprintln!("not tried: there is no /dev/full here");
     };
-    let mut command = sim(folder.path(), "run s.toml --no-charts --set workload.requests=500");
+    let mut command = sim(folder.path(), "run s.toml --no-charts --set workload.requests=500".split(' '));
     let (status, said) = {
         command.stdout(full);
         end(command)
@@ -100,7 +98,7 @@ fn a_full_disk_is_named_and_leaves_no_half_file() {
         return eprintln!("not tried: a small file system cannot be mounted here");
     };
     let out = disk.0.path().display();
-    let (status, said) = end(sim(folder.path(), &format!("run s.toml --out {out}")));
+    let (status, said) = end(sim(folder.path(), format!("run s.toml --out {out}").split(' ')));
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("batches.csv: cannot write: No space left"), "{said}");
     assert!(
@@ -122,7 +120,8 @@ fn a_sweep_on_a_full_disk_goes_on_when_there_is_space() {
     let out = disk.0.path().join("out");
     let fine = "sweep.timeout={ from = \"0ms\", to = \"60ms\", step = \"1ms\" }";
     let sweep = |out: &Path, more: &[&str]| {
-        let mut command = sim(folder.path(), "sweep s.toml --predict-only --no-charts --quiet --set");
+        let mut command =
+            sim(folder.path(), "sweep s.toml --predict-only --no-charts --quiet --set".split(' '));
         command.arg(fine).arg("--out").arg(out).args(more);
         end(command)
     };
@@ -145,7 +144,7 @@ fn a_folder_that_may_not_be_written_to_is_named() {
     let folder = scenario();
     let (status, said) = end(sim(
         folder.path(),
-        "run s.toml --set workload.requests=500 --set output.batches=false --out /proc/none",
+        "run s.toml --set workload.requests=500 --set output.batches=false --out /proc/none".split(' '),
     ));
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("/proc/none: cannot create the folder: "), "{said}");
@@ -160,13 +159,13 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         "run s.toml --json --quiet --no-charts --set workload.requests=500",
         "sweep s.toml --predict-only --no-charts --json",
     ] {
-        let mut child = sim(folder.path(), words).spawn().unwrap();
+        let mut child = sim(folder.path(), words.split(' ')).spawn().unwrap();
         // Nobody reads either of the two.
         drop(child.stdout.take());
         drop(child.stderr.take());
         assert_eq!(child.wait().unwrap().code(), Some(0), "{words}");
     }
-    let mut child = sim(folder.path(), "run absent.toml").spawn().unwrap();
+    let mut child = sim(folder.path(), "run absent.toml".split(' ')).spawn().unwrap();
     drop(child.stderr.take());
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
@@ -200,19 +199,19 @@ fn a_sweep_killed_again_and_again_ends_with_the_same_bytes() {
     let folder = scenario();
     let path = |name: &str| folder.path().join(name);
     let words = "sweep s.toml --no-charts --quiet --out";
-    assert_eq!(end(sim(folder.path(), &format!("{words} whole"))).0, Some(0));
+    assert_eq!(end(sim(folder.path(), format!("{words} whole").split(' '))).0, Some(0));
     let journal = path("killed/sweep.partial.csv");
     let mut kills = 0;
     // At once, at its head, and after more and more rows: head and columns are two lines.
     for rows in [0, 1, 3, 10, 25, 40] {
-        let child = sim(folder.path(), &format!("{words} killed --resume")).spawn().unwrap();
+        let child = sim(folder.path(), format!("{words} killed --resume").split(' ')).spawn().unwrap();
         let Some(seen) = kill_at(child, &journal, rows) else { continue };
         kills += 1;
         let kept = fs::read_to_string(&journal).unwrap_or_default();
         assert!(kept.starts_with(&seen), "rows were lost:\n{seen}\n{kept}");
     }
     assert!(kills > 2, "killed {kills} times only");
-    assert_eq!(end(sim(folder.path(), &format!("{words} killed --resume"))).0, Some(0));
+    assert_eq!(end(sim(folder.path(), format!("{words} killed --resume").split(' '))).0, Some(0));
     assert_eq!(results(&path("killed")), results(&path("whole")));
     assert!(!journal.exists());
 }
@@ -239,7 +238,7 @@ fn a_folder_that_cannot_be_read_keeps_no_result_back() {
     let small = "--set workload.requests=500 --set sweep.batch=[1] --predict-only";
     for words in ["run s.toml --set workload.requests=500", "plan s.toml", "sweep s.toml"] {
         let words = if words.starts_with("run") { words.to_owned() } else { format!("{words} {small}") };
-        let Some((status, said)) = as_nobody(sim(folder.path(), &words), folder.path()) else {
+        let Some((status, said)) = as_nobody(sim(folder.path(), words.split(' ')), folder.path()) else {
             return eprintln!("not tried: nobody cannot run the program");
         };
         assert_eq!(status, Some(0), "{said}");
@@ -249,7 +248,7 @@ fn a_folder_that_cannot_be_read_keeps_no_result_back() {
             fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
             std::os::unix::fs::chown(&locked, Some(0), Some(0)).ok();
         }
-        let (status, said) = as_nobody(sim(folder.path(), &words), folder.path()).unwrap();
+        let (status, said) = as_nobody(sim(folder.path(), words.split(' ')), folder.path()).unwrap();
         assert_eq!(status, Some(0), "{said}");
         assert!(said.contains("not in output/index.html: output/locked: Permission denied"), "{said}");
         assert!(
@@ -271,8 +270,9 @@ fn a_pipe_without_a_writer_is_said_to_be_waited_for() {
     let folder = scenario();
     let pipe = folder.path().join("pipe.toml");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut child =
-        sim(folder.path(), "run pipe.toml --no-charts --set workload.requests=500").spawn().unwrap();
+    let mut child = sim(folder.path(), "run pipe.toml --no-charts --set workload.requests=500".split(' '))
+        .spawn()
+        .unwrap();
     let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     std::io::BufRead::read_line(&mut said, &mut line).unwrap();
@@ -287,7 +287,7 @@ fn a_plan_file_holds_nothing_of_the_machine() {
     let folder = scenario();
     let plan = |out: &str| {
         let words = format!("plan s.toml --predict-only --no-charts --json --quiet --out {out}");
-        let output = sim(folder.path(), &words).output().unwrap();
+        let output = sim(folder.path(), words.split(' ')).output().unwrap();
         let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         (printed, fs::read(folder.path().join(out).join("plan.json")).unwrap())
     };
@@ -306,7 +306,7 @@ fn who_waits_is_told_for_whom_and_what_ended_early_is_told() {
     lock.lock().unwrap();
     fs::write(out.join(".sim-lock"), "`sim plan x` (process 1 on h\u{1b}, since t)\n").unwrap();
     let words = "run s.toml --no-charts --set workload.requests=500 --set output.batches=false --out out";
-    let mut child = sim(folder.path(), words).spawn().unwrap();
+    let mut child = sim(folder.path(), words.split(' ')).spawn().unwrap();
     let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     std::io::BufRead::read_line(&mut said, &mut line).unwrap();

@@ -34,13 +34,13 @@ const LARGEST: u32 = 6;
 
 fn times() -> ServiceTimes {
     let mean = (1..=u64::from(LARGEST)).map(Span).collect();
-    ServiceTimes { memory: MemoryMb(1024), mean, cv: 0.0, shape: None, init: Span::ZERO }
+    ServiceTimes::fixed(MemoryMb(1024), mean)
 }
 
 fn by_engine(arrivals: &[Time], policy: impl Policy) -> Vec<Vec<Time>> {
     let streams = Streams::new(1);
     let retry = Retry { attempts: 1, base: Span(1), cap: Span(1) };
-    let service = ServiceDraws::new(times(), streams.stream("service"));
+    let service = ServiceDraws::new(times(), streams);
     let all = Replay { policy, platform: Warm::default(), service, retry, backoff: streams.stream("b") };
     let mut batches = Batches::default();
     replay(&mut InMemory::in_blocks(arrivals, 7), all, &mut batches).unwrap();

@@ -49,7 +49,7 @@ fn groups(classes: &[(f64, f64)], percentile: f64) -> Vec<Option<GroupChoice>> {
     let scenario = scenario(&text(classes, percentile));
     let planner = Planner::new(&scenario, scenario.classes.as_ref().unwrap()).unwrap();
     let members = |set: usize| (0..classes.len()).filter(|class| set >> class & 1 == 1).collect::<Vec<_>>();
-    (1..1_usize << classes.len()).map(|set| planner.best(&members(set)).unwrap().0).collect()
+    (1..1_usize << classes.len()).map(|set| planner.best(&members(set)).0).collect()
 }
 
 /// The least cost of a partition of `left`, one after another, with its groups.

@@ -1,14 +1,17 @@
 //! Names that would be obeyed rather than shown: through every command and every format, checked by the formats' parsers.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use batchsim::document::Document;
 use batchsim::planner::emit::{Emit, emit};
 use batchsim::scenario::Scenario;
 use batchsim::text::{hcl, is_live, yaml};
 use batchsim::units::Span;
+
+use crate::common::sim;
 
 const HOSTILE: [&str; 14] = [
     "\u{1b}[31mred\u{1b}]0;title\u{7}\u{1b}[2J",
@@ -60,13 +63,9 @@ fn scenario(model: &str) -> String {
     )
 }
 
-fn sim(folder: &Path, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sim")).current_dir(folder).args(words).output().unwrap()
-}
-
 /// Nothing that a terminal obeys; returns what was printed.
 fn shown(folder: &Path, words: &[&str]) -> String {
-    let output = sim(folder, words);
+    let output = sim(folder, words).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let (out, err) = (text(output.stdout), text(output.stderr));
     assert!(output.status.success(), "{words:?}: {err}");
@@ -189,7 +188,7 @@ fn names_of_files_are_shown_and_never_obeyed() {
         if i < 6 {
             shown(folder, &["fit", &path, "--column", "timestamp", "--method", "poisson"]);
         }
-        let output = sim(folder, &["run", &path]);
+        let output = sim(folder, ["run", &path]).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(1) && !said.contains(|c| is_live(c) && c != '\n'), "{said:?}");
     }
@@ -210,7 +209,7 @@ fn a_scenario_s_file_cannot_name_a_folder_elsewhere() {
     {
         fs::write(place.join(name), &text).unwrap();
         for command in ["run", "plan", "sweep", "compare"] {
-            let output = sim(&place, &[command, &format!("./{name}")]);
+            let output = sim(&place, [command, &format!("./{name}")]).output().unwrap();
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(1), "{said}");
             assert!(said.contains("has no `name`") && said.contains("add a line `name = "), "{said}");

@@ -9,8 +9,8 @@ use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::predict::Part;
 use batchsim::planner::search::{Decision, Space, evaluate, order, search};
 use batchsim::profile::Profile;
+use batchsim::scenario::grid::Grid;
 use batchsim::scenario::slo::Slo;
-use batchsim::sweep::grid::Grid;
 use batchsim::units::{MemoryMb, Span};
 
 fn file(name: &str) -> std::path::PathBuf {
@@ -35,7 +35,7 @@ fn paper(batch: Vec<u32>) -> Space {
         provisioned: vec![0],
     };
     let profile = Profile::read(&file("profiles/resnet-v2.toml")).unwrap();
-    let price = |times: &batchsim::profile::ServiceTimes, seconds: f64| {
+    let price = |times: &batchsim::profile::ServiceTimes, _: u32, seconds: f64| {
         seconds * f64::from(times.memory.0) / 1024.0 * 1.66667e-5 + 2e-7
     };
     Space::priced(&grid, &profile, price).unwrap()

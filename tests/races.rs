@@ -4,11 +4,15 @@
 
 #![cfg(unix)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output};
 use std::time::{Duration, Instant};
+
+use crate::common::sim;
 
 const SCENARIO: &str = r#"
 name = "s"
@@ -36,19 +40,13 @@ fn draw(race: u64, what: u64, most: u64) -> u64 {
     (x ^ (x >> 31)) % most
 }
 
-fn sim(folder: &Path, words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
-    command.current_dir(folder).args(words.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Runs to the end, which must be a good one.
 fn finished(folder: &Path, words: &str) -> Output {
-    let output = sim(folder, words).output().unwrap();
+    let output = sim(folder, words.split(' ')).output().unwrap();
     assert!(output.status.success(), "sim {words}: {}", said(&output));
     output
 }
@@ -119,7 +117,7 @@ impl Race {
 
     /// Starts both, the second a moment later, and kills none, one or both at some moment. Each output, `None` if killed.
     fn run(&mut self, first: &str, second: &str) -> [Option<Output>; 2] {
-        let start = |words: &str| sim(self.folder.path(), &self.words(words)).spawn().unwrap();
+        let start = |words: &str| sim(self.folder.path(), self.words(words).split(' ')).spawn().unwrap();
         let one = start(first);
         if draw(self.number, 1, 3) > 0 {
             std::thread::sleep(Duration::from_micros(draw(self.number, 2, self.alone.as_micros() as u64)));

@@ -50,6 +50,12 @@ timeout = ["0ms", "50ms", "100ms", "150ms"]
 batches = true
 "#;
 
+/// The scenario on the log, whose policy has `plans` in place of settings of its own.
+fn trace_of(workload: &impl Fn(&str) -> String, plans: &str) -> String {
+    let trace = workload("kind = \"trace\"\nfile = \"log/requests.csv\"\ncolumn = \"arrived_s\"");
+    trace.replace("window = \"1min\"\nperiod = \"1min\"\nforecast = \"last\"", plans)
+}
+
 struct Listed(std::vec::IntoIter<Time>);
 
 impl Arrivals for Listed {
@@ -79,7 +85,7 @@ fn nanos(text: &str) -> u64 {
 fn replayed(arrivals: Vec<Time>, steps: Vec<Step>) -> Vec<(Time, usize)> {
     let policy = Scheduled::new(steps);
     let streams = Streams::new(1);
-    let service = ServiceDraws::new(policy.first_times(), streams.stream("service"));
+    let service = ServiceDraws::new(policy.first_times(), streams);
     let retry = Retry { attempts: 1, base: Span(1), cap: Span(1) };
     let all = Replay { policy, platform: Warm::default(), service, retry, backoff: streams.stream("b") };
     let mut sizes = Sizes::default();
@@ -134,14 +140,22 @@ fn a_plan_takes_effect_with_the_next_batch_and_is_what_the_simulator_plans() {
         assert_eq!(number(&decisions[0][real]), number(&planned[0][simulated]), "column {real}");
     }
 
+    // Told the plans and when they took effect, the simulator makes the same batches.
+    let told = trace_of(&workload, "decisions = \"log/decisions.csv\"");
+    std::fs::write(folder.path().join("told.toml"), told).unwrap();
+    let replay = Command::new(env!("CARGO_BIN_EXE_sim"))
+        .current_dir(folder.path())
+        .args(["run", "told.toml", "--quiet", "--no-charts", "--out", "told"])
+        .output()
+        .unwrap();
+    assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));
+    let simulated = rows(&folder.path().join("told/batches.csv"));
+    let real = ended.rows("batches.csv");
+    let shown: Vec<[&str; 3]> = simulated.iter().map(|row| [&row[0], &row[4], &row[5]]).collect();
+    assert_eq!(shown, real.iter().map(|row| [&row[1], &row[4], &row[3]]).collect::<Vec<_>>());
+
     // With the moment at which the plan took effect, every batch is the simulator's.
-    let times = |largest: u32| ServiceTimes {
-        memory: MemoryMb(1024),
-        mean: vec![Span(1_000_000); largest as usize],
-        cv: 0.0,
-        shape: None,
-        init: Span::ZERO,
-    };
+    let times = |largest: u32| ServiceTimes::fixed(MemoryMb(1024), vec![Span(1_000_000); largest as usize]);
     let planned = Batch { batch: decisions[0][6].parse().unwrap(), timeout: Span(nanos(&decisions[0][7])) };
     let effective = Time(nanos(&decisions[0][1]));
     let steps = vec![

@@ -6,9 +6,9 @@ use std::path::Path;
 use assert_cmd::Command;
 use batchsim::document::Document;
 use batchsim::error::InputError;
-use batchsim::planner::compare::{Compared, compare};
 use batchsim::profile::ServiceTimes;
 use batchsim::scenario::{Scenario, Setting};
+use batchsim::systems::compare::{Compared, compare};
 use batchsim::units::{MemoryMb, Span};
 use serde_json::Value;
 
@@ -94,12 +94,24 @@ fn systems_that_choose_leave_out_what_would_not_end() {
     // calls of over 900 s ended, the smaller size and the larger batch would be the cheaper ones.
     let text =
         changed("[[0.2, 0.9], [0.1, 0.35]]", "[[1000, 1100], [400, 950]]").replacen("\"1s\"", "\"2000s\"", 1);
+    // The scenario's own system must end too.
+    let text = text.replacen("memory_mb = 1024", "memory_mb = 3072", 1).replacen("batch = 8", "batch = 1", 1);
     let systems = "[[system]]\nname = \"cheapest\"\nkind = \"lambda\"\nmemory_mb = \"cheapest-within-slo\"\n\
          policy = { kind = \"unbatched\" }\n[[system]]\nname = \"planned\"\nkind = \"lambda\"\n\
          policy = { kind = \"planned\" }\n";
     let found = compare(&read(&(text.clone() + systems)).unwrap()).unwrap();
-    assert_eq!(found[0].setting, "3072 MB, unbatched");
-    assert_eq!(found[1].setting, "planned: 3072 MB, up to 1 within 10ms");
+    // Of all sizes between, the one whose GB s are least among those that end.
+    let scenario = read(&text).unwrap();
+    let seconds = |mb: u32| {
+        let times = scenario.covered(Setting::new(MemoryMb(mb), 1, Span::ZERO)).unwrap();
+        times.of(1).as_secs_f64()
+    };
+    let gb_s = |mb: u32| f64::from(mb) * seconds(mb);
+    let least = (1024..=3072).filter(|mb| seconds(*mb) <= 900.0).map(gb_s).fold(f64::INFINITY, f64::min);
+    let chosen: u32 = found[1].setting.strip_suffix(" MB, unbatched").unwrap().parse().unwrap();
+    // Billed milliseconds count whole.
+    assert!(seconds(chosen) <= 900.0 && gb_s(chosen) <= least * (1.0 + 1e-5), "{chosen} MB");
+    assert_eq!(found[2].setting, "planned: 3072 MB, up to 1 within 10ms");
     let none = text.replacen("[400, 950]", "[901, 950]", 1) + systems;
     let error = compare(&read(&none).unwrap()).unwrap_err().to_string();
     assert!(error.contains("would run longer than") || error.contains("ends a call after"), "{error}");
@@ -159,7 +171,7 @@ fn endpoint(folder: &Path, times: &[u64], fields: &str) -> Compared {
         + fields;
     std::fs::write(folder.join("s.toml"), text).unwrap();
     let mut found = compare(&Scenario::read(&folder.join("s.toml"), &[]).unwrap()).unwrap();
-    found.remove(0)
+    found.pop().unwrap()
 }
 
 #[test]

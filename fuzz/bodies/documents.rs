@@ -57,7 +57,7 @@ fn scenario(content: &[u8]) {
         match &scenario.workload.source {
             Source::Process(map) => usable(map),
             Source::Schedule(schedule) => schedule.segments.iter().for_each(|s| drawable(&s.process)),
-            Source::Renewal(_) | Source::Trace(_) => (),
+            Source::Renewal(_) | Source::Trace(_) | Source::Memory(_) | Source::Closed(_) => (),
         }
         if let Some(grid) = &scenario.sweep {
             assert!(grid.len() <= 10_000_000, "{} configurations", grid.len());

@@ -34,9 +34,10 @@ pub fn write(arrivals: &mut dyn Arrivals, layout: Layout, path: &Path) -> Result
     let failed = |e: io::Error| InputError::io(path, &e);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = NamedTempFile::new_in(folder).map_err(failed)?;
-    let mut sink = Sink::new(temporary, path).map_err(failed)?;
+    let mut sink = sink(temporary, path).map_err(failed)?;
     let count = write_all(arrivals, layout, &mut sink, &failed)?;
-    let temporary = sink.finish().map_err(failed)?;
+    let file = sink.finish().map_err(failed)?;
+    let temporary = file.into_inner().map_err(|e| failed(io::IntoInnerError::into_error(e)))?;
     temporary.persist(path).map_err(|e| failed(e.error))?;
     Ok(count)
 }
@@ -69,48 +70,40 @@ fn write_all(
 }
 
 /// A file that may be compressed on the way.
-enum Sink {
-    Plain(BufWriter<NamedTempFile>),
-    Gzip(flate2::write::GzEncoder<BufWriter<NamedTempFile>>),
-    Zstd(zstd::stream::write::Encoder<'static, BufWriter<NamedTempFile>>),
+trait Sink: Write {
+    /// Writes what is left.
+    fn finish(self: Box<Self>) -> io::Result<BufWriter<NamedTempFile>>;
 }
 
-impl Sink {
-    fn new(file: NamedTempFile, path: &Path) -> io::Result<Sink> {
-        let file = BufWriter::with_capacity(1 << 16, file);
-        Ok(match path.extension().and_then(|extension| extension.to_str()) {
-            Some("gz") => Sink::Gzip(flate2::write::GzEncoder::new(file, flate2::Compression::default())),
-            Some("zst") => Sink::Zstd(zstd::stream::write::Encoder::new(file, 0)?),
-            _ => Sink::Plain(file),
-        })
-    }
-
-    fn finish(self) -> io::Result<NamedTempFile> {
-        let file = match self {
-            Sink::Plain(file) => file,
-            Sink::Gzip(encoder) => encoder.finish()?,
-            Sink::Zstd(encoder) => encoder.finish()?,
-        };
-        file.into_inner().map_err(io::IntoInnerError::into_error)
+impl Sink for BufWriter<NamedTempFile> {
+    fn finish(self: Box<Self>) -> io::Result<BufWriter<NamedTempFile>> {
+        Ok(*self)
     }
 }
 
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Sink::Plain(file) => file.write(bytes),
-            Sink::Gzip(encoder) => encoder.write(bytes),
-            Sink::Zstd(encoder) => encoder.write(bytes),
-        }
+impl Sink for flate2::write::GzEncoder<BufWriter<NamedTempFile>> {
+    fn finish(self: Box<Self>) -> io::Result<BufWriter<NamedTempFile>> {
+        flate2::write::GzEncoder::finish(*self)
     }
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Sink::Plain(file) => file.flush(),
-            Sink::Gzip(encoder) => encoder.flush(),
-            Sink::Zstd(encoder) => encoder.flush(),
-        }
+#[cfg(feature = "zstd")]
+impl Sink for zstd::stream::write::Encoder<'static, BufWriter<NamedTempFile>> {
+    fn finish(self: Box<Self>) -> io::Result<BufWriter<NamedTempFile>> {
+        zstd::stream::write::Encoder::finish(*self)
     }
+}
+
+fn sink(file: NamedTempFile, path: &Path) -> io::Result<Box<dyn Sink>> {
+    let file = BufWriter::with_capacity(1 << 16, file);
+    Ok(match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => Box::new(flate2::write::GzEncoder::new(file, flate2::Compression::default())),
+        #[cfg(feature = "zstd")]
+        Some("zst") => Box::new(zstd::stream::write::Encoder::new(file, 0)?),
+        #[cfg(not(feature = "zstd"))]
+        Some("zst") => return Err(super::zst::missing("write")),
+        _ => Box::new(file),
+    })
 }
 
 struct Encoder {

@@ -1,8 +1,57 @@
 //! Arrivals that are in memory already.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::units::{Span, Time};
+
+/// Arrivals that whoever uses the library holds in memory: a workload that is replayed as often as it is asked for,
+/// by several threads at once.
+pub trait Held: fmt::Debug + Send + Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Appends those from number `from` on, at most [`BLOCK`], in non-decreasing order; nothing at the end.
+    ///
+    /// Errors: they are out of order, or no times.
+    fn copy(&self, from: usize, block: &mut Vec<Time>) -> Result<(), InputError>;
+}
+
+impl Held for Vec<Time> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn copy(&self, from: usize, block: &mut Vec<Time>) -> Result<(), InputError> {
+        block.extend_from_slice(&self[from..self.len().min(from + BLOCK)]);
+        Ok(())
+    }
+}
+
+/// Hands over what is held, from the first on.
+#[derive(Debug)]
+pub struct Replayed {
+    held: Arc<dyn Held>,
+    at: usize,
+}
+
+impl Replayed {
+    /// Has handed over nothing.
+    pub fn new(held: Arc<dyn Held>) -> Replayed {
+        Replayed { held, at: 0 }
+    }
+}
+
+impl Arrivals for Replayed {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        let before = block.len();
+        self.held.copy(self.at, block)?;
+        self.at += block.len() - before;
+        Ok(())
+    }
+}
 
 /// Hands over times that lie in memory, as often as one is made of them.
 #[derive(Debug, Clone)]
@@ -70,6 +119,10 @@ mod tests {
             source.fill(&mut first).unwrap();
             assert_eq!(first, times[..block]);
             assert_eq!(collect(&mut source).unwrap(), times[block..]);
+        }
+        let held: Arc<dyn Held> = Arc::new(times.clone());
+        for _ in 0..2 {
+            assert_eq!(collect(&mut Replayed::new(Arc::clone(&held))).unwrap(), times);
         }
     }
 }

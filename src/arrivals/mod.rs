@@ -1,6 +1,7 @@
 //! Where requests come from: processes, schedules of them, and trace files. All stream.
 
 pub mod class_streams;
+pub mod closed;
 pub mod convert;
 pub mod map;
 pub mod map_arrivals;
@@ -9,9 +10,12 @@ pub mod memory;
 pub mod renewal;
 pub mod rhythm;
 pub mod schedule;
+pub mod stop;
 pub mod trace;
 pub mod transform;
+mod zst;
 
+use self::closed::Users;
 use self::map_arrivals::Portion;
 use crate::error::InputError;
 use crate::units::{Span, Time};
@@ -45,6 +49,11 @@ pub trait Arrivals: Send {
     fn bin(&self) -> Option<Span> {
         None
     }
+
+    /// The users behind the arrivals, where these depend on the answers; then there is nothing to hand over.
+    fn users(&mut self) -> Option<&mut Users> {
+        None
+    }
 }
 
 impl Arrivals for Box<dyn Arrivals + '_> {
@@ -62,6 +71,10 @@ impl Arrivals for Box<dyn Arrivals + '_> {
 
     fn bin(&self) -> Option<Span> {
         (**self).bin()
+    }
+
+    fn users(&mut self) -> Option<&mut Users> {
+        (**self).users()
     }
 }
 

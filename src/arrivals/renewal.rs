@@ -91,7 +91,7 @@ impl Law {
     }
 
     /// A gap of mean 1.
-    fn gap(self, stream: &mut Stream) -> f64 {
+    pub(super) fn gap(self, stream: &mut Stream) -> f64 {
         match self {
             Law::Constant => 1.0,
             Law::Gamma { shape } => gamma(shape, stream) / shape,
@@ -106,7 +106,7 @@ impl Law {
     ///
     /// The density is `x f(x)`. Of a gamma it is a gamma of a shape one larger, of a lognormal one shifted by
     /// `sigma^2`; of a Weibull X the power `X^shape` is gamma of shape `1 + 1/shape`.
-    fn covering_gap(self, stream: &mut Stream) -> f64 {
+    pub(super) fn covering_gap(self, stream: &mut Stream) -> f64 {
         match self {
             Law::Constant => 1.0,
             Law::Gamma { shape } => gamma(shape + 1.0, stream) / shape,

@@ -8,13 +8,13 @@ use clap::Args;
 use super::Common;
 use crate::error::InputError;
 use crate::planner::class_compare::compare_classes;
-use crate::planner::compare::compare;
 use crate::report::class_compare::ClassCompareReport;
 use crate::report::compare::CompareReport;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
 use crate::scenario::Scenario;
 use crate::scenario::class::Classes;
+use crate::systems::compare::compare;
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {

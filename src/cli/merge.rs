@@ -1,6 +1,7 @@
-//! `sim merge`: puts the shards of a sweep together.
+//! `sim merge`: puts the shards of a sweep or of a fleet together.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +9,10 @@ use clap::Args;
 
 use super::sweep::finish;
 use super::{OutputArgs, note_pipe};
+use crate::bounded::read_bounded;
 use crate::error::InputError;
+use crate::fleet_plan::merge::merge;
+use crate::fleet_plan::table::HEAD;
 use crate::report::format;
 use crate::sweep::merge::Merge;
 
@@ -24,6 +28,12 @@ pub(super) struct MergeArgs {
     output: OutputArgs,
 }
 
+impl MergeArgs {
+    fn folder(&self, files: &[PathBuf]) -> PathBuf {
+        self.out.clone().or_else(|| files[0].parent().map(Path::to_owned)).unwrap_or_default()
+    }
+}
+
 pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
     args.output.start_threads()?;
     let mut files = Vec::new();
@@ -33,6 +43,9 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
             false => files.push(path.clone()),
         }
     }
+    if files.first().is_some_and(|path| begins_with(path, HEAD)) {
+        return fleet(args, &files);
+    }
     let mut merge = Merge::default();
     for path in &files {
         note_pipe(path);
@@ -40,12 +53,42 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
         merge.add(&path.display().to_string(), file)?;
     }
     let (part, rows) = merge.finish()?;
-    let folder = args.out.clone().or_else(|| files[0].parent().map(Path::to_owned)).unwrap_or_default();
+    let folder = args.folder(&files);
     finish(&part.about, &rows, &folder, &args.output, || Ok(()))?;
     let count = format::count(rows.len() as u64);
     args.output.note(&format!("{count} rows of {} shards; results in {}", files.len(), folder.display()));
     args.output.index(&folder);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A row has some 200 bytes.
+const LARGEST_SHARD: u64 = 1 << 30;
+
+/// Puts the shards of a fleet together.
+fn fleet(args: &MergeArgs, files: &[PathBuf]) -> Result<ExitCode, InputError> {
+    let text = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let text = String::from_utf8(read_bounded(path, LARGEST_SHARD)?);
+        let text = text.map_err(|_| InputError::new(&name, "is no part of a fleet: it is no text"))?;
+        Ok((name, text))
+    };
+    let (part, rows) = merge(&files.iter().map(text).collect::<Result<Vec<_>, InputError>>()?)?;
+    let count = format::count(rows.len() as u64);
+    let folder = args.folder(files);
+    super::fleet::finish(&part.about, rows, &folder, &args.output, || Ok(()))?;
+    args.output.note(&format!("{count} rows of {} shards; results in {}", files.len(), folder.display()));
+    args.output.index(&folder);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A pipe is read only once, so it is not looked at: it may hold the shard of a sweep.
+fn begins_with(path: &Path, head: &str) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(head.len() as u64).read_to_end(&mut start));
+    read.is_ok() && start == head.as_bytes()
 }
 
 /// The finished shards of a folder.
@@ -62,7 +105,7 @@ fn shards_in(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
     files.sort();
     match files.is_empty() {
         true => Err(InputError::new(folder.display().to_string(), "holds no shard-I-of-N.csv")
-            .help("write the shards with `sim sweep S.toml --shard I/N`")),
+            .help("write the shards with `sim sweep S.toml --shard I/N`, or `sim fleet TRACES --shard I/N`")),
         false => Ok(files),
     }
 }

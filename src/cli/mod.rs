@@ -1,8 +1,10 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod backtest;
 mod compare;
 mod diff;
 mod fit;
+mod fleet;
 mod heartbeat;
 pub mod import;
 mod lock;
@@ -20,6 +22,7 @@ mod run;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
+mod strays;
 mod sweep;
 mod trace;
 mod trace_args;
@@ -63,7 +66,9 @@ enum Command {
     Profile(missing::MissingArgs),
     /// Evaluate a grid of configurations and find the front of latency and cost.
     Sweep(sweep::SweepArgs),
-    /// Put the shards of a sweep together.
+    /// Plan every function of a trace of many: which should batch, how, and what a month of it saves.
+    Fleet(fleet::FleetArgs),
+    /// Put the shards of a sweep or of a fleet together.
     Merge(merge::MergeArgs),
     /// Say how two runs, or two sweeps, differ, and whether beyond their confidence intervals.
     Diff(diff::DiffArgs),
@@ -81,6 +86,7 @@ enum Command {
     /// Measure a server with the scenario's workload (needs the feature serve)
     #[cfg(not(feature = "serve"))]
     Observe(missing::MissingArgs),
+    Backtest(backtest::BacktestArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
     Schema(schema::SchemaArgs),
     /// Print the completions of a shell.
@@ -91,6 +97,8 @@ enum Command {
 
 /// Where results go unless `--out` says otherwise; its index.html links them.
 const OUTPUT: &str = "output";
+/// Exit status of a process that an interrupt ended, as shells have it.
+const INTERRUPTED: i32 = 130;
 /// More threads than any machine has cores: each has a stack of its own.
 const MOST_THREADS: usize = 512;
 /// More than the hours of a year.
@@ -149,7 +157,13 @@ impl OutputArgs {
 
     /// Takes `folder` for the files that follow; waits while another process writes there.
     fn hold(&self, folder: &Path) -> Result<Lock, InputError> {
-        Lock::take(folder, lock::FOLDER, self, || {})
+        let lock = Lock::take(folder, lock::FOLDER, self, || {})?;
+        match strays::remove(folder) {
+            0 => {}
+            1 => self.note(&format!("removed a file in {} that a killed process left", folder.display())),
+            n => self.note(&format!("removed {n} files in {} that a killed process left", folder.display())),
+        }
+        Ok(lock)
     }
 
     /// Links the results below output/, if `folder` is one of them and pages are wanted. It is the last thing that a
@@ -285,6 +299,7 @@ pub fn run() -> Result<ExitCode, InputError> {
         #[cfg(not(feature = "profiler"))]
         Command::Profile(args) => missing::run("profile", "profiler", &args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Fit(args) => fit::run(&args),
@@ -297,6 +312,7 @@ pub fn run() -> Result<ExitCode, InputError> {
         Command::Serve(args) => missing::run("serve", "serve", &args),
         #[cfg(not(feature = "serve"))]
         Command::Observe(args) => missing::run("observe", "serve", &args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
         Command::Man(args) => manual::man(&args, Cli::command()),

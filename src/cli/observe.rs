@@ -8,19 +8,19 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::Common;
-use crate::engine::simulate::{Unwatched, simulate};
+use crate::engine::simulate::Unwatched;
 use crate::error::InputError;
 use crate::gateway::log::seconds;
 use crate::gateway::observe::measured::Measured;
 use crate::gateway::observe::payload::Payload;
-use crate::gateway::observe::{Exchange, Plan, observe};
+use crate::gateway::observe::{Exchange, Plan, Sends, observe};
 use crate::numeric::streams::Streams;
 use crate::outcome::{Model, Simulation};
-use crate::planner::adaptive;
 use crate::planner::predict::predict;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::observe::ObserveReport;
 use crate::scenario::Scenario;
+use crate::systems;
 use crate::units::{Span, Time};
 
 /// Measure a server with the scenario's workload, and set that beside what is simulated and predicted.
@@ -75,23 +75,33 @@ pub(super) fn run(args: &ObserveArgs) -> Result<ExitCode, InputError> {
     let mut scenario = common.read()?;
     let folder = common.folder(&scenario);
     check_target(&args.target, args.remote)?;
-    let times = intended(&scenario, &args.limit)?;
-    scenario.workload.requests = Some(times.len() as u64);
-    let (simulation, prediction) =
-        (simulated(&scenario)?, predict(&scenario, scenario.setting(), Model::Exact)?);
+    scenario.one_class("sim observe")?;
+    let sends = sends(&scenario, &args.limit)?;
+    let (count, last) = match &sends {
+        Sends::At(times) => (times.len() as u64, times.last().copied().unwrap_or_default()),
+        Sends::Users { requests, end, .. } => (*requests, *end),
+    };
+    scenario.workload.requests = (count < u64::MAX).then_some(count);
+    if let Sends::Users { end, .. } = sends {
+        scenario.workload.duration = (end < Time::NEVER).then(|| end.since(Time::ZERO));
+    }
+    let prediction = match sends {
+        Sends::At(_) => predict(&scenario, scenario.setting(), Model::Exact)?,
+        Sends::Users { .. } => None,
+    };
+    let simulation = simulated(&scenario)?;
     let payload = payload(args.payload.as_deref())?;
     let threads = common.output.threads.unwrap_or(1);
-    let plan = Plan { target: args.target.clone(), times, payload, timeout: args.timeout, threads };
-    let last = plan.times.last().copied().unwrap_or_default();
-    common.output.note(&format!(
-        "sending {} requests to {} over {:.1} s",
-        plan.times.len(),
-        args.target,
-        last.as_secs_f64()
-    ));
+    let plan = Plan { target: args.target.clone(), sends, payload, timeout: args.timeout, threads };
+    let how_many = if count < u64::MAX { format!("{count} requests") } else { "requests".to_owned() };
+    let how_long = match (&plan.sends, last) {
+        (Sends::Users { closed, .. }, _) => format!(", {} at a time", closed.users),
+        (Sends::At(_), last) => format!(" over {:.1} s", last.as_secs_f64()),
+    };
+    common.output.note(&format!("sending {how_many} to {}{how_long}", args.target));
     let bar = match common.output.quiet {
         true => ProgressBar::hidden(),
-        false => ProgressBar::new(plan.times.len() as u64),
+        false => ProgressBar::new(count),
     };
     let before = ticks();
     let exchanges = observe(&plan, |sent| bar.set_position(sent as u64))?;
@@ -121,10 +131,7 @@ pub(super) fn run(args: &ObserveArgs) -> Result<ExitCode, InputError> {
 }
 
 fn simulated(scenario: &Scenario) -> Result<Simulation, InputError> {
-    match scenario.policy.adaptive {
-        None => simulate(scenario, &mut Unwatched),
-        Some(settings) => adaptive::simulate(scenario, settings, &mut Unwatched).map(|(found, _)| found),
-    }
+    systems::run(scenario, &scenario.system().kind, &mut Unwatched).map(|run| run.simulation)
 }
 
 /// Only this machine is hurried without being told to.
@@ -147,7 +154,7 @@ fn check_target(target: &str, remote: bool) -> Result<(), InputError> {
 }
 
 /// The times of the workload, as the simulator draws them, within the limits.
-fn intended(scenario: &Scenario, limits: &[Limit]) -> Result<Vec<Time>, InputError> {
+fn sends(scenario: &Scenario, limits: &[Limit]) -> Result<Sends, InputError> {
     let (mut most, mut until, mut rate) = (MOST, Time::NEVER, u64::MAX);
     for limit in limits {
         match *limit {
@@ -155,6 +162,16 @@ fn intended(scenario: &Scenario, limits: &[Limit]) -> Result<Vec<Time>, InputErr
             Limit::Time(time) => until = until.min(Time::ZERO + time),
             Limit::Rate(limit) => rate = rate.min(limit),
         }
+    }
+    if let Some(closed) = scenario.workload.closed() {
+        if rate < u64::MAX {
+            let message = "a limit of the rate cannot act: how often users send follows from the answers";
+            return Err(InputError::new("--limit", message).help("lower `users`, or raise `think`"));
+        }
+        let requests = scenario.workload.requests.unwrap_or(u64::MAX).min(most as u64);
+        let end = scenario.workload.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration).min(until);
+        let streams = Streams::new(scenario.seed).part(0);
+        return Ok(Sends::Users { closed: *closed, requests, end, streams });
     }
     let mut source = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
     let mut times = Vec::new();
@@ -174,7 +191,7 @@ fn intended(scenario: &Scenario, limits: &[Limit]) -> Result<Vec<Time>, InputErr
         InputError::new(&scenario.name, message)
             .help("lower it with --set workload.scale=0.5, or raise the limit")
     })?;
-    Ok(times)
+    Ok(Sends::At(times))
 }
 
 /// No second, wherever it begins, may hold more requests.

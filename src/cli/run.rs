@@ -8,21 +8,23 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Common, model};
-use crate::engine::classes::simulate::simulate_group;
+use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
 use crate::engine::keep_alive;
 use crate::engine::record::{Batch, Cause, Detail, Observer};
-use crate::engine::simulate::simulate;
 use crate::error::InputError;
-use crate::outcome::{ClassFigures, Model};
-use crate::planner::adaptive;
-use crate::planner::predict::{Prediction, is_covered, predict, predict_figures};
+use crate::outcome::{ClassFigures, Model, Simulation};
+use crate::planner::class_compare::run_groups;
+use crate::planner::predict::{Prediction, is_covered, no_users, predict, predict_figures};
 use crate::planner::shared::predict_group;
+use crate::policy::adaptive::Decision;
 use crate::report::files::{CsvFile, write_atomically};
 use crate::report::format;
+use crate::report::groups::GroupsRunReport;
 use crate::report::run::{ClassTables, RunReport};
 use crate::scenario::class::{Classes, Group};
 use crate::scenario::workload::{Source, Workload};
 use crate::scenario::{Scenario, Setting};
+use crate::systems::{self, Run};
 use crate::units::{Span, Time};
 
 #[derive(Debug, Args)]
@@ -38,6 +40,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
     let folder = common.folder(&scenario);
+    if let Some(classes) = scenario.classes.as_ref().filter(|classes| !classes.groups.is_empty()) {
+        return groups(args, &scenario, classes, &folder);
+    }
     let group = scenario.classes.as_ref().map(|classes| {
         let Setting { memory, batch, .. } = scenario.setting();
         (classes, classes.together(memory, batch))
@@ -53,20 +58,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let started = Instant::now();
     let mut observer = (&mut progress, &mut rows);
-    let (simulation, decisions) = match (scenario.policy.adaptive, &group) {
-        (_, Some((list, group))) => {
-            let found = simulate_group(&scenario, list, group, &mut observer)?;
-            classes.0 = found.classes;
-            (found.simulation, Vec::new())
-        }
-        (None, None) => (simulate(&scenario, &mut observer)?, Vec::new()),
-        (Some(settings), None) => adaptive::simulate(&scenario, settings, &mut observer)?,
-    };
+    let (simulation, decisions);
+    (simulation, decisions, classes.0) = simulated(&scenario, group.as_ref(), &mut observer)?;
     let elapsed = started.elapsed();
     progress.finish();
     let held = common.output.hold(&folder)?;
     rows.finish()?;
-    let keep_alive = match scenario.policy.adaptive {
+    let keep_alive = match scenario.policy.adaptive() {
         // It may take several times what the run itself takes.
         None if !common.output.no_charts => keep_alive::curve(&scenario)?,
         None | Some(_) => Vec::new(),
@@ -81,16 +79,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;
-    if scenario.policy.adaptive.is_some() {
-        let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
-        report.decision_rows().try_for_each(|row| file.serialize(row))?;
-        file.finish()?;
-    }
-    if scenario.output.hours {
-        let mut file = CsvFile::create(&folder.join("hours.csv"))?;
-        simulation.hours.iter().try_for_each(|row| file.serialize(row))?;
-        file.finish()?;
-    }
+    write_tables(&report, &folder)?;
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
@@ -107,6 +96,79 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes decisions.csv and hours.csv, where there is something to say in them.
+fn write_tables(report: &RunReport<'_>, folder: &Path) -> Result<(), InputError> {
+    if report.scenario.policy.adaptive().is_some() {
+        let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
+        report.decision_rows().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
+    if report.scenario.output.hours {
+        let mut file = CsvFile::create(&folder.join("hours.csv"))?;
+        report.simulation.hours.iter().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
+    Ok(())
+}
+
+/// The simulation, the plans of an adaptive policy, and each class where there are several.
+fn simulated<O: Observer + Send>(
+    scenario: &Scenario,
+    group: Option<&(&Classes, Group)>,
+    observer: &mut O,
+) -> Result<(Simulation, Vec<Decision>, Vec<ClassFigures>), InputError> {
+    match group {
+        Some((list, group)) => {
+            let ClassSimulation { simulation, classes } = simulate_group(scenario, list, group, observer)?;
+            Ok((simulation, Vec::new(), classes))
+        }
+        None => {
+            let Run { simulation, decisions, .. } =
+                systems::run(scenario, &scenario.system().kind, observer)?;
+            Ok((simulation, decisions, Vec::new()))
+        }
+    }
+}
+
+/// The groups of `[policy] kind = "groups"`.
+fn groups(
+    args: &RunArgs,
+    scenario: &Scenario,
+    classes: &Classes,
+    folder: &Path,
+) -> Result<ExitCode, InputError> {
+    let common = &args.common;
+    if args.model == Model::Published {
+        return Err(classes_have_one_law());
+    }
+    if scenario.output.batches || scenario.output.hours {
+        let message =
+            "[output] cannot act with [policy] kind = \"groups\": each group has batches of its own";
+        return Err(InputError::new(&scenario.name, message).help("leave it out"));
+    }
+    let started = Instant::now();
+    let found = run_groups(scenario, classes)?;
+    let elapsed = started.elapsed().as_secs_f64();
+    let report = GroupsRunReport { scenario, classes, found: &found };
+    let json = report.json();
+    let held = common.output.hold(folder)?;
+    write_atomically(&folder.join("summary.json"), &json)?;
+    if !common.output.no_charts {
+        write_atomically(&folder.join("index.html"), report.page())?;
+    }
+    drop(held);
+    common.output.show(&json, &report.text())?;
+    let (groups, took) = (found.groups.len(), format::duration(elapsed));
+    common.output.note(&format!("{groups} groups in {took}; results in {}", folder.display()));
+    common.output.index(folder);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn classes_have_one_law() -> InputError {
+    let help = "leave out --model published: the exact law is the only one that knows classes";
+    InputError::new("--model published", "knows no [[class]]").help(help)
+}
+
 /// How one class alone is predicted.
 type Predictor = fn(&Scenario, Setting, Model) -> Result<Option<Prediction>, InputError>;
 
@@ -118,12 +180,12 @@ fn predicted(
     alone: Predictor,
 ) -> Result<(Option<Prediction>, Vec<ClassFigures>), InputError> {
     match group {
+        None if model == Model::Published && scenario.workload.closed().is_some() => {
+            no_users(scenario).map(|()| (None, Vec::new()))
+        }
         None if !is_covered(&scenario.workload) => Ok((None, Vec::new())),
         None => Ok((alone(scenario, scenario.setting(), model)?, Vec::new())),
-        Some(_) if model == Model::Published => {
-            let help = "leave out --model published: the exact law is the only one that knows classes";
-            Err(InputError::new("--model published", "knows no [[class]]").help(help))
-        }
+        Some(_) if model == Model::Published => Err(classes_have_one_law()),
         Some((classes, group)) => {
             let found = predict_group(scenario, classes, group)?;
             Ok((Some(found.prediction), found.classes))
@@ -138,7 +200,7 @@ fn length(workload: &Workload) -> Option<Span> {
         Source::Process(map) => by_requests(map.rate()),
         Source::Renewal(renewal) => by_requests(renewal.rate()),
         Source::Schedule(schedule) if workload.requests.is_none() => Some(schedule.total()),
-        Source::Schedule(_) | Source::Trace(_) => None,
+        Source::Schedule(_) | Source::Trace(_) | Source::Memory(_) | Source::Closed(_) => None,
     };
     workload.duration.or(natural)
 }
@@ -165,6 +227,9 @@ impl BatchRows {
             "service_s",
             "memory_mb",
             "attempts",
+            "environment",
+            "cold",
+            "overhead_s",
         ])?;
         Ok(BatchRows { file: Some(file), error: None })
     }
@@ -189,6 +254,9 @@ impl BatchRows {
             seconds(batch.service.0),
             batch.memory.0.to_string(),
             batch.attempts.to_string(),
+            batch.environment.map_or(String::new(), |number| number.to_string()),
+            u8::from(batch.cold).to_string(),
+            seconds(batch.overhead.0),
         ];
         self.error = file.serialize(row).err();
     }

@@ -49,12 +49,15 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 25] = examples![
+const EXAMPLES: [(&str, &str); 31] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
     "profile-init.toml"
     "profile-quantiles.toml"
+    "decisions.csv"
+    "scenario-closed.toml"
+    "scenario-decisions.toml"
     "scenario-constant.toml"
     "scenario-erlang.toml"
     "scenario-gamma.toml"
@@ -62,12 +65,15 @@ const EXAMPLES: [(&str, &str); 25] = examples![
     "scenario-lognormal.toml"
     "scenario-classes.toml"
     "scenario-classes-compare.toml"
+    "scenario-classes-groups.toml"
     "scenario-classes-map.toml"
     "scenario-classes-own.toml"
+    "scenario-classes-trace.toml"
     "scenario-map.toml"
     "scenario-mmpp.toml"
     "scenario-poisson.toml"
     "scenario-schedule.toml"
+    "scenario-systems.toml"
     "scenario-trace.toml"
     "scenario-trace-azure.toml"
     "scenario-trace-files.toml"

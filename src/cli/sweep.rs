@@ -12,14 +12,12 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::lock::Lock;
-use super::{Common, OutputArgs, heartbeat, model, predictable, progress, tell};
+use super::{Common, INTERRUPTED, OutputArgs, heartbeat, model, predictable, progress, tell};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::report::files::write_atomically;
 use crate::report::format;
-use crate::report::sweep::SweepReport;
-use crate::scenario::platform::Environments;
-use crate::scenario::workload::Source;
+use crate::report::sweep::{SweepReport, about};
 use crate::scenario::{Scenario, Setting};
 use crate::sweep::journal::{Journal, found};
 use crate::sweep::merge::sorted;
@@ -27,7 +25,6 @@ use crate::sweep::row::Row;
 use crate::sweep::run::{Listener, Mode, Stage, Sweep};
 use crate::sweep::shard::{Shard, contents, fingerprint};
 use crate::sweep::table::{self, About, Part};
-use crate::text::line;
 
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
@@ -46,9 +43,6 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 }
-
-/// Exit status of a process that an interrupt ended, as shells have it.
-const INTERRUPTED: i32 = 130;
 
 pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
@@ -70,7 +64,9 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
         about: about(&scenario, args.model),
     };
     let place = Place::new(common.folder(&scenario), args.shard);
-    let Some((journal, lock)) = place.open(args, &part, &wanted)? else { return Ok(ExitCode::SUCCESS) };
+    let Some((journal, lock)) = place.open(args, &scenario, &part, &wanted)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let kept = journal.len();
     let watcher = Arc::new(Watcher { journal, lock, bar: bar(&common.output) });
     exit_on_interrupt(&watcher, wanted.len())?;
@@ -81,16 +77,17 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let elapsed = started.elapsed().as_secs_f64();
     unchanged(&scenario, &contents)?;
     let rows = sorted(watcher.journal.rows());
+    // Known only now, so no part of what a resumed sweep must agree with.
+    let about = About { reading: scenario.workload.notes(), ..part.about.clone() };
     let removed = || watcher.journal.remove().map(|()| watcher.lock.release());
     match args.shard {
         Some(_) => {
+            let part = Part { about, ..part };
             write_atomically(&place.shard_file(), table::whole(&part, &rows))?;
             removed()?;
             common.output.note(&format!("{} rows in {}", rows.len(), place.shard_file().display()));
         }
         None => {
-            // Known only now, so no part of what a resumed sweep must agree with.
-            let about = About { reading: scenario.workload.notes(), ..part.about };
             finish(&about, &rows, &place.folder, &common.output, removed)?;
         }
     }
@@ -135,6 +132,7 @@ impl Place {
     fn open(
         &self,
         args: &SweepArgs,
+        scenario: &Scenario,
         part: &Part,
         wanted: &BTreeSet<Setting>,
     ) -> Result<Option<(Journal, Lock)>, InputError> {
@@ -153,7 +151,8 @@ impl Place {
             let rows = found(&file, &path, part, wanted).unwrap_or_default().rows;
             if rows.len() == all {
                 output.note(&format!("{all} of {all} rows were there"));
-                finish(&part.about, &sorted(rows), &self.folder, output, || Ok(()))?;
+                let about = About { reading: scenario.workload.notes(), ..part.about.clone() };
+                finish(&about, &sorted(rows), &self.folder, output, || Ok(()))?;
                 return Ok(None);
             }
         }
@@ -172,7 +171,7 @@ impl Place {
 
 /// Does `file` hold all rows of `part`? A task of a cluster may be started again after it was done.
 fn is_whole(file: &Path, part: &Part) -> bool {
-    File::open(file).is_ok_and(|text| table::read("", text).is_ok_and(|(found, _)| found == *part))
+    File::open(file).is_ok_and(|text| table::read("", text).is_ok_and(|(found, _)| found.asked() == *part))
 }
 
 /// Writes a whole sweep, calls `written`, and shows it.
@@ -194,31 +193,6 @@ pub(super) fn finish(
     drop(held);
     written()?;
     output.show(&report.json(), &report.text())
-}
-
-fn about(scenario: &Scenario, model: Model) -> About {
-    let slo = &scenario.slo;
-    let latency = slo.latency.map(|latency| match slo.max_violations {
-        Some(share) => format!("at most {} over {latency}", format::percent(share)),
-        None => format!("{} within {latency}", slo.name()),
-    });
-    let budget = slo.budget_usd_per_million.map(|usd| format!("at most {} a million", format::money(usd)));
-    About {
-        scenario: scenario.name.clone(),
-        seed: scenario.seed,
-        headline: format!(
-            "{}, prices of {}",
-            line(&scenario.profile.model),
-            line(&scenario.platform.book.name)
-        ),
-        model: model.name().to_owned(),
-        percentile: (slo.percentile * 1e8).round() / 1e6,
-        slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
-        objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
-        cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
-        fitted: matches!(scenario.workload.source, Source::Trace(_)),
-        reading: Vec::new(),
-    }
 }
 
 /// Keeps the rows and shows how far the sweep is.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use super::asked::Shape;
 use super::{Content, Document, Node};
@@ -15,7 +16,17 @@ pub struct Section<'a> {
     fields: &'a [(String, Node)],
     node: &'a Node,
     path: String,
-    asked: RefCell<Vec<&'static str>>,
+    /// Shared with what is laid over a base, so that a field that either was asked for is a known one.
+    asked: Rc<RefCell<Vec<&'static str>>>,
+    under: Option<Under<'a>>,
+}
+
+/// A table that answers for what another lacks.
+#[derive(Debug)]
+struct Under<'a> {
+    fields: &'a [(String, Node)],
+    path: String,
+    hidden: Vec<&'static str>,
 }
 
 /// One value of a document.
@@ -33,7 +44,21 @@ impl<'a> Section<'a> {
         node: &'a Node,
         path: String,
     ) -> Section<'a> {
-        Section { document, fields, node, path, asked: RefCell::default() }
+        Section { document, fields, node, path, asked: Rc::default(), under: None }
+    }
+
+    /// This table, with `base` to answer for the fields that it lacks, but for those that are `hidden`.
+    pub fn over(&self, base: &Section<'a>, hidden: &[&'static str]) -> Section<'a> {
+        let under = Under { fields: base.fields, path: base.path.clone(), hidden: hidden.to_vec() };
+        let (path, asked) = (self.path.clone(), Rc::clone(&self.asked));
+        Section {
+            document: self.document,
+            fields: self.fields,
+            node: self.node,
+            path,
+            asked,
+            under: Some(under),
+        }
     }
 
     /// The field `name` if it is there. Asking makes the name a known one.
@@ -47,13 +72,15 @@ impl<'a> Section<'a> {
             asked.present = found.is_some();
             asked.comment = found.map_or("", |(_, node)| self.document.comment(node)).to_owned();
         });
-        found.map(|(_, node)| Value { document: self.document, node, path })
+        let own = found.map(|(_, node)| Value { document: self.document, node, path });
+        own.or_else(|| self.under.as_ref()?.get(self.document, name))
     }
 
     /// The field `name`, or an error that names the section.
     pub fn required(&self, name: &'static str) -> Result<Value<'a>, InputError> {
         let found = self.optional(name);
-        if let Some(value) = &found {
+        // What a base answers for need not stand here.
+        if let (Some(value), None) = (&found, &self.under) {
             self.document.asked.note(&value.path, |asked| asked.required = true);
         }
         found.ok_or_else(|| {
@@ -110,6 +137,14 @@ impl<'a> Section<'a> {
     /// The document that this section is part of.
     pub fn document(&self) -> &'a Document {
         self.document
+    }
+}
+
+impl<'a> Under<'a> {
+    fn get(&self, document: &'a Document, name: &str) -> Option<Value<'a>> {
+        let (_, node) =
+            self.fields.iter().find(|(known, _)| known == name && !self.hidden.contains(&name))?;
+        Some(Value { document, node, path: format!("{}.{name}", self.path) })
     }
 }
 

@@ -13,7 +13,7 @@
 //!
 //! A gap of exactly k is warm. The time before an environment's first use and after its last is not counted as idle.
 //!
-//! **Where it holds.** Reuse of the most recent, a fixed keep-alive, no provisioned environments, and nothing refused. On
+//! **Where it holds.** Reuse of the most recent, a fixed keep-alive, no age limit, no provisioned environments, and nothing refused. On
 //! the path of a run it gives that run's own cold starts. It gives them for every other keep-alive, too, where
 //! initialisation takes no time: then N(t) does not depend on k, for it is that of environments that are always warm.
 //! Where initialisation takes time, cold starts lengthen the busy times and so lift N(t): the gaps of always-warm
@@ -67,7 +67,7 @@ pub fn gaps<A: Arrivals>(
     let parts = Replay {
         policy: buffer,
         platform: Warm::default(),
-        service: ServiceDraws::new(times.clone(), streams.stream("service")),
+        service: ServiceDraws::new(times.clone(), streams),
         retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
         backoff: streams.stream("back-off"),
     };
@@ -174,7 +174,9 @@ mod tests {
     use super::*;
     use crate::arrivals::memory::InMemory;
     use crate::platform::lambda::idle::Reuse;
-    use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings, RateLimit};
+    use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings};
+    use crate::price::RateLimit;
+    use crate::profile::beside::Beside;
     use crate::units::MemoryMb;
 
     /// Counts cold starts, and keeps every environment by itself: when it began and ended each batch.
@@ -229,7 +231,9 @@ mod tests {
         let settings = PoolSettings {
             runtime_init: Span::ZERO,
             model_init: service.init,
+            beside: Beside::default(),
             keep_alive: KeepAlive::Fixed(keep_alive),
+            max_age: None,
             reuse: Reuse::MostRecent,
             concurrency: 1 << 30,
             scaling: none,
@@ -240,7 +244,7 @@ mod tests {
         let parts = Replay {
             policy: buffer,
             platform: LambdaPool::new(settings, streams),
-            service: ServiceDraws::new(service.clone(), streams.stream("service")),
+            service: ServiceDraws::new(service.clone(), streams),
             retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
             backoff: streams.stream("back-off"),
         };
@@ -264,7 +268,7 @@ mod tests {
         };
         let mean = mean.iter().map(|span| Span(*span)).collect();
         let times = gaps.iter().scan(0, add).collect();
-        (times, ServiceTimes { memory: MemoryMb(1), mean, cv, shape: None, init: Span(init) })
+        (times, ServiceTimes { cv, init: Span(init), ..ServiceTimes::fixed(MemoryMb(1), mean) })
     }
 
     proptest! {

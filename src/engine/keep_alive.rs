@@ -40,10 +40,11 @@ pub fn curve(scenario: &Scenario) -> Result<Vec<KeepAlivePoint>, InputError> {
         cold_starts,
         source,
     };
-    let is_lawful = obeys_the_law(pool, pool.runtime_init + times.init);
+    let is_lawful = obeys_the_law(&pool.serving(&times, pool.provisioned));
     // A longer keep-alive asks for fewer new environments, each of them one that the shortest asks for as well: where
     // nothing is refused with that, nothing is with the others.
-    if is_lawful && simulated(&spans[..1])?[0].tally.throttled == 0 {
+    let is_open = scenario.workload.closed().is_none();
+    if is_open && is_lawful && simulated(&spans[..1])?[0].tally.throttled == 0 {
         let mut arrivals = scenario.workload.open(streams)?;
         let when = (Time::ZERO + scenario.warmup, spans[0]);
         let gaps = gaps(&mut arrivals, buffer, &times, streams, when)?;
@@ -58,8 +59,10 @@ pub fn curve(scenario: &Scenario) -> Result<Vec<KeepAlivePoint>, InputError> {
 }
 
 /// Does one path hold for every keep-alive, as long as nothing is refused?
-fn obeys_the_law(pool: &PoolSettings, init: Span) -> bool {
-    init == Span::ZERO && pool.reuse == Reuse::MostRecent && pool.provisioned == 0
+fn obeys_the_law(pool: &PoolSettings) -> bool {
+    pool.constants().is_some_and(|(_, init)| init == Span::ZERO)
+        && pool.reuse == Reuse::MostRecent
+        && pool.provisioned == 0
 }
 
 #[cfg(test)]
@@ -84,6 +87,7 @@ mod tests {
             ("runtime_init = \"0s\"", KeepAliveSource::Crossing),
             ("runtime_init = \"0s\"\nscaling_per_10s = 1", KeepAliveSource::Simulated),
             ("runtime_init = \"1s\"", KeepAliveSource::Simulated),
+            ("runtime_init = \"0s\"\nmax_age = \"20min\"", KeepAliveSource::Simulated),
             ("runtime_init = \"0s\"\nreuse = \"least-recent\"", KeepAliveSource::Simulated),
         ];
         for (platform, source) in cases {

@@ -1,11 +1,12 @@
 //! The discrete-event loop: arrivals, a policy and a platform, on a clock of integer nanoseconds.
 //!
-//! Events at one instant happen in this order: environments finish; the policy reviews its settings;
+//! Events at one instant happen in this order: environments finish, and a policy that listens is told; the policy reviews its settings;
 //! throttled batches try again, the one that has waited for its turn longest first; requests arrive, in
 //! the order of their trace; the open batch leaves at its deadline. So an arrival exactly at the deadline
 //! joins the batch, and an environment that finishes just then can serve it.
 
 pub mod classes;
+pub mod closed;
 pub mod crossing;
 pub mod fleet;
 pub mod grid;
@@ -20,14 +21,18 @@ pub mod simulate;
 pub mod summary;
 pub mod warm;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use self::invoker::{Invoker, Left};
-use self::record::{Cause, Observer};
+use self::record::{Batch, Cause, Observer};
 use self::service::ServiceDraws;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::platform::Platform;
-use crate::policy::{Buffer, Dispatch, Policy};
+use crate::policy::open::Open;
+use crate::policy::{Finished, Policy};
 use crate::units::{Span, Time};
 
 /// What a client does when its invocation is throttled: exponential back-off with full jitter.
@@ -53,6 +58,9 @@ pub fn replay<A: Arrivals, P: Policy, L: Platform, O: Observer>(
     replay: Replay<P, L>,
     observer: &mut O,
 ) -> Result<L, InputError> {
+    if let Some(users) = arrivals.users() {
+        return Ok(closed::replay(users, replay, observer));
+    }
     let mut state = State::new(replay);
     let mut block = Vec::with_capacity(BLOCK);
     loop {
@@ -88,13 +96,12 @@ pub struct Replay<P, L> {
 }
 
 struct State<P, L> {
-    policy: P,
     service: ServiceDraws,
     invoker: Invoker<L>,
-    /// The open batch's arrivals.
-    buffer: Vec<Time>,
-    deadline: Time,
+    open: Open<P, Time>,
     next_review: Time,
+    /// Batches under way, where the policy listens.
+    under_way: Option<UnderWay>,
     /// No event but arrivals comes before this time.
     horizon: Time,
 }
@@ -104,11 +111,10 @@ impl<P: Policy, L: Platform> State<P, L> {
         let Replay { policy, platform, service, retry, backoff } = replay;
         let mut state = State {
             next_review: policy.next_review(),
-            policy,
+            under_way: policy.listens().then(UnderWay::default),
+            open: Open::new(policy),
             service,
             invoker: Invoker::new(platform, retry, backoff),
-            buffer: Vec::new(),
-            deadline: Time::NEVER,
             horizon: Time::NEVER,
         };
         state.set_horizon();
@@ -118,56 +124,82 @@ impl<P: Policy, L: Platform> State<P, L> {
     /// An event at the deadline comes after the arrivals of that instant, the others before.
     #[inline(always)]
     fn set_horizon(&mut self) {
-        let after_deadline = Time(self.deadline.0.saturating_add(1));
+        let after_deadline = Time(self.open.deadline().0.saturating_add(1));
         self.horizon = after_deadline.min(self.invoker.next_try()).min(self.next_review);
+        if let Some(under_way) = &self.under_way {
+            self.horizon = self.horizon.min(under_way.next());
+        }
     }
 
     #[inline(always)]
     fn arrive<O: Observer>(&mut self, now: Time, observer: &mut O) {
-        self.buffer.push(now);
-        let buffer = Buffer { waiting: self.buffer.len() as u32, opened: self.buffer[0], now };
-        match self.policy.joined(buffer) {
-            Dispatch::Now => self.dispatch(now, Cause::Full, observer),
-            Dispatch::At(time) => {
-                if time != self.deadline {
-                    self.deadline = time;
-                    self.set_horizon();
-                }
-            }
+        let deadline = self.open.deadline();
+        if self.open.join(now, now) {
+            self.dispatch(now, Cause::Full, observer);
+        } else if self.open.deadline() != deadline {
+            self.set_horizon();
         }
     }
 
     /// Handles every event that comes before an arrival at `now`.
     fn catch_up<O: Observer>(&mut self, now: Time, observer: &mut O) {
         while self.horizon <= now {
-            let retry = self.invoker.next_try();
-            if self.next_review <= retry && self.next_review <= self.deadline {
-                self.review();
-            } else if retry <= self.deadline {
-                self.invoker.try_again(self.service.memory(), observer);
-            } else {
-                self.dispatch(self.deadline, Cause::Timeout, observer);
-            }
-            self.set_horizon();
+            self.step(observer);
         }
     }
 
+    /// Handles the next event that is not an arrival; there must be one.
+    #[inline]
+    fn step<O: Observer>(&mut self, observer: &mut O) {
+        let (retry, deadline) = (self.invoker.next_try(), self.open.deadline());
+        let finish = self.under_way.as_ref().map_or(Time::NEVER, UnderWay::next);
+        if finish <= self.next_review && finish <= retry && finish <= deadline && finish < Time::NEVER {
+            self.finish();
+        } else if self.next_review <= retry && self.next_review <= deadline {
+            self.review();
+        } else if retry <= deadline {
+            match &mut self.under_way {
+                None => self.invoker.try_again(self.service.memory(), observer),
+                Some(all) => self.invoker.try_again(self.service.memory(), &mut (all, &mut *observer)),
+            }
+        } else {
+            self.dispatch(deadline, Cause::Timeout, observer);
+        }
+        self.set_horizon();
+    }
+
+    /// The policy is told of the next batch that is answered.
+    fn finish(&mut self) {
+        if let Some((now, batch)) = self.under_way.as_mut().and_then(UnderWay::take) {
+            self.open.policy_mut().finished(now, batch);
+        }
+    }
+
+    /// Does a request wait in the open batch, or for another try?
+    fn holds_requests(&self) -> bool {
+        self.open.deadline() < Time::NEVER || self.invoker.next_try() < Time::NEVER
+    }
+
     fn review(&mut self) {
-        if let Some(times) = self.policy.review(self.next_review) {
+        if let Some(times) = self.open.policy_mut().review(self.next_review) {
             self.invoker.platform.renew(times.init);
             self.service.change(times);
         }
-        let next = self.policy.next_review();
+        let next = self.open.policy().next_review();
         assert!(next > self.next_review, "a policy's next review must be later than the last");
         self.next_review = next;
     }
 
-    #[inline]
     fn dispatch<O: Observer>(&mut self, now: Time, cause: Cause, observer: &mut O) {
-        let service = self.service.draw(self.buffer.len() as u32);
-        let left = Left { at: now, cause, service };
-        self.deadline = Time::NEVER;
-        self.invoker.attempt(now, left, (1, self.service.memory()), &mut self.buffer, observer);
+        let (service, overhead) = self.service.draw(self.open.items().len() as u32);
+        let left = Left { at: now, cause, service, overhead };
+        let arrivals = self.open.leave(now);
+        let first = (1, self.service.memory());
+        let room = match &mut self.under_way {
+            None => self.invoker.attempt(now, left, first, arrivals, observer),
+            Some(all) => self.invoker.attempt(now, left, first, arrivals, &mut (all, &mut *observer)),
+        };
+        self.open.reuse(room);
         self.set_horizon();
     }
 
@@ -179,4 +211,28 @@ impl<P: Policy, L: Platform> State<P, L> {
             self.catch_up(self.horizon, observer);
         }
     }
+}
+
+/// Batches that were started and not yet answered, by the time of their answer and then of their start.
+#[derive(Debug, Default)]
+struct UnderWay(BinaryHeap<Reverse<(Time, u64, Finished)>>, u64);
+
+impl UnderWay {
+    fn next(&self) -> Time {
+        self.0.peek().map_or(Time::NEVER, |Reverse((at, ..))| *at)
+    }
+
+    fn take(&mut self) -> Option<(Time, Finished)> {
+        self.0.pop().map(|Reverse((at, _, batch))| (at, batch))
+    }
+}
+
+impl Observer for UnderWay {
+    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        let finished = Finished { left: batch.left, opened: arrivals[0], size: arrivals.len() as u32 };
+        self.1 += 1;
+        self.0.push(Reverse((batch.finish(), self.1, finished)));
+    }
+
+    fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {}
 }

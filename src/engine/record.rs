@@ -27,8 +27,12 @@ pub struct Batch {
     pub init: Span,
     /// Whose capacity it uses.
     pub capacity: Capacity,
-    /// Service time.
+    /// Service time; in a new environment with what the first call takes longer.
     pub service: Span,
+    /// From the client to the function and back.
+    pub overhead: Span,
+    /// The number of its environment, where environments are told apart.
+    pub environment: Option<u32>,
     /// Memory size of the function.
     pub memory: MemoryMb,
     /// Environments busy just after it started.
@@ -38,9 +42,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// When its requests are answered.
+    /// When its environment has done with it.
     pub fn finish(&self) -> Time {
         self.started + self.init + self.service
+    }
+
+    /// When its requests are answered, as their clients see it.
+    pub fn answered(&self) -> Time {
+        self.finish() + self.overhead
     }
 }
 

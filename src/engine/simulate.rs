@@ -13,7 +13,7 @@ use crate::arrivals::Arrivals;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Simulation;
-use crate::platform::lambda::{LambdaPool, PoolSettings};
+use crate::platform::lambda::LambdaPool;
 use crate::platform::warm::Warm;
 use crate::policy::Policy;
 use crate::policy::batch::Batch;
@@ -28,16 +28,18 @@ use crate::units::{Span, Time};
 /// Errors: the profile does not cover the setting; a trace cannot be read; no request came.
 pub fn simulate<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Simulation, InputError> {
     let setting = scenario.setting();
+    let times = scenario.service(setting)?;
     let policy = |_| Ok(Batch { batch: setting.batch, timeout: setting.timeout });
-    simulate_with(scenario, observer, policy).map(|(simulation, _)| simulation)
+    simulate_with(scenario, &times, observer, policy).map(|(simulation, _)| simulation)
 }
 
-/// Simulates a scenario with a policy of its own for each replication, which starts at the scenario's setting;
-/// also the policy of the first as it ended.
+/// Simulates a scenario with a policy of its own for each replication, on functions that start with `times`; also the
+/// policy of the first as it ended.
 ///
 /// Errors: as [`simulate`], and those of `policy`.
 pub fn simulate_with<P: Policy, O: Observer + Send>(
     scenario: &Scenario,
+    times: &ServiceTimes,
     observer: &mut O,
     policy: impl Fn(Streams) -> Result<P, InputError> + Sync,
 ) -> Result<(Simulation, P), InputError> {
@@ -45,13 +47,13 @@ pub fn simulate_with<P: Policy, O: Observer + Send>(
     let made = |index| policy(Streams::new(scenario.seed).part(index));
     let first = || {
         let mut policy = made(0)?;
-        record(scenario, setting, &mut policy, 0, observer).map(|record| (record, policy))
+        record(scenario, times, &mut policy, 0, observer).map(|record| (record, policy))
     };
     let others = || {
         let rest = (1..u64::from(scenario.replications)).into_par_iter();
         // Only the first one's hours and slices are shown, and those of a thousand would take gigabytes.
         let bare = |record| Record { hours: Vec::new(), slices: Vec::new(), ..record };
-        rest.map(|index| record(scenario, setting, &mut made(index)?, index, &mut Unwatched).map(bare))
+        rest.map(|index| record(scenario, times, &mut made(index)?, index, &mut Unwatched).map(bare))
             .collect::<Result<Vec<_>, _>>()
     };
     let (first, others) = rayon::join(first, others);
@@ -113,14 +115,13 @@ pub fn nothing_served(scenario: &Scenario) -> InputError {
 
 fn record<P: Policy, O: Observer + Send>(
     scenario: &Scenario,
-    setting: Setting,
+    times: &ServiceTimes,
     policy: &mut P,
     index: u64,
     observer: &mut O,
 ) -> Result<Record, InputError> {
     let streams = Streams::new(scenario.seed).part(index);
-    let times = scenario.service(Setting { batch: scenario.largest_batch(setting), ..setting })?;
-    let function = Function { times, provisioned: setting.provisioned };
+    let function = Function { times: times.clone(), provisioned: scenario.setting().provisioned };
     let arrivals = scenario.workload.open(streams)?;
     record_policy(scenario, (policy, function), (streams, arrivals), observer)
 }
@@ -136,7 +137,7 @@ fn record_policy<P: Policy, O: Observer + Send>(
     let rules = rules(scenario);
     let is_warm = matches!(scenario.platform.environments, Environments::AlwaysWarm) && !times.is_random();
     match policy.fixed() {
-        Some(buffer) if is_warm && observer.detail() == Detail::Progress => {
+        Some(buffer) if is_warm && arrivals.users().is_none() && observer.detail() == Detail::Progress => {
             warm::replay(&mut arrivals, Buffering { buffer, times, rules }, observer)
         }
         _ => {
@@ -172,8 +173,7 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
 ) -> Result<(), InputError> {
     let retry = scenario.platform.retry;
     let Function { times, provisioned } = function;
-    let model_init = times.init;
-    let service = ServiceDraws::new(times, streams.stream("service"));
+    let service = ServiceDraws::new(times.clone(), streams);
     let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
     let backoff = streams.stream("back-off");
     match &scenario.platform.environments {
@@ -182,38 +182,25 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }
         Environments::Pool(pool) => {
-            let settings = PoolSettings { model_init, provisioned, ..pool.clone() };
-            let platform = LambdaPool::new(settings, streams);
+            let platform = LambdaPool::new(pool.serving(&times, provisioned), streams);
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
         }
     }
     Ok(())
 }
 
-/// Simulates a scenario's workload with another policy on its functions, which start with `times`; one
-/// replication.
-///
-/// Errors: a trace cannot be read; no request came.
-pub fn simulate_policy<P: Policy>(
-    scenario: &Scenario,
-    policy: P,
-    times: ServiceTimes,
-) -> Result<Simulation, InputError> {
-    let streams = Streams::new(scenario.seed).part(0);
-    let arrivals = scenario.workload.open(streams)?;
-    let function = Function { times, provisioned: scenario.setting().provisioned };
-    let record = record_policy(scenario, (policy, function), (streams, arrivals), &mut Unwatched)?;
-    summary(scenario, scenario.setting(), &[record])
-}
-
 /// Simulates a scenario's workload on rented instances; one replication.
 ///
 /// Errors: a trace cannot be read; no request came.
-pub fn simulate_fleet(scenario: &Scenario, fleet: Fleet) -> Result<Simulation, InputError> {
+pub fn simulate_fleet<O: Observer>(
+    scenario: &Scenario,
+    fleet: Fleet,
+    observer: &mut O,
+) -> Result<Simulation, InputError> {
     let streams = Streams::new(scenario.seed).part(0);
     let mut arrivals = scenario.workload.open(streams)?;
     let mut recorder = Recorder::new(rules(scenario));
-    let rentals = replay_fleet(&mut arrivals, fleet, &mut recorder)?;
+    let rentals = replay_fleet(&mut arrivals, fleet, &mut (&mut recorder, observer))?;
     let record = Record { rentals, ..recorder.into_record() };
     summary(scenario, scenario.setting(), &[record])
 }

@@ -5,7 +5,10 @@
 //! leaves at its deadline. So a request that comes exactly at the deadline joins.
 
 use crate::policy::batch::Batch;
+use crate::policy::classes::{Joined, SharedBatch};
+use crate::policy::open::Open;
 use crate::policy::{Buffer, Dispatch, Policy};
+use crate::profile::ServiceTimes;
 use crate::units::Time;
 
 /// Why a batch left.
@@ -40,6 +43,8 @@ pub struct Member<T> {
     pub id: u64,
     /// When it joined.
     pub arrived: Time,
+    /// Its class; 0 where there is one.
+    pub class: u16,
     /// What it is.
     pub item: T,
 }
@@ -59,12 +64,40 @@ pub struct Left<T> {
     pub members: Vec<Member<T>>,
 }
 
+/// The rule by which batches leave: a policy's, or that of classes.
+#[derive(Debug)]
+struct Ruled<P> {
+    policy: P,
+    /// Decides where there are classes.
+    shared: Option<SharedBatch>,
+}
+
+impl<P: Policy> Policy for Ruled<P> {
+    fn joined(&mut self, buffer: Buffer) -> Dispatch {
+        let Buffer { waiting, deadline, now, class, .. } = buffer;
+        match &self.shared {
+            None => self.policy.joined(buffer),
+            Some(shared) => shared.joined(Joined { waiting, deadline, now, class }),
+        }
+    }
+
+    fn left(&mut self, now: Time) {
+        self.policy.left(now);
+    }
+
+    fn next_review(&self) -> Time {
+        self.policy.next_review()
+    }
+
+    fn review(&mut self, now: Time) -> Option<ServiceTimes> {
+        self.policy.review(now)
+    }
+}
+
 /// The buffer of a policy `P` with requests `T`.
 #[derive(Debug)]
 pub struct Batcher<P, T> {
-    policy: P,
-    open: Vec<Member<T>>,
-    deadline: Time,
+    open: Open<Ruled<P>, Member<T>>,
     joined: u64,
     batches: u64,
 }
@@ -72,38 +105,43 @@ pub struct Batcher<P, T> {
 impl<P: Policy, T> Batcher<P, T> {
     /// An empty buffer.
     pub fn new(policy: P) -> Self {
-        Batcher { policy, open: Vec::new(), deadline: Time::NEVER, joined: 0, batches: 0 }
+        Batcher { open: Open::new(Ruled { policy, shared: None }), joined: 0, batches: 0 }
+    }
+
+    /// An empty buffer of several classes.
+    pub fn of_classes(policy: P, shared: SharedBatch) -> Self {
+        Batcher { open: Open::new(Ruled { policy, shared: Some(shared) }), joined: 0, batches: 0 }
     }
 
     /// When the open batch leaves at the latest.
     pub fn deadline(&self) -> Time {
-        self.deadline
+        self.open.deadline()
     }
 
     /// The requests in the open batch.
     pub fn waiting(&self) -> usize {
-        self.open.len()
+        self.open.items().len()
     }
 
     /// The policy.
     pub fn policy(&self) -> &P {
-        &self.policy
+        &self.open.policy().policy
     }
 
     /// The policy, to be changed.
     pub fn policy_mut(&mut self) -> &mut P {
-        &mut self.policy
+        &mut self.open.policy_mut().policy
     }
 
     /// Lets everything happen that comes before an arrival at `now`; the batch that left, if one did.
     pub fn catch_up(&mut self, now: Time) -> Option<Left<T>> {
         let mut left = None;
         loop {
-            let review = self.policy.next_review();
-            if review <= now && review <= self.deadline {
-                self.policy.review(review);
-            } else if self.deadline < now {
-                left = self.leave(now, self.deadline, Cause::Timeout);
+            let (review, deadline) = (self.open.policy().next_review(), self.open.deadline());
+            if review <= now && review <= deadline {
+                self.open.policy_mut().review(review);
+            } else if deadline < now {
+                left = self.leave(now, deadline, Cause::Timeout);
             } else {
                 return left;
             }
@@ -112,32 +150,45 @@ impl<P: Policy, T> Batcher<P, T> {
 
     /// A request joins at `now`, which the buffer has caught up with. Its number, and the batch if that leaves.
     pub fn join(&mut self, now: Time, item: T) -> (u64, Option<Left<T>>) {
+        self.join_as(now, 0, item)
+    }
+
+    /// As [`Batcher::join`], of a class.
+    pub fn join_as(&mut self, now: Time, class: u16, item: T) -> (u64, Option<Left<T>>) {
         let id = self.joined;
         self.joined += 1;
-        self.open.push(Member { id, arrived: now, item });
-        let left = match self.policy.joined(self.buffer(now)) {
-            Dispatch::Now => self.leave(now, now, Cause::Full),
-            Dispatch::At(time) => {
-                self.deadline = time;
-                None
-            }
-        };
+        let full = self.open.join_as(now, class, Member { id, arrived: now, class, item });
+        let left = if full { self.leave(now, now, Cause::Full) } else { None };
         (id, left)
     }
 
     /// Takes a request out of the open batch, which then is as if that had never come; `None` if it has left.
     pub fn withdraw(&mut self, id: u64) -> Option<T> {
-        let at = self.open.iter().position(|member| member.id == id)?;
-        let member = self.open.remove(at);
-        self.deadline = match self.open.last().map(|last| last.arrived) {
-            None => Time::NEVER,
-            Some(last) => match self.policy.joined(self.buffer(last)) {
-                Dispatch::At(time) => time,
-                // A policy that wants fewer to leave now than it let wait just before.
-                Dispatch::Now => last,
-            },
+        let place = self.open.items().iter().position(|member| member.id == id)?;
+        let rest = || {
+            let items = self.open.items().iter().enumerate();
+            items.filter(|(other, _)| *other != place).map(|(_, member)| member)
         };
-        Some(member.item)
+        let opened = rest().next().map_or(Time::ZERO, |first| first.arrived);
+        let deadline = match &self.open.policy().shared {
+            Some(shared) => {
+                let due =
+                    |member: &Member<T>| member.arrived + shared.longest_wait[usize::from(member.class)];
+                rest().map(due).min().unwrap_or(Time::NEVER)
+            }
+            None => {
+                let last = rest().last().map(|last| (rest().count() as u32, last.arrived));
+                last.map_or(Time::NEVER, |(waiting, now)| {
+                    let buffer = Buffer::of_one_class(waiting, opened, now);
+                    match self.open.policy_mut().policy.joined(buffer) {
+                        Dispatch::At(time) => time,
+                        // A policy that wants fewer to leave now than it let wait just before.
+                        Dispatch::Now => now,
+                    }
+                })
+            }
+        };
+        Some(self.open.withdraw(place, opened, deadline).item)
     }
 
     /// The open batch leaves, if there is one: nothing more will come.
@@ -145,20 +196,15 @@ impl<P: Policy, T> Batcher<P, T> {
         self.leave(now, now, Cause::Drain)
     }
 
-    fn buffer(&self, now: Time) -> Buffer {
-        Buffer { waiting: self.open.len() as u32, opened: self.open[0].arrived, now }
-    }
-
     fn leave(&mut self, left: Time, due: Time, cause: Cause) -> Option<Left<T>> {
-        self.deadline = Time::NEVER;
-        if self.open.is_empty() {
+        if self.open.items().is_empty() {
             return None;
         }
         let number = self.batches;
         self.batches += 1;
+        let members = self.open.leave(left);
         // The next batch is likely as large.
-        let next = Vec::with_capacity(self.open.len());
-        let members = std::mem::replace(&mut self.open, next);
+        self.open.reuse(Vec::with_capacity(members.len()));
         Some(Left { number, left, due, cause, members })
     }
 }
@@ -203,6 +249,25 @@ mod tests {
 
     fn batcher(batch: u32, timeout: u64) -> Batcher<Current, char> {
         Batcher::new(Current::new(Batch { batch, timeout: Span(timeout) }))
+    }
+
+    #[test]
+    fn a_batch_of_classes_leaves_at_the_earliest_deadline_of_those_who_stay() {
+        let shared = SharedBatch { batch: 3, longest_wait: vec![Span(5), Span(100)] };
+        let mut buffer = Batcher::of_classes(Current::new(Batch::UNBATCHED), shared);
+        let (slow, _) = buffer.join_as(Time(0), 1, 'a');
+        assert_eq!(buffer.deadline(), Time(100));
+        let (quick, _) = buffer.join_as(Time(10), 0, 'b');
+        assert_eq!(buffer.deadline(), Time(15));
+        assert_eq!(buffer.withdraw(quick), Some('b'));
+        assert_eq!(buffer.deadline(), Time(100));
+        assert_eq!(buffer.withdraw(slow), Some('a'));
+        assert_eq!(buffer.deadline(), Time::NEVER);
+        for (at, item) in [(20, 'c'), (21, 'd')] {
+            assert!(buffer.join_as(Time(at), 1, item).1.is_none());
+        }
+        let full = buffer.join_as(Time(22), 0, 'e').1.unwrap();
+        assert_eq!((full.cause, full.members.len(), full.members[2].class), (Cause::Full, 3, 0));
     }
 
     /// Joins at a time after catching up: the batches that left.

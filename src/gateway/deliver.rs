@@ -55,7 +55,7 @@ pub async fn deliver(gateway: Arc<Gateway>, left: Left<Waiting>) {
     let size = members.len();
     let mut rows = Vec::with_capacity(size);
     let mut worst = StatusCode::OK.as_u16();
-    for (Member { arrived, item, .. }, outcome) in members.into_iter().zip(outcomes) {
+    for (Member { arrived, class, item, .. }, outcome) in members.into_iter().zip(outcomes) {
         let (status, body, retry_after) = match outcome {
             Ok(body) => (StatusCode::OK, body, None),
             Err(failure) => (failure.status, failure.body, failure.retry_after),
@@ -69,7 +69,7 @@ pub async fn deliver(gateway: Arc<Gateway>, left: Left<Waiting>) {
             Err(_) => CLIENT_LEFT,
         };
         gateway.metrics.answered(status, waited);
-        rows.push(RequestRow { arrived, answered, status });
+        rows.push(RequestRow { arrived, answered, status, class });
     }
     let opened = rows[0].arrived;
     gateway.metrics.batch(left.cause, size, answered.since(started), left.left.since(left.due));

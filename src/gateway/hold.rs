@@ -14,6 +14,7 @@ use super::clock::{Clock, SPIN, duration};
 use super::deliver::{Answer, Route};
 use super::protocol::Instances;
 use crate::policy::batch::Batch;
+use crate::policy::classes::SharedBatch;
 use crate::units::{Span, Time};
 
 /// A request that waits for its answer.
@@ -21,6 +22,8 @@ use crate::units::{Span, Time};
 pub struct Waiting {
     /// Where it goes.
     pub route: Route,
+    /// Its class; 0 where there is one.
+    pub class: u16,
     /// What it asks for.
     pub instances: Instances,
     /// Whoever waits for the answer; gone if the client has left.
@@ -107,8 +110,24 @@ impl State {
 impl Hold {
     /// An empty buffer; `arrivals` is told the stamp of every request that joins.
     pub fn new(buffer: Batch, limits: Limits, arrivals: Option<Sender<Time>>, exit: Exit) -> Hold {
+        Hold::holding(Batcher::new(Current::new(buffer)), limits, arrivals, exit)
+    }
+
+    /// An empty buffer of several classes.
+    pub fn of_classes(shared: SharedBatch, limits: Limits, exit: Exit) -> Hold {
+        let timeout = shared.longest_wait.iter().copied().max().unwrap_or(Span::ZERO);
+        let buffer = Batch { batch: shared.batch, timeout };
+        Hold::holding(Batcher::of_classes(Current::new(buffer), shared), limits, None, exit)
+    }
+
+    fn holding(
+        batcher: Batcher<Current, Waiting>,
+        limits: Limits,
+        arrivals: Option<Sender<Time>>,
+        exit: Exit,
+    ) -> Hold {
         let state = State {
-            batcher: Batcher::new(Current::new(buffer)),
+            batcher,
             epoch: None,
             last: Time::ZERO,
             wakes: Time::ZERO,
@@ -155,7 +174,7 @@ impl Hold {
             // Whoever listened has ended: then nobody wants to know.
             let _ = arrivals.send(now);
         }
-        let (id, full) = state.batcher.join(now, waiting);
+        let (id, full) = state.batcher.join_as(now, waiting.class, waiting);
         state.count_left(&full);
         if state.batcher.deadline() < state.wakes {
             state.wakes = state.batcher.deadline();

@@ -38,6 +38,8 @@ pub struct RequestRow {
     pub answered: Time,
     /// With which status.
     pub status: u16,
+    /// Its class; 0 where there is one.
+    pub class: u16,
 }
 
 /// A row of batches.csv, with its requests.
@@ -98,15 +100,19 @@ impl Log {
         Log { entries: None, waiting: Arc::default(), dropped: Arc::default() }
     }
 
-    /// A log in `folder`. Files of an earlier run are renamed as if they had reached their limit. The thread ends after
+    /// A log in `folder`; where there are `classes`, requests.csv has a column of theirs. Files of an earlier run are renamed as if they had reached their limit. The thread ends after
     /// [`Log::end`].
     ///
     /// Errors: the folder or a file cannot be created.
-    pub fn open(folder: &Path, rotation: Rotation) -> Result<(Log, JoinHandle<()>), InputError> {
+    pub fn open(
+        folder: &Path,
+        rotation: Rotation,
+        classes: &[String],
+    ) -> Result<(Log, JoinHandle<()>), InputError> {
         let (entries, received) = channel();
         let (waiting, dropped) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let log = Log { entries: Some(entries), waiting: waiting.clone(), dropped: dropped.clone() };
-        let mut writer = Writer::open(folder, rotation, dropped)?;
+        let mut writer = Writer::open(folder, rotation, dropped, classes)?;
         let thread = std::thread::spawn(move || writer.run(&received, &waiting));
         Ok((log, thread))
     }
@@ -157,6 +163,8 @@ struct Writer {
     refused: LogFile,
     decisions: LogFile,
     dropped: Arc<AtomicU64>,
+    /// What stands at the end of a request's row, by class.
+    classes: Vec<String>,
     /// Batches that were answered before an earlier one; `None` for one that was dropped.
     early: BTreeMap<u64, Option<BatchRow>>,
     /// The batch whose row comes next.
@@ -164,10 +172,20 @@ struct Writer {
 }
 
 impl Writer {
-    fn open(folder: &Path, rotation: Rotation, dropped: Arc<AtomicU64>) -> Result<Writer, InputError> {
+    fn open(
+        folder: &Path,
+        rotation: Rotation,
+        dropped: Arc<AtomicU64>,
+        classes: &[String],
+    ) -> Result<Writer, InputError> {
         let file = |name: &str, header| LogFile::open(folder, name, header, rotation);
+        let header = match classes.is_empty() {
+            true => "arrived_s,batch,position,left_s,answered_s,status",
+            false => "arrived_s,batch,position,left_s,answered_s,status,class",
+        };
+        let cell = |name: &String| format!(",{}", field(name));
         Ok(Writer {
-            requests: file("requests", "arrived_s,batch,position,left_s,answered_s,status")?,
+            requests: file("requests", header)?,
             batches: file("batches", "batch,opened_s,left_s,cause,size,upstream_s,status")?,
             refused: file("refused", "time_s,status,reason")?,
             decisions: file(
@@ -175,6 +193,7 @@ impl Writer {
                 "time_s,effective_s,reason,measured_rate,forecast_rate,memory_mb,batch,timeout_s,meets_slo",
             )?,
             dropped,
+            classes: classes.iter().map(cell).collect(),
             early: BTreeMap::new(),
             next: 0,
         })
@@ -228,7 +247,11 @@ impl Writer {
         let mut text = String::with_capacity(64 * row.requests.len());
         for (position, request) in row.requests.iter().enumerate() {
             let (arrived, answered) = (seconds(request.arrived.0), seconds(request.answered.0));
-            text.push_str(&format!("{arrived},{number},{position},{left},{answered},{}\n", request.status));
+            let class = self.classes.get(usize::from(request.class)).map_or("", String::as_str);
+            text.push_str(&format!(
+                "{arrived},{number},{position},{left},{answered},{}{class}\n",
+                request.status
+            ));
         }
         let lost = self.requests.write(&text, row.requests.len() as u64);
         let text = format!(
@@ -247,6 +270,14 @@ impl Writer {
         for file in [&mut self.requests, &mut self.batches, &mut self.refused, &mut self.decisions] {
             self.dropped.fetch_add(file.flush(), Ordering::Relaxed);
         }
+    }
+}
+
+/// A name as a field: in quotes where it has what would end it.
+fn field(name: &str) -> String {
+    match name.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.to_owned(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod batcher;
 pub mod clock;
 mod deliver;
 pub mod hold;
+pub mod lambda;
 pub mod log;
 mod metrics;
 pub mod observe;
@@ -38,9 +39,10 @@ use self::log::{Log, Rotation};
 use self::metrics::Metrics;
 use self::upstream::Upstream;
 use crate::error::InputError;
-use crate::policy::adaptive::{Adaptive, Reason};
+use crate::policy::adaptive::{Adaptive, Decision, Reason};
 use crate::policy::batch::Batch;
-use crate::units::{Span, Time};
+use crate::policy::classes::SharedBatch;
+use crate::units::{MemoryMb, Span, Time};
 
 /// What a gateway does.
 #[derive(Debug)]
@@ -51,6 +53,10 @@ pub struct Settings {
     pub upstream: Upstream,
     /// The buffer; with an adaptive policy that of the first period.
     pub buffer: Batch,
+    /// The function's memory size at first.
+    pub memory: MemoryMb,
+    /// The classes that share it, where there are several.
+    pub classes: Option<NamedClasses>,
     /// How much is held.
     pub limits: Limits,
     /// The longest body of a request \[bytes\].
@@ -67,6 +73,23 @@ pub struct Settings {
     pub log: Option<(PathBuf, Rotation)>,
     /// Threads that serve; one a core if not given.
     pub threads: Option<usize>,
+    /// Is the function's memory size changed as planned?
+    pub apply_memory: bool,
+}
+
+impl Settings {
+    fn class_names(&self) -> Vec<String> {
+        self.classes.as_ref().map_or_else(Vec::new, |classes| classes.names.clone())
+    }
+}
+
+/// Classes by name, and how they share the buffer.
+#[derive(Debug, Clone)]
+pub struct NamedClasses {
+    /// As requests say them.
+    pub names: Vec<String>,
+    /// When batches leave.
+    pub shared: SharedBatch,
 }
 
 /// What a gateway did.
@@ -99,6 +122,8 @@ struct Gateway {
     /// Bodies that are held now \[bytes\].
     bytes: AtomicUsize,
     headers: Vec<HeaderName>,
+    /// The names of the classes; none where there is one.
+    classes: Vec<String>,
 }
 
 impl Gateway {
@@ -112,8 +137,12 @@ impl Gateway {
                     runtime.spawn(deliver(gateway, left));
                 }
             };
+            let hold = match &settings.classes {
+                None => Hold::new(settings.buffer, settings.limits, arrivals, Box::new(exit)),
+                Some(classes) => Hold::of_classes(classes.shared.clone(), settings.limits, Box::new(exit)),
+            };
             Gateway {
-                hold: Hold::new(settings.buffer, settings.limits, arrivals, Box::new(exit)),
+                hold,
                 upstream,
                 metrics: Metrics::default(),
                 log,
@@ -121,6 +150,7 @@ impl Gateway {
                 most_bytes: settings.held_bytes,
                 bytes: AtomicUsize::new(0),
                 headers: settings.headers.clone(),
+                classes: settings.class_names(),
             }
         })
     }
@@ -165,7 +195,7 @@ async fn run(
     let (log, writer) = match settings.log.take() {
         None => (Log::none(), None),
         Some((folder, rotation)) => {
-            let (log, writer) = Log::open(&folder, rotation)?;
+            let (log, writer) = Log::open(&folder, rotation, &settings.class_names())?;
             (log, Some(writer))
         }
     };
@@ -181,8 +211,22 @@ async fn run(
     threads.push(spawn(move || keeper.hold.keep_time()));
     if let Some((policy, received)) = adaptive {
         let gateway = Arc::clone(&gateway);
+        let (runtime, apply) = (Handle::current(), settings.apply_memory);
         threads.push(spawn(move || {
-            adapt::follow(policy, &received, &gateway.hold, |decision, effective| {
+            let mut now = settings.memory;
+            let change = |decision: &Decision| {
+                if !apply || decision.memory == now {
+                    return true;
+                }
+                match runtime.block_on(gateway.upstream.set_memory(decision.memory)) {
+                    Ok(()) => now = decision.memory,
+                    Err(reason) => {
+                        say(&format!("the memory size stays {now}, not {}: {reason}", decision.memory));
+                    }
+                }
+                now == decision.memory
+            };
+            adapt::follow(policy, &received, &gateway.hold, change, |decision, effective| {
                 gateway.metrics.decision(match decision.reason {
                     Reason::Period => "period",
                     Reason::RateChanged => "rate changed",

@@ -28,6 +28,7 @@ use super::hold::{Refusal, Waiting};
 use super::log::RefusedRow;
 use super::protocol::{error_body, read_request};
 use crate::error::InputError;
+use crate::text;
 use crate::units::Span;
 
 mod body;
@@ -179,12 +180,13 @@ impl Drop for Place<'_> {
 }
 
 async fn predict(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Result<Answer, Refused> {
-    let route = route(gateway, &request);
+    let mut route = route(gateway, &request);
+    let class = class(gateway, &request, &mut route)?;
     let body = Body::read(gateway, request).await?;
     let instances = read_request(&body.bytes)
         .map_err(|reason| Refused::new(StatusCode::BAD_REQUEST, "malformed", reason))?;
     let (answer, answered) = oneshot::channel();
-    let joined = gateway.hold.join(Waiting { route, instances, answer });
+    let joined = gateway.hold.join(Waiting { route, class, instances, answer });
     let (id, _) = joined.map_err(|refusal| match refusal {
         Refusal::Draining => {
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "the gateway shuts down")
@@ -215,6 +217,39 @@ fn route(gateway: &Gateway, request: &Request<Incoming>) -> Route {
         values.map(|value| (name.clone(), value.clone()))
     });
     Route { path, headers: passed.collect() }
+}
+
+/// The header that says the class of a request.
+const CLASS: &str = "batchsim-class";
+
+/// The class that a request says: by its header, else by the first part of its path, which then is not passed on.
+fn class(gateway: &Gateway, request: &Request<Incoming>, route: &mut Route) -> Result<u16, Refused> {
+    let names = &gateway.classes;
+    if names.is_empty() {
+        return Ok(0);
+    }
+    let known = |name: &str| names.iter().position(|known| known == name).map(|class| class as u16);
+    let refused = |what: String| {
+        let all = names.join(", ");
+        let reason = format!(
+            "{what}: a request says its class in the header {CLASS} or first in its path; there are {all}"
+        );
+        Refused::new(StatusCode::BAD_REQUEST, "class", reason)
+    };
+    if let Some(said) = request.headers().get(CLASS) {
+        let name = said.to_str().unwrap_or("");
+        return known(name).ok_or_else(|| refused(format!("there is no class `{}`", text::line(name))));
+    }
+    let path = route.path.trim_start_matches('/');
+    let first = path.split(['/', '?']).next().unwrap_or("");
+    match known(first) {
+        Some(class) => {
+            let rest = &path[first.len()..];
+            route.path = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+            Ok(class)
+        }
+        None => Err(refused("the request says no class".to_owned())),
+    }
 }
 
 fn answered(answer: Answer) -> Response<Full<Bytes>> {

@@ -5,44 +5,18 @@ use super::constraint::{Constraint, Scope};
 use super::predict::Part;
 use super::search::{Candidate, Choice, Space, choice, nearest, search};
 use crate::arrivals::map::Map;
-use crate::engine::record::Observer;
-use crate::engine::simulate::simulate_with;
 use crate::error::InputError;
 use crate::fitting::{Counts, Observed, fit_window};
 use crate::numeric::matrix::Matrix;
-use crate::numeric::streams::Streams;
-use crate::outcome::{Model, Simulation};
-use crate::policy::adaptive::{Adaptive, Decision, Outlook, Planner, Proposal, Proposals, Settings, Target};
+use crate::outcome::Model;
+use crate::policy::adaptive::{Adaptive, Outlook, Planner, Proposal, Proposals, Settings, Target};
 use crate::policy::batch::Batch;
-use crate::policy::forecast::Forecast;
 use crate::profile::Profile;
 use crate::scenario::Scenario;
 use crate::units::Span;
 
 /// What might come counts for the latency, not for the cost.
 const EDGE: f64 = 1e-9;
-
-/// Simulates a scenario with the adaptive policy; also the plans of the first replication.
-///
-/// Errors: no `[sweep]` to choose from or nothing asked for in `[slo]`; the profile does not cover the grid; as
-/// [`crate::engine::simulate::simulate`].
-pub fn simulate<O: Observer + Send>(
-    scenario: &Scenario,
-    settings: Settings,
-    observer: &mut O,
-) -> Result<(Simulation, Vec<Decision>), InputError> {
-    let policy = |streams: Streams| {
-        let future = match settings.forecast {
-            Forecast::Oracle => {
-                Counts::read(&mut *scenario.workload.open(streams)?, Span::from_secs(1))?.counts
-            }
-            Forecast::Last | Forecast::Yesterday | Forecast::Smoothing => Vec::new(),
-        };
-        policy(scenario, settings, future)
-    };
-    let (simulation, policy) = simulate_with(scenario, observer, policy)?;
-    Ok((simulation, policy.decisions().to_vec()))
-}
 
 /// The adaptive policy of a scenario, at its beginning. `future` are the arrivals by second, which only the oracle
 /// looks at.

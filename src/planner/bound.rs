@@ -22,10 +22,11 @@ const AT_A_TIME: usize = 16;
 /// The best of so many lines (memory size, batch, provisioned environments) are found, not only the best of all.
 const LINES: usize = 6;
 
-/// May bounds spare trials? Prices must not depend on the volume, and service times must be fixed, so that bounds are
+/// May bounds spare trials? Users must not answer to what is slower by sending less. Prices must not depend on the volume, and service times must be fixed, so that bounds are
 /// cheap.
 pub fn helps(scenario: &Scenario) -> bool {
-    matches!(scenario.platform.environments, Environments::Pool(_))
+    scenario.workload.closed().is_none()
+        && matches!(scenario.platform.environments, Environments::Pool(_))
         && scenario.platform.tariff.is_flat()
         && !scenario.profile.is_random()
 }
@@ -39,7 +40,8 @@ pub fn trials(
     trials: &mut Trials<'_>,
     settings: &[Setting],
 ) -> Result<Vec<Candidate>, InputError> {
-    let mut open: Vec<(f64, Setting)> = bounds(scenario, constraint, trials, settings)?;
+    let may_meet = bounds(scenario, constraint, trials, settings)?.into_iter().filter(|bound| bound.may_meet);
+    let mut open: Vec<(f64, Setting)> = may_meet.map(|bound| (bound.score, bound.setting)).collect();
     open.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut tried: Vec<Candidate> = Vec::new();
     for group in open.chunks(AT_A_TIME) {
@@ -68,13 +70,30 @@ fn enough(tried: &[Candidate]) -> f64 {
     scores.get(LINES - 1).copied().unwrap_or(f64::INFINITY)
 }
 
-/// The least score that each configuration may have; those that cannot meet what is asked are left out.
-fn bounds(
+/// What a configuration cannot be better than.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bound {
+    /// The configuration.
+    pub setting: Setting,
+    /// The least score.
+    pub score: f64,
+    /// The least cost of a request [$].
+    pub cost: f64,
+    /// The least share of requests over the latency target.
+    pub late: f64,
+    /// Is what is asked within these?
+    pub may_meet: bool,
+}
+
+/// The bounds of configurations, in their order.
+///
+/// Errors: as those of trials.
+pub fn bounds(
     scenario: &Scenario,
     constraint: &Constraint,
     trials: &Trials<'_>,
     settings: &[Setting],
-) -> Result<Vec<(f64, Setting)>, InputError> {
+) -> Result<Vec<Bound>, InputError> {
     let mut warm = scenario.clone();
     warm.platform.environments = Environments::AlwaysWarm;
     let alone: Vec<Setting> = {
@@ -92,19 +111,20 @@ fn bounds(
             usage.provisioned_mb_ms = usage.mb_ms;
         }
         let usd = scenario.platform.tariff.bill(&usage).total().as_f64();
-        let cost = usd / counted.tally.requests.max(1) as f64;
+        let cost = usd / counted.tally.requests.max(1) as f64 * BELOW;
         let late = if constraint.latency.is_some() { counted.violation_share() } else { 0.0 };
-        if !constraint.affords(cost) || !constraint.is_kept(late) {
-            return None;
-        }
         let score = match constraint.objective() {
             Objective::Cost => cost,
             Objective::Latency => {
                 let found = counted.quantile(scenario.slo.percentile).unwrap_or(0.0);
-                within_target(found, &counted.tally, &scenario.slo)
+                within_target(found, &counted.tally, &scenario.slo) * BELOW
             }
         };
-        Some((score * (1.0 - 1e-9), *setting))
+        let may_meet = constraint.affords(cost) && constraint.is_kept(late);
+        Bound { setting: *setting, score, cost, late, may_meet }
     };
-    Ok(settings.iter().filter_map(bound).collect())
+    Ok(settings.iter().map(bound).collect())
 }
+
+/// Bounds are lowered by this for rounding.
+const BELOW: f64 = 1.0 - 1e-9;

@@ -29,6 +29,23 @@ pub fn mean_started(mean: f64, cv: f64) -> f64 {
     sum + mean * normal.cdf(spread - place(from)) - from * over(from)
 }
 
+/// E[ceil X] of an X with this mean, in units, and these quantiles over its mean: on each piece of the quantile function
+/// X is uniform.
+pub fn mean_started_by_quantiles(mean: f64, shares: &[f64], factors: &[f64]) -> f64 {
+    let pieces = shares.windows(2).zip(factors.windows(2));
+    pieces.map(|(p, x)| (p[1] - p[0]) * uniform_started(mean * x[0], mean * x[1])).sum()
+}
+
+/// E[ceil X] of X uniform between two times: the integral of the ceiling, which from 0 to x is that of 1 + 2 + .. + n of
+/// the whole units and n + 1 of the rest.
+fn uniform_started(from: f64, to: f64) -> f64 {
+    if to - from < 1e-9 * to {
+        return to.ceil();
+    }
+    let integral = |x: f64| x.floor() * (x.floor() + 1.0) / 2.0 + (x.floor() + 1.0) * (x - x.floor());
+    (integral(to) - integral(from)) / (to - from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +83,23 @@ mod tests {
         assert!((mean_started(50.5, 1e-6) - 51.0).abs() < 1e-9);
         // Well spread over many units, a half is added.
         assert!((mean_started(1_000.0, 0.5) - 1_000.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn pieces_of_a_quantile_function_are_rounded_up_as_draws_are() {
+        let (shares, factors) = ([0.0, 0.5, 0.9, 1.0], [0.25, 0.75, 1.25, 3.0]);
+        let draws = 1_000_000;
+        for mean in [0.4, 1.7, 30.2] {
+            let draw = |i: u32| {
+                let u = (f64::from(i) + 0.5) / f64::from(draws);
+                let at = shares.partition_point(|share| *share <= u).clamp(1, 3);
+                let within = (u - shares[at - 1]) / (shares[at] - shares[at - 1]);
+                (mean * (factors[at - 1] + (factors[at] - factors[at - 1]) * within)).ceil()
+            };
+            let drawn = (0..draws).map(draw).sum::<f64>() / f64::from(draws);
+            let found = mean_started_by_quantiles(mean, &shares, &factors);
+            assert!((found / drawn - 1.0).abs() < 1e-5, "{mean}: {found}, {drawn}");
+        }
+        assert_eq!(mean_started_by_quantiles(2.0, &[0.0, 1.0], &[1.0, 1.0]), 2.0);
     }
 }

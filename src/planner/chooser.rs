@@ -19,10 +19,10 @@ use super::trial::Trials;
 use super::verify::{Evidence, Verdict};
 use crate::error::InputError;
 use crate::outcome::{Model, Simulation};
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// So many lines have their timeouts refined.
@@ -482,8 +482,10 @@ impl<'a> Chooser<'a> {
 /// How much a simulation of a scenario must show.
 pub fn evidence(scenario: &Scenario) -> Evidence {
     match scenario.workload.source {
-        Source::Trace(_) => Evidence::Counts,
-        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => Evidence::UpperEnds,
+        Source::Trace(_) | Source::Memory(_) => Evidence::Counts,
+        Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) | Source::Closed(_) => {
+            Evidence::UpperEnds
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::groups::{Function, GroupChoice, Planner, choose, platform_function};
 use super::harmony::{self, Application};
-use super::shared::{ClassPrediction, MarkedPart, Times, marked_parts, predict_on};
+use super::shared::{ClassParts, ClassPrediction, MarkedPart, Times, predict_on};
+use crate::analytic::exact::Variation;
 use crate::engine::classes::simulate::{ClassSimulation, simulate_group, simulate_on};
 use crate::engine::simulate::Unwatched;
 use crate::error::InputError;
@@ -71,11 +72,26 @@ pub fn compare_classes(scenario: &Scenario, classes: &Classes) -> Result<Vec<Com
         return Err(InputError::new(&scenario.name, "there is nothing to compare")
             .help("add [[system]] entries with kind = \"classes\" and a `grouping`"));
     }
-    let compared = |system: &ClassSystem| {
-        let groups = Grouped { scenario, classes, system }.groups()?;
-        Ok(ComparedClasses { name: system.name.clone(), groups })
-    };
+    let compared = |system: &ClassSystem| compared(scenario, classes, system);
     classes.systems.iter().map(compared).collect()
+}
+
+/// Runs the groups that the scenario's policy asks for, on the same requests.
+///
+/// # Errors
+/// The profile does not cover one; a trace cannot be read; no request came.
+pub fn run_groups(scenario: &Scenario, classes: &Classes) -> Result<ComparedClasses, InputError> {
+    let grouping = Grouping::Listed(classes.groups.clone());
+    compared(scenario, classes, &ClassSystem { name: "groups".to_owned(), on: On::Platform, grouping })
+}
+
+fn compared(
+    scenario: &Scenario,
+    classes: &Classes,
+    system: &ClassSystem,
+) -> Result<ComparedClasses, InputError> {
+    let groups = Grouped { scenario, classes, system }.groups()?;
+    Ok(ComparedClasses { name: system.name.clone(), groups })
 }
 
 struct Grouped<'a> {
@@ -105,7 +121,7 @@ impl Grouped<'_> {
                 let function = |offered: Offered| Function {
                     size: offered.size,
                     service: offered.slowest,
-                    cv: 0.0,
+                    variation: Variation::default(),
                     cost: offered.usd,
                 };
                 let functions: Vec<Function> = self.offered().into_iter().map(function).collect();
@@ -115,19 +131,16 @@ impl Grouped<'_> {
         };
         let all: Vec<usize> = (0..self.classes.list.len()).collect();
         let choices: Option<Vec<GroupChoice>> = match self.system.grouping {
-            Grouping::Alone => {
-                let alone = all.iter().map(|class| planner.best(&[*class]).map(|(choice, _)| choice));
-                alone.collect::<Result<Option<Vec<_>>, _>>()?
-            }
-            Grouping::Together => planner.best(&all)?.0.map(|choice| vec![choice]),
-            _ => choose(&planner, self.classes)?.best,
+            Grouping::Alone => all.iter().map(|class| planner.best(&[*class]).0).collect(),
+            Grouping::Together => planner.best(&all).0.map(|choice| vec![choice]),
+            _ => choose(&planner, self.classes).best,
         };
         let choices = choices.ok_or_else(|| self.error("no configuration keeps every objective"))?;
         let listed = |choice| {
-            let GroupChoice { members, size, batch, longest_wait, .. } = planner.raised(choice)?;
-            Ok(ListedGroup { members, size, batch, longest_wait })
+            let GroupChoice { members, size, batch, longest_wait, .. } = planner.raised(choice);
+            ListedGroup { members, size, batch, longest_wait }
         };
-        choices.into_iter().map(listed).collect()
+        Ok(choices.into_iter().map(listed).collect())
     }
 
     fn harmonybatch(&self) -> Result<Vec<ListedGroup>, InputError> {
@@ -136,7 +149,7 @@ impl Grouped<'_> {
             On::Platform => self.platform()?,
         };
         let all: Vec<usize> = (0..self.classes.list.len()).collect();
-        let parts = marked_parts(self.scenario, self.classes, &all)?;
+        let parts = ClassParts::new(self.scenario, self.classes)?.of(&all);
         let application = |class: &usize| {
             let slo =
                 self.classes.list[*class].slo.ok_or_else(|| self.error("every class needs an objective"))?;
@@ -186,21 +199,22 @@ impl Grouped<'_> {
         };
         let ListedGroup { members, batch, longest_wait, .. } = listed.clone();
         let group = Group { members, memory, batch, longest_wait };
-        let parts = marked_parts(scenario, classes, &group.members)?;
-        let (service, cv, cost) = match listed.size {
+        let parts = ClassParts::new(scenario, classes)?.of(&group.members);
+        let (service, variation, cost) = match listed.size {
             Size::Memory(memory) => {
-                let Function { service, cv, cost, .. } = platform_function(scenario, memory, batch)?;
-                (service, cv, cost)
+                let Function { service, variation, cost, .. } = platform_function(scenario, memory, batch)?;
+                (service, variation, cost)
             }
             Size::Processors(_) | Size::Gpu(_) => {
                 let offered = classes.devices.as_ref().and_then(|devices| devices.offered(listed.size));
                 let offered =
                     offered.ok_or_else(|| self.error("a function that [functions] does not offer"))?;
-                (offered.slowest, 0.0, offered.usd)
+                (offered.slowest, Variation::default(), offered.usd)
             }
         };
         let price = |n: u32, _: f64| cost[n as usize - 1];
-        let prediction = predict_on(classes, &group, &parts, Times { service: &service, cv, price: &price });
+        let times = Times { service: &service, variation: &variation, price: &price };
+        let prediction = predict_on(classes, &group, &parts, times);
         let simulation = match self.system.on {
             On::Platform => simulate_group(scenario, classes, &group, &mut Unwatched)?,
             On::Functions => {

@@ -8,7 +8,7 @@
 use super::chooser::{evidence, is_exact};
 use super::constraint::Constraint;
 use super::plan::{one_configuration, own_candidate};
-use super::predict::parts;
+use super::predict::{no_users, parts};
 use super::verify::{Evidence, Verdict};
 use crate::engine::simulate::simulate_at;
 use crate::error::InputError;
@@ -60,6 +60,7 @@ pub enum End {
 /// Errors: as those of a plan and of a simulation.
 pub fn max_rate(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate, InputError> {
     one_configuration(scenario)?;
+    no_users(scenario)?;
     let mut search = Search { scenario, constraint, simulated: 0 };
     match is_exact(scenario) {
         true => search.by_prediction(),

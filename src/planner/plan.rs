@@ -10,9 +10,9 @@ use super::search::{Candidate, Space};
 use super::verify::Verdict;
 use crate::error::InputError;
 use crate::outcome::Simulation;
+use crate::scenario::grid::Grid;
 use crate::scenario::platform::check_memory;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// The timeouts of a grid that nobody gave go up to this where there is no latency target.
@@ -147,6 +147,7 @@ impl Reason {
 /// Errors: the grid is outside the profile or the book; an adaptive policy; the trace cannot be read; no request came.
 pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
     one_configuration(scenario)?;
+    super::predict::knows_the_overhead(scenario, request.constraint.model)?;
     let replayed = Replayed::new(scenario)?;
     Chooser::new(scenario, request, &replayed)?.plan()
 }
@@ -155,7 +156,7 @@ pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
 ///
 /// Errors: the policy is adaptive.
 pub fn one_configuration(scenario: &Scenario) -> Result<(), InputError> {
-    if scenario.policy.adaptive.is_none() {
+    if scenario.policy.adaptive().is_none() {
         return Ok(());
     }
     let help = "`sim run` simulates it; to plan one configuration, add --set policy.kind=batch";

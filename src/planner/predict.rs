@@ -2,7 +2,7 @@
 //!
 //! A schedule is the mixture of its segments, each weighted by the requests that are expected of it.
 
-use super::ceiling::mean_started;
+use super::ceiling::{mean_started, mean_started_by_quantiles};
 
 use crate::analytic::{exact, published};
 use crate::arrivals::Arrivals;
@@ -75,7 +75,7 @@ impl Misfit {
 pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
     match &workload.source {
         Source::Process(map) => Some(vec![Part::known(1.0, map.clone())]),
-        Source::Trace(_) | Source::Renewal(_) => None,
+        Source::Trace(_) | Source::Memory(_) | Source::Renewal(_) | Source::Closed(_) => None,
         Source::Schedule(schedule) => {
             let maps = schedule.segments.iter().map(|segment| match &segment.process {
                 Process::Map(map) => Some(Some(map)),
@@ -115,7 +115,7 @@ pub fn parts(workload: &Workload) -> Option<Vec<Part>> {
 
 /// Do the laws cover the workload? They cover processes of phases, and traces by those that are fitted to them.
 pub fn is_covered(workload: &Workload) -> bool {
-    matches!(workload.source, Source::Trace(_)) || parts(workload).is_some()
+    workload.source.is_recorded() || parts(workload).is_some()
 }
 
 /// The processes behind a scenario's workload. To a trace, and to a process without phases, a process is fitted for each of its hours.
@@ -129,25 +129,51 @@ pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
 ///
 /// Errors: there is none.
 pub fn some(scenario: &Scenario, parts: Vec<Part>) -> Result<Vec<Part>, InputError> {
-    if parts.is_empty() {
-        let help = "look at the workload's from, until and duration";
-        return Err(InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help));
-    }
-    Ok(parts)
+    if parts.is_empty() { Err(too_few(scenario)) } else { Ok(parts) }
+}
+
+/// Why nothing is fitted.
+pub fn too_few(scenario: &Scenario) -> InputError {
+    let help = "look at the workload's from, until and duration";
+    InputError::new(&scenario.name, "the trace has too few arrivals to predict").help(help)
 }
 
 /// As [`scenario_parts`], but empty where no process can be fitted.
 fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
+    no_users(scenario)?;
     if let Some(parts) = parts(&scenario.workload) {
         return Ok(parts);
     }
     parts_of(&mut *scenario.workload.open(Streams::new(scenario.seed).part(0))?)
 }
 
+/// Refuses users, whose arrivals follow from answers.
+///
+/// Errors: the workload is a closed loop.
+pub fn no_users(scenario: &Scenario) -> Result<(), InputError> {
+    match scenario.workload.closed() {
+        None => Ok(()),
+        Some(_) => {
+            let message = "no law covers users, whose arrivals follow from the answers";
+            let help = "leave out --predict-only, --model and --max-rate: `sim run`, `sim sweep` and `sim plan` simulate \
+                        users; or give [workload] a process";
+            Err(InputError::new(&scenario.name, message).help(help))
+        }
+    }
+}
+
 /// Fits a process to each hour of arrivals; empty where none can be fitted.
 ///
 /// Errors: they cannot be read.
 pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
+    Ok(hours(arrivals)?.into_iter().filter_map(|(_, part)| part).collect())
+}
+
+/// The hours of arrivals from their beginning on: how long each is, and the process that is fitted to it, if one can
+/// be; a Poisson process where the hour has few.
+///
+/// Errors: they cannot be read.
+pub fn hours(arrivals: &mut dyn Arrivals) -> Result<Vec<(Span, Option<Part>)>, InputError> {
     let (_, observed) = Observed::read(arrivals)?;
     let part = |piece: &Piece| match &piece.fit {
         Ok(fit) => {
@@ -161,10 +187,11 @@ pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
         }
         Err(_) => None,
     };
-    Ok(piecewise(&observed, HOUR).iter().filter_map(part).collect())
+    Ok(piecewise(&observed, HOUR).iter().map(|piece| (piece.duration, part(piece))).collect())
 }
 
-const HOUR: Span = Span::from_secs(3600);
+/// A process is fitted to so much of a trace.
+pub const HOUR: Span = Span::from_secs(3600);
 
 /// The batches of one (B, T) in every part of a workload. No memory size enters.
 #[derive(Debug)]
@@ -216,12 +243,14 @@ impl BatchLaws {
         }
     }
 
-    /// The latency where a batch of n takes `service[n - 1]` \[s\].
-    pub fn latency<'a>(&'a self, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
+    /// The latency where a batch of n takes `service[n - 1]` \[s\] in the mean. The published model takes times that do
+    /// not vary.
+    pub fn latency<'a>(&'a self, service: &'a [f64], variation: &'a exact::Variation) -> LatencyLaw<'a> {
         LatencyLaw {
             parts: match &self.parts {
                 Laws::Exact(parts) => {
-                    let part = |(w, law): &'a (f64, _)| (*w, exact::LatencyLaw::new(law, service, cv));
+                    let part =
+                        |(w, law): &'a (f64, _)| (*w, exact::LatencyLaw::varied(law, service, variation));
                     LatencyParts::Exact(exact::LatencyLaw::mixture(parts.iter().map(part).collect()))
                 }
                 Laws::Published(parts) => {
@@ -357,14 +386,48 @@ impl<'a> LatencyLaw<'a> {
 /// The expected price [$] of a warm invocation at `service`'s memory size, as a function of the batch and its
 /// mean service time \[s\]; each invocation is rounded up by itself.
 pub fn batch_cost<'a>(tariff: &'a Tariff, service: &'a ServiceTimes) -> impl Fn(u32, f64) -> f64 + 'a {
-    move |_, mean| match service.cv > 0.0 {
+    move |n, mean| match service.varies() {
         false => tariff.invocation_usd(service.memory, Span::from_secs_f64(mean).unwrap_or(Span::MAX)),
         true => {
             let granule = tariff.billing.granule;
-            let units = mean_started(mean / granule.as_secs_f64(), service.cv);
+            let mean = mean / granule.as_secs_f64();
+            let units = match &service.shape {
+                None => mean_started(mean, service.cv),
+                Some(shape) => mean_started_by_quantiles(mean, &shape.shares, &shape.factors[n as usize - 1]),
+            };
             let mb_ms = units * granule.as_secs_f64() * 1e3 * f64::from(service.memory.0);
             tariff.marginal_usd(mb_ms, 1.0)
         }
+    }
+}
+
+/// How the times of batches vary, the way between client and function included.
+pub fn variation(times: &ServiceTimes) -> exact::Variation {
+    let beside = &times.beside;
+    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+    if beside.has_overhead() && beside.overhead_cv > 0.0 {
+        let law = |n: usize| match &times.shape {
+            Some(shape) => exact::Law::Quantiles { shares: &shape.shares, factors: &shape.factors[n - 1] },
+            None => exact::Law::Lognormal(times.cv),
+        };
+        return exact::Variation::sum(law, &service, (beside.overhead_s, beside.overhead_cv));
+    }
+    let alone = match &times.shape {
+        Some(shape) => exact::Variation::quantiles(&shape.shares, &shape.factors, &service),
+        None => exact::Variation::lognormal(times.cv),
+    };
+    alone.shifted(beside.overhead_s)
+}
+
+/// The published model knows no way between client and function.
+///
+/// # Errors
+/// The scenario has one, and the model is the published one.
+pub fn knows_the_overhead(scenario: &Scenario, model: Model) -> Result<(), InputError> {
+    match model == Model::Published && scenario.profile.beside.has_overhead() {
+        true => Err(InputError::new("--model published", "knows no overhead_s")
+            .help("take the exact model, or leave the overhead out of [profile]")),
+        false => Ok(()),
     }
 }
 
@@ -400,7 +463,7 @@ fn predict_fitted(
     model: Model,
     points: u32,
 ) -> Result<Option<Prediction>, InputError> {
-    if scenario.policy.adaptive.is_some() {
+    if scenario.policy.adaptive().is_some() {
         return Ok(None);
     }
     let parts = fitted_parts(scenario)?;
@@ -428,10 +491,12 @@ fn predict_with(
     (setting, model): (Setting, Model),
     points: u32,
 ) -> Result<Prediction, InputError> {
+    knows_the_overhead(scenario, model)?;
     let times = scenario.service(setting)?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let laws = BatchLaws::of(parts, model, &[setting.batch], setting.timeout)?;
-    let law = laws[0].latency(&service, times.cv);
+    let variation = variation(&times);
+    let law = laws[0].latency(&service, &variation);
     let cost = batch_cost(&scenario.platform.tariff, &times);
     let slo = scenario.slo.latency.map(Span::as_secs_f64);
     let predicted = law.predicted(model, scenario.slo.percentile, cost, slo);

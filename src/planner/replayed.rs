@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::predict::{Part, parts, parts_of, some};
+use super::predict::{Part, no_users, parts, parts_of, some};
 use crate::arrivals::Arrivals;
 use crate::arrivals::memory::InMemory;
 use crate::engine::simulate::simulate_on;
@@ -45,12 +45,19 @@ impl<'a> Replayed<'a> {
         Ok(replayed)
     }
 
+    /// These arrivals, whatever the scenario's workload is.
+    pub fn of(scenario: &'a Scenario, times: Vec<Time>) -> Replayed<'a> {
+        Replayed { scenario, kept: Some((times, None)), parts: OnceLock::new() }
+    }
+
     /// All arrivals from the first on.
     ///
     /// Errors: the trace cannot be read.
     pub fn open(&self) -> Result<Box<dyn Arrivals + '_>, InputError> {
         match &self.kept {
-            Some((times, bin)) => Ok(Box::new(InMemory::new(times).of_bins(*bin))),
+            Some((times, bin)) => {
+                Ok(self.scenario.workload.stop.watching(Box::new(InMemory::new(times).of_bins(*bin))))
+            }
             None => self.scenario.workload.open(Streams::new(self.scenario.seed).part(0)),
         }
     }
@@ -59,7 +66,8 @@ impl<'a> Replayed<'a> {
     ///
     /// Errors: the trace cannot be read, or says too little to fit.
     pub fn parts(&self) -> Result<&[Part], InputError> {
-        let fitted = || some(self.scenario, parts_of(&mut *self.open()?)?);
+        let fitted =
+            || no_users(self.scenario).and_then(|()| some(self.scenario, parts_of(&mut *self.open()?)?));
         let found = self.parts.get_or_init(|| parts(&self.scenario.workload).map_or_else(fitted, Ok));
         found.as_deref().map_err(InputError::clone)
     }
@@ -73,6 +81,8 @@ impl<'a> Replayed<'a> {
             match (&workload.source, parts(workload)) {
                 (Source::Process(map), _) => (map.rate() * seconds).min(asked),
                 (Source::Renewal(renewal), _) => (renewal.rate() * seconds).min(asked),
+                (Source::Memory(memory), _) => (memory.held.count() as f64).min(asked),
+                (Source::Closed(_), _) if asked.is_finite() => asked,
                 (_, Some(parts)) => parts.iter().map(|part| part.requests).sum(),
                 (_, None) => MOST_KEPT as f64,
             }

@@ -8,13 +8,14 @@ use rayon::prelude::*;
 
 use super::best::best;
 use super::constraint::{Constraint, Objective};
-use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost};
+use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost, variation};
 use super::trial::Trial;
+use crate::analytic::exact::Variation;
 use crate::error::InputError;
 use crate::price::Tariff;
 use crate::profile::{OutOfRange, Profile, ServiceTimes};
+use crate::scenario::grid::Grid;
 use crate::scenario::{Scenario, Setting};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// The configurations among which to choose, with what they take and cost.
@@ -35,8 +36,8 @@ pub struct Function {
     pub memory: MemoryMb,
     /// The mean service time of a batch of n at `n - 1` \[s\].
     pub service: Vec<f64>,
-    /// Their coefficient of variation.
-    pub cv: f64,
+    /// How they vary.
+    pub variation: Variation,
     /// The expected price of a batch of n at `n - 1` [$].
     pub cost: Vec<f64>,
 }
@@ -95,33 +96,33 @@ impl Space {
     ///
     /// Errors: the profile does not cover the grid.
     pub fn new(grid: &Grid, profile: &Profile, tariff: &Tariff) -> Result<Space, OutOfRange> {
-        Space::priced(grid, profile, |times, mean| batch_cost(tariff, times)(1, mean))
+        Space::priced(grid, profile, |times, n, mean| batch_cost(tariff, times)(n, mean))
     }
 
     /// A grid's configurations at a tariff whose time is not rounded up, as the SC20 paper has it.
     ///
     /// Errors: the profile does not cover the grid.
     pub fn unrounded(grid: &Grid, profile: &Profile, tariff: &Tariff) -> Result<Space, OutOfRange> {
-        let price = |times: &ServiceTimes, mean: f64| {
+        let price = |times: &ServiceTimes, _: u32, mean: f64| {
             tariff.marginal_usd(mean * 1e3 * f64::from(times.memory.0), 1.0)
         };
         Space::priced(grid, profile, price)
     }
 
-    /// A grid's configurations where a batch with a mean service time \[s\] costs `price(times, mean)` [$].
+    /// A grid's configurations where a batch of n with a mean service time \[s\] costs `price(times, n, mean)` [$].
     ///
     /// Errors: the profile does not cover the grid.
     pub fn priced(
         grid: &Grid,
         profile: &Profile,
-        price: impl Fn(&ServiceTimes, f64) -> f64,
+        price: impl Fn(&ServiceTimes, u32, f64) -> f64,
     ) -> Result<Space, OutOfRange> {
         let largest = grid.batch.iter().copied().max().unwrap_or(1);
         let function = |memory: &MemoryMb| {
             let times = profile.at(*memory, largest)?;
             let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-            let cost = service.iter().map(|mean| price(&times, *mean)).collect();
-            Ok(Function { memory: *memory, service, cv: times.cv, cost })
+            let cost = (1..).zip(&service).map(|(n, mean)| price(&times, n, *mean)).collect();
+            Ok(Function { memory: *memory, service, variation: variation(&times), cost })
         };
         let functions = grid.memory.iter().map(function).collect::<Result<_, _>>()?;
         Ok(Space { functions, batch: grid.batch.clone(), timeout: grid.timeout.clone() })
@@ -173,7 +174,7 @@ impl Function {
 
     /// The law at this memory size.
     pub fn law<'a>(&'a self, batches: &'a BatchLaws) -> LatencyLaw<'a> {
-        batches.latency(&self.service, self.cv)
+        batches.latency(&self.service, &self.variation)
     }
 
     /// The expected cost of a request [$].

@@ -1,14 +1,19 @@
 //! The prediction of classes that share a buffer, by the exact law.
 
-use crate::analytic::exact::{LatencyLaw, SharedLaw};
+use crate::analytic::exact::{LatencyLaw, SharedLaw, Variation};
+use crate::arrivals::map::Map;
 use crate::arrivals::marked::MarkedMap;
+use crate::arrivals::memory::InMemory;
 use crate::error::InputError;
+use crate::numeric::streams::Streams;
 use crate::outcome::{ClassFigures, Latency, Model, Predicted};
-use crate::planner::predict::{Part, Prediction, batch_cost, scenario_parts};
+use crate::planner::predict::{
+    HOUR, Part, Prediction, batch_cost, hours as hourly, scenario_parts, too_few, variation,
+};
 use crate::scenario::class::{Classes, Group, Marks};
 use crate::scenario::slo::Slo;
 use crate::scenario::{Scenario, Setting};
-use crate::units::Span;
+use crate::units::{Span, Time};
 
 /// A stretch of a workload with one process.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,29 +24,87 @@ pub struct MarkedPart {
     pub process: MarkedMap,
 }
 
-/// The arrivals of some classes, without those of the others.
-///
-/// # Errors
-/// A trace that cannot be read.
-pub fn marked_parts(
-    scenario: &Scenario,
-    classes: &Classes,
-    members: &[usize],
-) -> Result<Vec<MarkedPart>, InputError> {
-    let one = |process| Ok(vec![MarkedPart { duration: 1.0, process }]);
-    match &classes.marks {
-        Marks::Own(own) => {
-            one(MarkedMap::merged(&members.iter().map(|member| own[*member].clone()).collect::<Vec<_>>()))
+/// The arrivals of a scenario's classes, from which those of groups are taken.
+#[derive(Debug, Clone)]
+pub enum ClassParts {
+    /// Each class has a process of its own.
+    Own(Vec<Map>),
+    /// Processes with marks, one after the other.
+    Marked(Vec<MarkedPart>),
+}
+
+impl ClassParts {
+    /// Those of a scenario; a trace by the fits of its hours.
+    ///
+    /// # Errors
+    /// A trace that cannot be read.
+    pub fn new(scenario: &Scenario, classes: &Classes) -> Result<ClassParts, InputError> {
+        Ok(match &classes.marks {
+            Marks::Own(own) => ClassParts::Own(own.clone()),
+            Marks::Process(map) => {
+                ClassParts::Marked(vec![MarkedPart { duration: 1.0, process: map.clone() }])
+            }
+            Marks::Shares(shares) => {
+                let part = |part: &Part| MarkedPart::shared(part, shares);
+                ClassParts::Marked(scenario_parts(scenario)?.iter().map(part).collect())
+            }
+            Marks::Column(_) => ClassParts::Marked(of_hours(scenario, classes)?),
+        })
+    }
+
+    /// The arrivals of some classes, without those of the others.
+    pub fn of(&self, members: &[usize]) -> Vec<MarkedPart> {
+        let only =
+            |part: &MarkedPart| MarkedPart { duration: part.duration, process: part.process.only(members) };
+        match self {
+            ClassParts::Own(own) => {
+                let own: Vec<Map> = members.iter().map(|member| own[*member].clone()).collect();
+                vec![MarkedPart { duration: 1.0, process: MarkedMap::merged(&own) }]
+            }
+            ClassParts::Marked(parts) => parts.iter().map(only).collect(),
         }
-        Marks::Process(map) => one(map.only(members)),
-        Marks::Shares(shares) => {
-            let parts = scenario_parts(scenario)?;
-            let part = |part: &Part| MarkedPart {
-                duration: part.requests / part.process.rate(),
-                process: MarkedMap::shared(&part.process, shares).only(members),
-            };
-            Ok(parts.iter().map(part).collect())
-        }
+    }
+}
+
+impl MarkedPart {
+    fn shared(part: &Part, shares: &[f64]) -> MarkedPart {
+        let duration = part.requests / part.process.rate();
+        MarkedPart { duration, process: MarkedMap::shared(&part.process, shares) }
+    }
+}
+
+/// A class that an hour has none of is given this share of it, so that it has a law there too.
+const LEAST_SHARE: f64 = 1e-9;
+
+/// The hours of a trace whose column names classes: a process is fitted to all of an hour's arrivals, and each class has
+/// its share of that hour.
+fn of_hours(scenario: &Scenario, classes: &Classes) -> Result<Vec<MarkedPart>, InputError> {
+    let all: Vec<usize> = (0..classes.list.len()).collect();
+    let mut arrivals = classes.open(&scenario.workload, Streams::new(scenario.seed).part(0), &all)?;
+    let (mut times, mut hours, mut block) = (Vec::new(), Vec::<Vec<f64>>::new(), Vec::new());
+    loop {
+        block.clear();
+        arrivals.fill(&mut block)?;
+        let Some(last) = block.last() else { break };
+        let first = *times.first().unwrap_or(&block[0].at);
+        let hour = |at: Time| (at.since(first).0 / HOUR.0) as usize;
+        hours.resize(hours.len().max(hour(last.at) + 1), vec![0.0; all.len()]);
+        block.iter().for_each(|request| hours[hour(request.at)][usize::from(request.class)] += 1.0);
+        times.extend(block.iter().map(|request| request.at));
+    }
+    let fitted = hourly(&mut InMemory::new(&times))?;
+    let part = |(part, counts): (Option<Part>, &Vec<f64>)| {
+        let total: f64 = counts.iter().sum();
+        let shares: Vec<f64> = counts.iter().map(|count| (count / total).max(LEAST_SHARE)).collect();
+        let sum: f64 = shares.iter().sum();
+        let shares: Vec<f64> = shares.iter().map(|share| share / sum).collect();
+        part.map(|part| MarkedPart::shared(&part, &shares))
+    };
+    let parts: Vec<MarkedPart> =
+        fitted.into_iter().map(|(_, part)| part).zip(&hours).filter_map(part).collect();
+    match parts.is_empty() {
+        true => Err(too_few(scenario)),
+        false => Ok(parts),
     }
 }
 
@@ -66,9 +129,14 @@ impl GroupLaws {
     }
 
     /// The latency of one class where a batch of n takes `service[n - 1]` \[s\].
-    pub fn latency<'a>(&'a self, class: usize, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
+    pub fn latency<'a>(
+        &'a self,
+        class: usize,
+        service: &'a [f64],
+        variation: &'a Variation,
+    ) -> LatencyLaw<'a> {
         let part = |(duration, rates, law): &'a (f64, Vec<f64>, SharedLaw)| {
-            (duration * rates[class], LatencyLaw::new(law.class(class), service, cv))
+            (duration * rates[class], LatencyLaw::varied(law.class(class), service, variation))
         };
         LatencyLaw::mixture(self.parts.iter().map(part).collect())
     }
@@ -107,20 +175,34 @@ pub fn predict_group(
     classes: &Classes,
     group: &Group,
 ) -> Result<ClassPrediction, InputError> {
-    let parts = marked_parts(scenario, classes, &group.members)?;
+    let parts = ClassParts::new(scenario, classes)?.of(&group.members);
+    predict_parts(scenario, classes, group, &parts)
+}
+
+/// As [`predict_group`], of arrivals that are known.
+///
+/// # Errors
+/// The profile does not cover the group.
+pub fn predict_parts(
+    scenario: &Scenario,
+    classes: &Classes,
+    group: &Group,
+    parts: &[MarkedPart],
+) -> Result<ClassPrediction, InputError> {
     let setting = Setting::new(group.memory, group.batch, Span::ZERO);
     let times = scenario.service(setting)?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let price = batch_cost(&scenario.platform.tariff, &times);
-    Ok(predict_on(classes, group, &parts, Times { service: &service, cv: times.cv, price: &price }))
+    let variation = &variation(&times);
+    Ok(predict_on(classes, group, parts, Times { service: &service, variation, price: &price }))
 }
 
 /// What batches take, and what they cost: `price(n, mean service time [s])`.
 pub struct Times<'a> {
     /// The mean service time of a batch of n at `n - 1` \[s\].
     pub service: &'a [f64],
-    /// Their coefficient of variation.
-    pub cv: f64,
+    /// How they vary.
+    pub variation: &'a Variation,
     /// The price of a batch [$].
     pub price: &'a dyn Fn(u32, f64) -> f64,
 }
@@ -133,9 +215,10 @@ pub fn predict_on(
     times: Times<'_>,
 ) -> ClassPrediction {
     let laws = &GroupLaws::new(parts, &group.longest_wait, group.batch);
-    let Times { service, cv, price } = times;
+    let Times { service, variation, price } = times;
     let members = 0..group.members.len();
-    let by_class: Vec<LatencyLaw<'_>> = members.clone().map(|at| laws.latency(at, service, cv)).collect();
+    let by_class: Vec<LatencyLaw<'_>> =
+        members.clone().map(|at| laws.latency(at, service, variation)).collect();
     let requests: Vec<f64> = members.map(|at| laws.requests(at)).collect();
     let total: f64 = requests.iter().sum();
     let all = LatencyLaw::mixture(requests.iter().copied().zip(by_class.iter().cloned()).collect());

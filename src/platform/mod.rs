@@ -21,8 +21,12 @@ pub enum Admission {
         cold: bool,
         /// Initialisation before the service; zero in a warm environment.
         init: Span,
+        /// What the first call in a new environment takes longer; zero in a warm one.
+        first_call: Span,
         /// Whose capacity it uses.
         capacity: Capacity,
+        /// The environment's number, where they are told apart.
+        environment: Option<u32>,
     },
     /// Refused for lack of capacity (HTTP status 429).
     Throttled,
@@ -37,6 +41,14 @@ pub enum Capacity {
     Provisioned,
     /// A rented instance, which is paid by time and not by what it serves.
     Instance,
+}
+
+impl Admission {
+    /// It starts in an environment that was there.
+    pub fn warm(capacity: Capacity, environment: Option<u32>) -> Admission {
+        let (cold, init, first_call) = (false, Span::ZERO, Span::ZERO);
+        Admission::Started { cold, init, first_call, capacity, environment }
+    }
 }
 
 /// What a platform has to do.

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::lambda::idle::Environment;
 use crate::units::{Span, Time};
 
 /// So many lengths have a queue of their own: few enough to look at the heads of all.
@@ -31,11 +32,11 @@ pub struct Running {
     known: u64,
 }
 
-/// When an environment finishes, and its number: in the order of time, then of numbers.
-type Run = (Time, u32);
+/// When an environment finishes, and which: in the order of time, then of numbers.
+type Run = (Time, Environment);
 
 /// Later than any other.
-const NONE: Run = (Time::NEVER, u32::MAX);
+const NONE: Run = (Time::NEVER, Environment { number: u32::MAX, born: Time::NEVER });
 
 /// Those that run for one length.
 #[derive(Debug, Clone)]
@@ -71,13 +72,13 @@ impl Running {
 
     /// Takes out the next that has finished by `now`, with when it did; of several the one with the least number.
     #[inline]
-    pub fn next_finished(&mut self, now: Time) -> Option<(Time, u32)> {
+    pub fn next_finished(&mut self, now: Time) -> Option<Run> {
         if self.next.0 > now || self.busy == 0 { None } else { Some(self.finished()) }
     }
 
-    /// Adds the environment of this number, which is busy from `now` to `until`. Calls come in the order of time.
+    /// Adds an environment that is busy from `now` to `until`. Calls come in the order of time.
     #[inline]
-    pub fn start(&mut self, now: Time, until: Time, environment: u32) {
+    pub fn start(&mut self, now: Time, until: Time, environment: Environment) {
         self.busy += 1;
         let run = (until, environment);
         let lane = self.lane(until.since(now));
@@ -196,9 +197,10 @@ mod tests {
             starts in prop::collection::vec((0_u64..3, any::<u64>(), 0_u32..5), 0..600),
         ) {
             let mut running = Running::default();
-            let mut listed: Vec<(Time, u32)> = Vec::new();
+            let mut listed: Vec<Run> = Vec::new();
             let mut now = Time::ZERO;
-            for (gap, length, environment) in starts {
+            for (gap, length, number) in starts {
+                let environment = Environment { number, ..Environment::default() };
                 now += Span(gap);
                 loop {
                     let next = listed.iter().copied().min().filter(|(finish, _)| *finish <= now);
@@ -212,7 +214,7 @@ mod tests {
                 prop_assert_eq!(running.busy(), listed.len() as u64);
             }
             listed.sort_unstable();
-            let rest: Vec<(Time, u32)> = std::iter::from_fn(|| running.next_finished(Time::NEVER)).collect();
+            let rest: Vec<Run> = std::iter::from_fn(|| running.next_finished(Time::NEVER)).collect();
             prop_assert_eq!(rest, listed);
         }
     }
@@ -220,10 +222,10 @@ mod tests {
     #[test]
     fn random_lengths_are_left_to_the_heap() {
         let mut running = Running::default();
-        (0..1_000).for_each(|i| running.start(Time(i), Time(2_000 + i * i), 0));
+        (0..1_000).for_each(|i| running.start(Time(i), Time(2_000 + i * i), Environment::default()));
         assert!(running.lanes.is_empty() && running.others.len() == 1_000);
         let mut fixed = Running::default();
-        (0..1_000).for_each(|i| fixed.start(Time(i), Time(i + 1_000 + i % 7), 0));
+        (0..1_000).for_each(|i| fixed.start(Time(i), Time(i + 1_000 + i % 7), Environment::default()));
         assert!(fixed.lanes.len() == 7 && fixed.others.is_empty());
     }
 }

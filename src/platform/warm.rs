@@ -1,5 +1,6 @@
 //! The paper's platform: an environment is always warm and there are always enough of them.
 
+use super::lambda::idle::Environment;
 use super::running::Running;
 use super::{Admission, Capacity, Load, Platform};
 use crate::units::{Span, Time};
@@ -14,8 +15,8 @@ impl Platform for Warm {
     #[inline]
     fn invoke(&mut self, now: Time, service: Span) -> Admission {
         while self.running.next_finished(now).is_some() {}
-        self.running.start(now, now + service, 0);
-        Admission::Started { cold: false, init: Span::ZERO, capacity: Capacity::OnDemand }
+        self.running.start(now, now + service, Environment::default());
+        Admission::warm(Capacity::OnDemand, None)
     }
 
     fn renew(&mut self, _model_init: Span) {}

@@ -364,11 +364,17 @@ impl Policy for Adaptive {
         if buffer.waiting == 1 {
             self.open = self.buffer;
         }
-        let dispatch = self.open.joined(buffer);
         if let Some(lateness) = &mut self.lateness {
-            lateness.joined(buffer, dispatch);
+            lateness.joined(buffer.now);
         }
-        dispatch
+        self.open.joined(buffer)
+    }
+
+    #[inline]
+    fn left(&mut self, now: Time) {
+        if let Some(lateness) = &mut self.lateness {
+            lateness.left(now);
+        }
     }
 
     fn next_review(&self) -> Time {

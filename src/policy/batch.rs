@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn leaves_when_full_or_at_the_deadline_of_the_first() {
         let mut policy = Batch { batch: 3, timeout: Span(100) };
-        let buffer = |waiting, now| Buffer { waiting, opened: Time(50), now: Time(now) };
+        let buffer = |waiting, now| Buffer::of_one_class(waiting, Time(50), Time(now));
         assert_eq!(policy.joined(buffer(1, 50)), Dispatch::At(Time(150)));
         assert_eq!(policy.joined(buffer(2, 120)), Dispatch::At(Time(150)));
         assert_eq!(policy.joined(buffer(3, 130)), Dispatch::Now);

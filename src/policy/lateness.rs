@@ -1,7 +1,6 @@
 //! How many requests were late, as the adaptive policy learns it from what it sees: waiting and the mean service time.
 
 use super::adaptive::Target;
-use super::{Buffer, Dispatch};
 use crate::profile::ServiceTimes;
 use crate::units::Time;
 
@@ -11,9 +10,8 @@ pub struct Lateness {
     target: Target,
     /// The service times now.
     pub times: ServiceTimes,
-    /// When the requests of the open batch came, and when it leaves.
+    /// When the requests of the open batch came.
     open: Vec<Time>,
-    leaves: Time,
     late: u64,
     seen: u64,
 }
@@ -21,29 +19,19 @@ pub struct Lateness {
 impl Lateness {
     /// Counts from zero.
     pub fn new(target: Target, times: ServiceTimes) -> Lateness {
-        Lateness { target, times, open: Vec::new(), leaves: Time::ZERO, late: 0, seen: 0 }
+        Lateness { target, times, open: Vec::new(), late: 0, seen: 0 }
     }
 
-    /// A request has joined the buffer and this was decided.
+    /// A request has joined the open batch.
     #[inline]
-    pub fn joined(&mut self, buffer: Buffer, dispatch: Dispatch) {
-        if buffer.waiting == 1 {
-            self.close();
-        }
-        self.open.push(buffer.now);
-        match dispatch {
-            Dispatch::Now => {
-                self.leaves = buffer.now;
-                self.close();
-            }
-            Dispatch::At(time) => self.leaves = time,
-        }
+    pub fn joined(&mut self, now: Time) {
+        self.open.push(now);
     }
 
-    /// The batch left as it was decided last.
-    fn close(&mut self) {
+    /// The open batch leaves.
+    pub fn left(&mut self, now: Time) {
         let Some(service) = self.open.len().checked_sub(1).map(|last| self.times.mean[last]) else { return };
-        let done = self.leaves + service;
+        let done = now + service;
         self.late += self.open.partition_point(|came| done - *came > self.target.latency) as u64;
         self.seen += self.open.len() as u64;
         self.open.clear();
@@ -65,19 +53,16 @@ mod tests {
     fn late_requests_are_those_that_waited_too_long_for_their_batch() {
         let target = Target { latency: Span(100), allowed: 0.25 };
         let mean = vec![Span(40), Span(60), Span(70)];
-        let times = ServiceTimes { memory: MemoryMb(512), mean, cv: 0.0, shape: None, init: Span::ZERO };
+        let times = ServiceTimes::fixed(MemoryMb(512), mean);
         let mut lateness = Lateness::new(target, times);
         assert_eq!(lateness.take(), None);
-        let mut join = |waiting, opened, now, dispatch| {
-            lateness.joined(Buffer { waiting, opened: Time(opened), now: Time(now) }, dispatch);
-        };
         // Full at 50 with three: 70 more makes 120 for the first, 80 for the second, 70 for the third.
-        join(1, 0, 0, Dispatch::At(Time(80)));
-        join(2, 0, 40, Dispatch::At(Time(80)));
-        join(3, 0, 50, Dispatch::Now);
+        [0, 40, 50].into_iter().for_each(|now| lateness.joined(Time(now)));
+        lateness.left(Time(50));
         // Alone until its time is over: 60 + 40 is just not late. The fifth request is still waiting.
-        join(1, 100, 100, Dispatch::At(Time(160)));
-        join(1, 200, 200, Dispatch::At(Time(280)));
+        lateness.joined(Time(100));
+        lateness.left(Time(160));
+        lateness.joined(Time(200));
         assert_eq!(lateness.take(), Some(1.0));
         assert_eq!(lateness.take(), None);
     }

@@ -45,7 +45,7 @@ mod tests {
 
     fn times(ms: &[u64]) -> ServiceTimes {
         let mean = ms.iter().map(|ms| Span::from_millis(*ms)).collect();
-        ServiceTimes { memory: MemoryMb(0), mean, cv: 0.0, shape: None, init: Span::ZERO }
+        ServiceTimes::fixed(MemoryMb(0), mean)
     }
 
     #[test]

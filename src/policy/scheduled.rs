@@ -67,20 +67,14 @@ mod tests {
 
     #[test]
     fn each_step_holds_from_its_time_on() {
-        let times = |mb| ServiceTimes {
-            memory: MemoryMb(mb),
-            mean: vec![Span(1), Span(2)],
-            cv: 0.0,
-            shape: None,
-            init: Span::ZERO,
-        };
+        let times = |mb| ServiceTimes::fixed(MemoryMb(mb), vec![Span(1), Span(2)]);
         let step = |from, batch, mb| Step {
             from: Time(from),
             batch: Batch { batch, timeout: Span(5) },
             times: times(mb),
         };
         let mut policy = Scheduled::new(vec![step(0, 2, 128), step(10, 1, 128), step(20, 1, 256)]);
-        let one = Buffer { waiting: 1, opened: Time(0), now: Time(0) };
+        let one = Buffer::of_one_class(1, Time(0), Time(0));
         assert_eq!(policy.joined(one), Dispatch::At(Time(5)));
         assert_eq!((policy.next_review(), policy.review(Time(10))), (Time(10), None));
         assert_eq!(policy.joined(one), Dispatch::Now);
@@ -89,28 +83,19 @@ mod tests {
     }
     #[test]
     fn an_open_batch_keeps_its_size_and_its_deadline() {
-        let times = ServiceTimes {
-            memory: MemoryMb(128),
-            mean: vec![Span(1); 3],
-            cv: 0.0,
-            shape: None,
-            init: Span::ZERO,
-        };
+        let times = ServiceTimes::fixed(MemoryMb(128), vec![Span(1); 3]);
         let step = |from, batch, timeout| Step {
             from: Time(from),
             batch: Batch { batch, timeout: Span(timeout) },
             times: times.clone(),
         };
         let mut policy = Scheduled::new(vec![step(0, 3, 20), step(10, 2, 1)]);
-        let buffer = |waiting, now| Buffer { waiting, opened: Time(5), now: Time(now) };
+        let buffer = |waiting, now| Buffer::of_one_class(waiting, Time(5), Time(now));
         assert_eq!(policy.joined(buffer(1, 5)), Dispatch::At(Time(25)));
         policy.review(Time(10));
         // Under the new settings it would have had to leave at 6, before this request came.
         assert_eq!(policy.joined(buffer(2, 12)), Dispatch::At(Time(25)));
         assert_eq!(policy.joined(buffer(3, 13)), Dispatch::Now);
-        assert_eq!(
-            policy.joined(Buffer { waiting: 1, opened: Time(14), now: Time(14) }),
-            Dispatch::At(Time(15))
-        );
+        assert_eq!(policy.joined(Buffer::of_one_class(1, Time(14), Time(14))), Dispatch::At(Time(15)));
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::Profile;
+use super::beside::{Beside, InitIn, InitSpread};
 use super::quantiles::Quantiles;
 use crate::error::InputError;
 
@@ -105,6 +106,7 @@ pub fn text(profile: &Profile, measurement: &Measurement) -> String {
         Some(quantiles) => line("service_quantiles", quantiles_of(profile, quantiles)),
     }
     line("init_s", numbers(&profile.init_s));
+    beside(&profile.beside, &mut line);
     if let Some(image) = profile.image_mb {
         line("image_mb", number(image));
     }
@@ -123,6 +125,28 @@ pub fn text(profile: &Profile, measurement: &Measurement) -> String {
     let notes: String = measurement.notes.iter().map(|n| format!("\n  {},", quoted(n))).collect();
     line("notes", if notes.is_empty() { "[]".into() } else { format!("[{notes}\n]") });
     out
+}
+
+/// What differs from nothing beside the service.
+fn beside(beside: &Beside, line: &mut impl FnMut(&str, String)) {
+    match &beside.init {
+        InitSpread::Fixed => {}
+        InitSpread::Lognormal(cv) => line("init_cv", number(*cv)),
+        InitSpread::Quantiles(shape) => {
+            let shares: Vec<String> = shape.shares.iter().map(f64::to_string).collect();
+            let factors = numbers(&shape.factors[0]);
+            line("init_quantiles", format!("{{ shares = [{}], factor = {factors} }}", shares.join(", ")));
+        }
+    }
+    if beside.init_in == InitIn::Handler {
+        line("init_in", quoted("handler"));
+    }
+    let times = [
+        ("first_call_s", beside.first_call_s),
+        ("overhead_s", beside.overhead_s),
+        ("overhead_cv", beside.overhead_cv),
+    ];
+    times.iter().filter(|(_, value)| *value > 0.0).for_each(|(name, value)| line(name, number(*value)));
 }
 
 /// The text of an instance's file: the first row of `profile`, which has no memory sizes, served by one worker.
@@ -190,6 +214,8 @@ mod tests {
             service_cv: 0.031,
             service_quantiles: None,
             init_s: vec![1.5, 0.75],
+            beside: Beside::default(),
+            mb_per_vcpu: None,
             image_mb: Some(2.5),
         };
         let cell = |how, calls| Origin { how, calls };

@@ -1,5 +1,6 @@
 //! Service times of a model by memory size and batch size: the table, its interpolation and its file.
 
+pub mod beside;
 pub mod device;
 pub mod file;
 pub mod import;
@@ -7,11 +8,8 @@ pub mod instance;
 pub mod quantiles;
 pub mod surface;
 
-use std::path::Path;
-
+use self::beside::{Beside, InitIn};
 use self::quantiles::{Quantiles, Shape};
-use crate::document::{Document, Section, Value};
-use crate::error::InputError;
 use crate::units::{MemoryMb, Span};
 
 /// What is known of a model on a platform's functions.
@@ -36,6 +34,11 @@ pub struct Profile {
     pub service_quantiles: Option<Quantiles>,
     /// Time to load the model \[s\], one a memory size.
     pub init_s: Vec<f64>,
+    /// What calls take beside.
+    pub beside: Beside,
+    /// Memory that buys the platform's functions a whole processor \[MB\], where its book says so: up to there a
+    /// program with one thread is faster with more memory.
+    pub mb_per_vcpu: Option<u32>,
     /// Size of the deployed image \[MB\].
     pub image_mb: Option<f64>,
 }
@@ -57,8 +60,10 @@ pub struct ServiceTimes {
     pub cv: f64,
     /// How they vary where quantiles are known; else they are lognormal.
     pub shape: Option<Shape>,
-    /// Time to load the model in a new environment.
+    /// Mean time to load the model in a new environment.
     pub init: Span,
+    /// What calls take beside.
+    pub beside: Beside,
 }
 
 /// A memory or batch size outside the table.
@@ -84,90 +89,71 @@ impl OutOfRange {
 }
 
 impl Profile {
-    /// Reads a profile file.
-    pub fn read(path: &Path) -> Result<Profile, InputError> {
-        Profile::from_document(&Document::read(path)?)
-    }
-
-    /// Reads a profile from a document.
-    pub fn from_document(document: &Document) -> Result<Profile, InputError> {
-        let root = document.root();
-        let profile = Profile::from_section(&root)?;
-        root.finish()?;
-        Ok(profile)
-    }
-
-    /// Reads the profile's fields from a section, whose `finish` is left to the caller.
-    pub fn from_section(section: &Section<'_>) -> Result<Profile, InputError> {
-        let text = |name| section.optional(name).map(|v| v.str().map(str::to_owned)).transpose();
-        let memory_mb = ascending(&section.required("memory_mb")?)?;
-        let batch = batch_sizes(&section.required("batch")?)?;
-        let table = section.required("service_s")?;
-        let service_s = table.rows()?;
-        if service_s.len() != memory_mb.len() || service_s[0].len() != batch.len() {
-            let (rows, columns) = (service_s.len(), service_s[0].len());
-            let wanted = format!("{} rows (memory_mb) of {} columns (batch)", memory_mb.len(), batch.len());
-            return Err(table
-                .error(format!("is {rows} rows of {columns} columns"))
-                .help(format!("expected {wanted}")));
-        }
-        if let Some(bad) = service_s.iter().flatten().find(|s| **s <= 0.0 || **s > 1e6) {
-            return Err(
-                table.error(format!("service times must be above 0 s and at most 1e6 s, one is {bad}"))
-            );
-        }
-        let init_s = match section.optional("init_s") {
-            Some(value) => init_by_memory(&value, memory_mb.len())?,
-            None => vec![0.0; memory_mb.len()],
-        };
-        let (service_cv, service_quantiles) = spread(section, memory_mb.len() * batch.len())?;
-        let image_mb = section.optional("image_mb").map(|v| v.positive()).transpose()?;
-        // How the figures were measured: for people and for `sim profile`, not needed to use them.
-        let _ = section.optional("measurement");
-        let (model, source) = (text("model")?.unwrap_or("model".into()), text("source")?.unwrap_or_default());
-        let table = Profile {
-            model,
-            source,
-            memory_mb,
-            batch,
-            service_s,
-            service_cv,
-            service_quantiles,
-            init_s,
-            image_mb,
-        };
-        Ok(table)
-    }
-
-    /// Does a batch take longer at one time than at another?
+    /// Does a batch take longer at one time than at another, or its answer longer than it is served?
     pub fn is_random(&self) -> bool {
-        self.service_cv > 0.0 || self.service_quantiles.is_some()
+        self.service_cv > 0.0 || self.service_quantiles.is_some() || self.beside.has_overhead()
     }
 
-    /// Mean service time \[s\] of a batch of `n` at `memory`: bilinear between the table's points, so it is
-    /// monotone wherever the table is and never leaves its range.
+    /// Mean service time \[s\] of a batch of `n` at `memory`: straight between batch sizes, and by the share of the
+    /// processor between memory sizes; so it is monotone wherever the table is and never leaves its range.
     pub fn service_s(&self, memory: MemoryMb, n: u32) -> Result<f64, OutOfRange> {
-        let (row, down) = self.place("memory", &self.memory_mb, memory.0)?;
+        let (row, _) = self.place("memory", &self.memory_mb, memory.0)?;
         let (column, right) = self.place("batch size", &self.batch, n)?;
+        let ends = self.ends(row, column, right);
+        Ok(blend(ends.0, ends.1, self.down(row, memory, ends)))
+    }
+
+    /// The times at a row of the table and at the next.
+    fn ends(&self, row: usize, column: usize, right: f64) -> (f64, f64) {
         let along = |row: usize| {
             let cells = &self.service_s[row];
             blend(cells[column], cells[(column + 1).min(cells.len() - 1)], right)
         };
-        Ok(blend(along(row), along((row + 1).min(self.service_s.len() - 1)), down))
+        (along(row), along((row + 1).min(self.service_s.len() - 1)))
+    }
+
+    /// How far `memory` is from a row to the next, in what a time does between them, from `ends.0` to `ends.1`.
+    ///
+    /// A time is taken as a + b / share, with the share of the processors that the model can use: in proportion to the
+    /// memory, up to as many threads as it has. One thread is enough where the times fall by no more than its share
+    /// grows; where they fall by more, more threads were at work, and the shares that explain it are taken. Without a
+    /// book, the share has no bound.
+    ///
+    /// Source: CPU share = MB / 1769 on Lambda (provider's documentation); 46 memory sizes of six functions, measured
+    /// (docs/validation.md).
+    fn down(&self, row: usize, memory: MemoryMb, ends: (f64, f64)) -> f64 {
+        let Some(next) = self.memory_mb.get(row + 1).filter(|_| memory.0 > self.memory_mb[row]) else {
+            return 0.0;
+        };
+        let (from, to) = (f64::from(self.memory_mb[row]), f64::from(*next));
+        let most = match self.mb_per_vcpu.map(f64::from) {
+            Some(knee) if knee > from => (ends.0 / ends.1 * from).max(knee).min(to),
+            // Beyond one processor, whatever falls is due to more threads.
+            Some(_) | None => to,
+        };
+        let inverse = |memory: f64| 1.0 / memory.min(most);
+        (inverse(from) - inverse(f64::from(memory.0))) / (inverse(from) - inverse(to))
     }
 
     /// The service times of batches of 1 to `largest` at `memory`.
     pub fn at(&self, memory: MemoryMb, largest: u32) -> Result<ServiceTimes, OutOfRange> {
-        let (row, down) = self.place("memory", &self.memory_mb, memory.0)?;
-        let init = blend(self.init_s[row], self.init_s[(row + 1).min(self.init_s.len() - 1)], down);
-        let span = |seconds| Span::from_secs_f64(seconds).expect("bounded when read");
+        let (row, linear) = self.place("memory", &self.memory_mb, memory.0)?;
+        let ends = (self.init_s[row], self.init_s[(row + 1).min(self.init_s.len() - 1)]);
+        let down = match self.beside.init_in {
+            InitIn::Handler if ends.0 > 0.0 && ends.1 > 0.0 => self.down(row, memory, ends),
+            InitIn::Init | InitIn::Handler => linear,
+        };
+        let knee = f64::from(self.mb_per_vcpu.filter(|_| self.beside.init_at_one_vcpu).unwrap_or(memory.0));
+        let init = blend(ends.0, ends.1, down) * (knee / f64::from(memory.0)).max(1.0);
+        let span = |seconds| Span::from_secs_f64(seconds).unwrap_or(Span::MAX);
         let mean = (1..=largest).map(|n| self.service_s(memory, n).map(span)).collect::<Result<_, _>>()?;
-        let shape = self.shape(row, down, largest);
-        Ok(ServiceTimes { memory, mean, cv: self.service_cv, shape, init: span(init) })
+        let shape = self.shape(row, memory, largest);
+        let beside = self.beside.clone();
+        Ok(ServiceTimes { memory, mean, cv: self.service_cv, shape, init: span(init), beside })
     }
 
-    /// The quantiles over the mean for batches of 1 to `largest`, `down` of the way from a memory size to the next.
-    fn shape(&self, row: usize, down: f64, largest: u32) -> Option<Shape> {
+    /// The quantiles over the mean for batches of 1 to `largest` at a memory size between a row and the next.
+    fn shape(&self, row: usize, memory: MemoryMb, largest: u32) -> Option<Shape> {
         let quantiles = self.service_quantiles.as_ref()?;
         let columns = self.batch.len();
         let next = (row + 1).min(self.memory_mb.len() - 1);
@@ -179,6 +165,7 @@ impl Profile {
             let (column, right) = self.place("batch size", &self.batch, n).ok()?;
             let beyond = (column + 1).min(columns - 1);
             let along = |row: usize| between(cell(row, column), cell(row, beyond), right);
+            let down = self.down(row, memory, self.ends(row, column, right));
             Some(between(along(row), along(next), down))
         });
         Some(Shape { shares: quantiles.shares.clone(), factors: factors.collect::<Option<_>>()? })
@@ -199,9 +186,21 @@ impl Profile {
 }
 
 impl ServiceTimes {
-    /// Does a batch take longer at one time than at another?
+    /// Does a batch take longer at one time than at another, or its answer longer than it is served? Then each batch
+    /// is looked at by itself.
     pub fn is_random(&self) -> bool {
+        self.varies() || self.beside.has_overhead()
+    }
+
+    /// Does a batch take longer at one time than at another?
+    pub fn varies(&self) -> bool {
         self.cv > 0.0 || self.shape.is_some()
+    }
+
+    /// Times that do not vary, with nothing beside them.
+    pub fn fixed(memory: MemoryMb, mean: Vec<Span>) -> ServiceTimes {
+        let (init, beside) = (Span::ZERO, Beside::default());
+        ServiceTimes { memory, mean, cv: 0.0, shape: None, init, beside }
     }
 
     /// The mean service time of a batch of `n`. Panics if the table was cut below `n`.
@@ -215,59 +214,11 @@ fn blend(from: f64, to: f64, share: f64) -> f64 {
     if share == 0.0 { from } else { from + (to - from) * share }
 }
 
-fn ascending(value: &Value<'_>) -> Result<Vec<u32>, InputError> {
-    let list = value.list()?.iter().map(Value::integer::<u32>).collect::<Result<Vec<_>, _>>()?;
-    let rising = list.windows(2).all(|w| w[0] < w[1]);
-    match list.first() {
-        Some(first) if *first > 0 && rising => Ok(list),
-        _ => Err(value.error("expected whole numbers above 0 in ascending order, at least one")),
-    }
-}
-
-fn batch_sizes(value: &Value<'_>) -> Result<Vec<u32>, InputError> {
-    let sizes = ascending(value)?;
-    match sizes.last() {
-        Some(largest) if *largest > LARGEST_BATCH => {
-            Err(value.error(format!("batches are of at most {LARGEST_BATCH} requests, one is {largest}")))
-        }
-        _ => Ok(sizes),
-    }
-}
-
-fn variation(value: &Value<'_>) -> Result<f64, InputError> {
-    match value.nonnegative()? {
-        cv if cv <= LARGEST_CV => Ok(cv),
-        cv => Err(value.error(format!("is a coefficient of variation of at most {LARGEST_CV}, not {cv}"))),
-    }
-}
-
-/// `service_cv` or, in its place, `service_quantiles`.
-fn spread(section: &Section<'_>, cells: usize) -> Result<(f64, Option<Quantiles>), InputError> {
-    let cv = section.optional("service_cv").map(|v| variation(&v)).transpose()?;
-    let Some(value) = section.optional("service_quantiles") else { return Ok((cv.unwrap_or(0.0), None)) };
-    if cv.is_some() {
-        return Err(value
-            .error("says how service times vary, as `service_cv` does")
-            .help("leave one of them out"));
-    }
-    let quantiles = Quantiles::read(&value, cells)?;
-    Ok((quantiles.cv(), Some(quantiles)))
-}
-
-fn init_by_memory(value: &Value<'_>, sizes: usize) -> Result<Vec<f64>, InputError> {
-    let init = if value.is_list() { value.numbers()? } else { vec![value.f64()?; sizes] };
-    if init.len() != sizes {
-        return Err(value.error(format!("has {} entries for {sizes} memory sizes", init.len())));
-    }
-    match init.iter().find(|s| !(0.0..=1e6).contains(*s)) {
-        Some(bad) => Err(value.error(format!("must be 0 to 1e6 seconds, one is {bad}"))),
-        None => Ok(init),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
+    use crate::error::InputError;
 
     const TEXT: &str = "model = \"m\"\nmemory_mb = [1000, 3000]\nbatch = [1, 2, 5]\n\
         service_s = [[2.0, 3.0, 6.0], [1.0, 2.0, 4.0]]\ninit_s = [4.0, 2.0]\n";
@@ -282,7 +233,8 @@ mod tests {
         let at = |memory, n| profile.service_s(MemoryMb(memory), n);
         assert_eq!(at(1000, 2), Ok(3.0));
         assert_eq!(at(3000, 5), Ok(4.0));
-        assert!((at(2000, 3).unwrap() - 10.0 / 3.0).abs() < 1e-12);
+        // 1 / 2000 is three quarters of the way from 1 / 1000 to 1 / 3000; a batch of 3 takes 4 and 8/3 s there.
+        assert!((at(2000, 3).unwrap() - (4.0 - 0.75 * 4.0 / 3.0)).abs() < 1e-12);
         assert_eq!(
             at(3001, 1).unwrap_err().to_string(),
             "memory 3001 is outside the profile of m, which covers 1000 to 3000"
@@ -290,7 +242,70 @@ mod tests {
         let mend = at(1000, 6).unwrap_err().mend();
         assert_eq!(mend, "take a batch size from 1 to 5, or measure 6 too");
         let service = profile.at(MemoryMb(2000), 5).unwrap();
-        assert_eq!((service.init, service.of(1)), (Span::from_secs(3), Span::from_millis(1500)));
+        assert_eq!((service.init, service.of(1)), (Span::from_secs(3), Span::from_millis(1250)));
+    }
+
+    #[test]
+    fn between_memory_sizes_a_time_goes_with_the_processor_s_share() {
+        // Overhead and work of one thread, and of two: the truth at every size from the two ends of the table.
+        let knee = 1769.0;
+        let truth = |memory: f64, threads: f64| 0.5 + 2.0 / (memory / knee).min(threads);
+        let profile = |(from, to): (u32, u32), threads: f64| {
+            let times = [from, to].map(|memory| truth(f64::from(memory), threads));
+            let text = format!(
+                "memory_mb = [{from}, {to}]\nbatch = [1]\nservice_s = [[{}], [{}]]\n",
+                times[0], times[1]
+            );
+            Profile { mb_per_vcpu: Some(1769), ..read(&text).unwrap() }
+        };
+        for (ends, threads) in
+            [((128, 1769), 1.0), ((512, 10240), 1.0), ((1769, 3538), 2.0), ((2000, 3000), 2.0)]
+        {
+            let profile = profile(ends, threads);
+            for memory in (ends.0..=ends.1).step_by(97) {
+                let found = profile.service_s(MemoryMb(memory), 1).unwrap();
+                let wanted = truth(f64::from(memory), threads);
+                assert!((found / wanted - 1.0).abs() < 1e-9, "{memory} of {ends:?}: {found}, {wanted}");
+            }
+        }
+        // All work, two threads: the fall of 5.875 from 512 to 3008 MB is more than one thread explains.
+        let text = "memory_mb = [512, 3008]\nbatch = [1]\nservice_s = [[5.875], [1.0]]\n";
+        let profile = Profile { mb_per_vcpu: Some(1769), ..read(text).unwrap() };
+        assert!((profile.service_s(MemoryMb(1504), 1).unwrap() - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_cannot_act_beside_the_service_is_refused() {
+        let with = |line: &str| read(&format!("{}{line}\n", TEXT.replace("init_s = [4.0, 2.0]\n", "")));
+        for line in [
+            "overhead_cv = 0.1",
+            "init_in = \"handler\"",
+            "init_quantiles = { shares = [0, 1], factor = [1, 1] }",
+        ] {
+            assert!(with(line).unwrap_err().to_string().contains("cannot act"), "{line}");
+        }
+        let both = "init_s = 1\ninit_cv = 0.5\ninit_quantiles = { shares = [0, 1], factor = [0, 1] }";
+        assert!(with(both).is_err() && with("overhead_s = -1").is_err());
+        let spread =
+            with("init_s = 1\ninit_quantiles = { shares = [0, 0.5, 1], factor = [0, 0, 8] }").unwrap();
+        let beside::InitSpread::Quantiles(shape) = spread.beside.init else { panic!() };
+        // The mean of the row is 2.
+        assert_eq!((shape.factor(1, 0.25), shape.factor(1, 1.0)), (0.0, 4.0));
+    }
+
+    #[test]
+    fn loading_in_the_handler_goes_with_the_share_and_before_it_does_not() {
+        let at = |place: &str, init: &str| {
+            let text =
+                TEXT.replace("init_s = [4.0, 2.0]", &format!("init_s = {init}\ninit_in = \"{place}\""));
+            let profile = Profile { mb_per_vcpu: Some(1769), ..read(&text).unwrap() };
+            profile.at(MemoryMb(1500), 1).unwrap().init.as_secs_f64()
+        };
+        assert_eq!((at("init", "[4.0, 2.0]"), at("init", "3.0")), (3.5, 3.0));
+        // One time is that with a whole processor.
+        assert!((at("handler", "3.0") - 3.0 * 1769.0 / 1500.0).abs() < 1e-6);
+        // From 4 to 2 s is what the share of 2,000 MB explains: 4000 s / MB.
+        assert!((at("handler", "[4.0, 2.0]") - 4000.0 / 1500.0).abs() < 1e-6);
     }
 
     #[test]

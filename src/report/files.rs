@@ -88,16 +88,27 @@ pub fn cannot_write(path: &Path, error: &std::io::Error) -> InputError {
     failed(path, "cannot write", error)
 }
 
+const PREFIX: &str = ".sim-";
+const SUFFIX: &str = ".tmp";
+
+/// Is this the name of a file that is being written, or was when its process ended?
+pub fn is_unfinished(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
 /// A temporary file with the rights of any new file: the tempfile crate's own choice hides it from others.
 fn new_file(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".sim-").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    let file = builder.tempfile_in(folder)?;
+    // It tells others that somebody writes it; where nothing can be locked, they leave it alone.
+    let _ = file.as_file().try_lock();
+    Ok(file)
 }
 
 fn failed(path: &Path, what: &str, error: &std::io::Error) -> InputError {

@@ -2,8 +2,11 @@
 //! at the pointer, adds to what is there: the page reads the same without it.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::chart::{Chart, Colour, FONT, Medium, hex};
+use super::files::write_atomically;
+use crate::error::InputError;
 use crate::text::xml as escape;
 
 /// Tells the values of what the pointer is at.
@@ -30,6 +33,31 @@ pub struct Card {
     tone: Tone,
 }
 
+/// A chart, the name of its file, and its caption.
+pub struct Figure {
+    name: &'static str,
+    chart: Box<dyn Chart>,
+    caption: &'static str,
+}
+
+impl Figure {
+    /// A chart with the name of its file and what stands under it.
+    pub fn new(name: &'static str, chart: impl Chart + 'static, caption: &'static str) -> Figure {
+        Figure { name, chart: Box::new(chart), caption }
+    }
+}
+
+/// Writes charts/*.svg and index.html.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write(folder: &Path, figures: &[Figure], page: &Page) -> Result<(), InputError> {
+    for Figure { name, chart, .. } in figures {
+        write_atomically(&folder.join("charts").join(format!("{name}.svg")), chart.svg())?;
+    }
+    write_atomically(&folder.join("index.html"), page.render())
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tone {
     Plain,
@@ -38,10 +66,12 @@ enum Tone {
 }
 
 impl Card {
+    /// A figure with its name.
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Card {
         Card { label: label.into(), value: value.into(), note: String::new(), tone: Tone::Plain }
     }
 
+    /// What stands under it.
     pub fn note(self, note: impl Into<String>) -> Card {
         Card { note: note.into(), ..self }
     }
@@ -58,19 +88,23 @@ impl Card {
 }
 
 impl Page {
+    /// A page without content.
     pub fn new(title: impl Into<String>) -> Page {
         Page { title: title.into(), subtitle: String::new(), body: String::new() }
     }
 
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> Page {
         Page { subtitle: subtitle.into(), ..self }
     }
 
+    /// Adds a heading.
     pub fn heading(mut self, text: &str) -> Page {
         let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
         self
     }
 
+    /// Adds a paragraph.
     pub fn paragraph(mut self, text: &str) -> Page {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
         self
@@ -150,6 +184,16 @@ impl Page {
         }
         self.body.push_str("</figure>\n");
         self
+    }
+
+    /// Notes, one below the other.
+    pub fn notes(self, notes: Vec<String>) -> Page {
+        notes.iter().fold(self, |page, note| page.note(note))
+    }
+
+    /// Charts with their captions.
+    pub fn figures(self, figures: &[Figure]) -> Page {
+        figures.iter().fold(self, |page, figure| page.chart(figure.chart.as_ref(), figure.caption))
     }
 
     /// The whole page.

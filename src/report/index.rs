@@ -24,7 +24,7 @@ struct Kind {
     row: fn(&Path) -> Option<Vec<String>>,
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind {
         file: "summary.json",
         heading: "Runs",
@@ -59,6 +59,13 @@ const KINDS: [Kind; 6] = [
         caption: "of traces",
         columns: &["process", "rate [1/s]"],
         row: fit,
+    },
+    Kind {
+        file: "fleet.json",
+        heading: "Fleets",
+        caption: "functions that keep the SLO, as simulated",
+        columns: &["functions", "cost/month", "saved/month"],
+        row: fleet,
     },
     Kind {
         file: "max-rate.json",
@@ -196,6 +203,13 @@ fn fit(path: &Path) -> Option<Vec<String>> {
     let fit = read_json(path).ok()?;
     let rate = fit.pointer("/trace/rate")?.as_f64()?;
     Some(vec![fit.get("best")?.as_str()?.to_owned(), format::number(rate)])
+}
+
+fn fleet(path: &Path) -> Option<Vec<String>> {
+    let fleet = read_json(path).ok()?;
+    let usd = |name: &str| Some(format::money(fleet.pointer(&format!("/within_slo/{name}"))?.as_f64()?));
+    let functions = format::count(fleet.get("functions")?.as_u64()?);
+    Some(vec![functions, usd("cost_usd_per_month")?, usd("saving_usd_per_month")?])
 }
 
 fn max_rate(path: &Path) -> Option<Vec<String>> {

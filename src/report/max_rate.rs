@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::format;
+use super::json::pretty;
 use super::notes::always_warm;
 use super::plan::named;
 use crate::outcome::Simulated;
@@ -43,9 +44,7 @@ impl MaxRateReport<'_> {
             simulated: found.simulation.as_ref().map(|(simulation, _)| &simulation.simulated),
             simulations: found.simulated,
         };
-        let mut text = serde_json::to_string_pretty(&json).expect("plain data");
-        text.push('\n');
-        text
+        pretty(&json)
     }
 
     /// The mean rate of the simulation at the scale [1/s].

@@ -1,24 +1,26 @@
 //! `[[class]]`: several classes of requests that share one model, each with its own longest wait and objective.
 
-use super::class_system::ClassSystem;
+use super::class_system::{ClassSystem, ListedGroup, On, listed_groups};
+use super::process::process_from_section;
 use super::workload::{Source, Workload, within_the_clock};
 use crate::arrivals::Arrivals;
 use crate::arrivals::class_streams::{self, ClassArrivals};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::marked::{MarkedError, MarkedMap};
-use crate::arrivals::schedule::{MOST_PHASES, plausible, process_from_section};
+use crate::arrivals::schedule::{MOST_PHASES, plausible};
+use crate::arrivals::stop::Stop;
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
 use crate::numeric::streams::Streams;
 use crate::policy::batch::Batch;
-use crate::profile::device::Devices;
+use crate::profile::device::{Devices, Size};
 use crate::profile::{LARGEST_BATCH, Profile};
+use crate::scenario::grid::memory_and_batch;
 use crate::scenario::policy::{PolicySpec, within_a_year};
 use crate::scenario::slo::Slo;
 use crate::scenario::whole;
-use crate::sweep::grid::memory_and_batch;
 use crate::units::{MemoryMb, Span, Time};
 
 /// More classes than this are refused: a class's number is kept beside each request.
@@ -39,6 +41,16 @@ pub struct Classes {
     pub devices: Option<Devices>,
     /// The ways to group them that `sim compare` sets side by side.
     pub systems: Vec<ClassSystem>,
+    /// The groups that the policy asks for; none where all are in one buffer.
+    pub groups: Vec<ListedGroup>,
+}
+
+/// What `[policy]` says of classes.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// The longest wait of each.
+    of_classes: Vec<Span>,
+    groups: Vec<ListedGroup>,
 }
 
 /// One class.
@@ -83,6 +95,8 @@ pub enum Marks {
     Own(Vec<Map>),
     /// One process with arrival rates by class.
     Process(MarkedMap),
+    /// A trace of which this column has the class's name.
+    Column(String),
 }
 
 /// What `[[class]]` says, before the other sections are known.
@@ -136,7 +150,16 @@ impl<'a> Written<'a> {
         if of_process {
             return self.process(section);
         }
+        if let Some(column) = section.optional("class_column") {
+            return self.column(section, &column);
+        }
         let workload = Workload::from_section(section)?;
+        if workload.closed().is_some() {
+            return Err(section
+                .required("kind")?
+                .error("users know no classes: who sends next follows from who was answered")
+                .help("leave the classes out, or give [workload] a process, a schedule or a trace"));
+        }
         let missing = |class: &WrittenClass<'_>| {
             let message = format!("class `{}` has neither a `share` nor a `workload`", class.name);
             class.value.error(message).help("shares of the requests of [workload] sum to 1")
@@ -151,6 +174,29 @@ impl<'a> Written<'a> {
             return Err(self.value.error(format!("the shares of the classes sum to {total}, not to 1")));
         }
         Ok((workload, Marks::Shares(shares.iter().map(|share| share / total).collect())))
+    }
+
+    /// A trace that says of each record what class it is of.
+    fn column(&self, section: &Section<'_>, column: &Value<'_>) -> Result<(Workload, Marks), InputError> {
+        let name = match column.str()? {
+            "" => return Err(column.error("is empty").help("name the column or field that has the class")),
+            name => name.to_owned(),
+        };
+        if let Some(class) = self.list.iter().find(|class| class.share.is_some()) {
+            let message = "a share cannot act: `class_column` says of which class each request is";
+            return Err(class.value.error(message).help("remove the share"));
+        }
+        let workload = Workload::from_section(section)?;
+        let Source::Trace(trace) = &workload.source else {
+            return Err(column
+                .error("is of kind = \"trace\" alone")
+                .help("remove it, or choose kind = \"trace\""));
+        };
+        if trace.spec.repeat != 1 {
+            let message = "`repeat` cannot act: the classes of a trace are read side by side, each once";
+            return Err(column.error(message).help("remove `repeat`"));
+        }
+        Ok((workload, Marks::Column(name)))
     }
 
     fn own(&self, section: &Section<'_>) -> Result<(Workload, Marks), InputError> {
@@ -212,24 +258,31 @@ impl<'a> Written<'a> {
         section: &Section<'_>,
         profile: &Profile,
         memory: MemoryMb,
-    ) -> Result<(PolicySpec, Vec<Span>), InputError> {
+    ) -> Result<(PolicySpec, Waits), InputError> {
         #[derive(Clone, Copy, PartialEq)]
         enum Kind {
             Unbatched,
             Batch,
+            Groups,
         }
         let kind = section.required("kind")?;
-        let chosen = kind.choice(&[("unbatched", Kind::Unbatched), ("batch", Kind::Batch)]).map_err(|e| {
-            let help = "with [[class]] the policy is batch or unbatched; the others know one class only";
+        let kinds = [("unbatched", Kind::Unbatched), ("batch", Kind::Batch), ("groups", Kind::Groups)];
+        let chosen = kind.choice(&kinds).map_err(|e| {
+            let help =
+                "with [[class]] the policy is batch, unbatched or groups; the others know one class only";
             e.help(help)
         })?;
+        if chosen == Kind::Groups {
+            return self.groups(section, profile);
+        }
         if chosen == Kind::Unbatched {
             let waits = vec![Span::ZERO; self.list.len()];
             profile.at(memory, 1).map_err(|e| kind.error(e.to_string()))?;
             if let Some(class) = self.list.iter().find(|class| class.longest_wait.is_some()) {
                 return Err(class.value.error("`longest_wait` cannot act: the policy is unbatched"));
             }
-            return Ok((PolicySpec { buffer: Batch::UNBATCHED, adaptive: None }, waits));
+            let waits = Waits { of_classes: waits, groups: Vec::new() };
+            return Ok((PolicySpec::Fixed(Batch::UNBATCHED), waits));
         }
         let value = section.required("batch")?;
         let batch: u32 = value.integer()?;
@@ -239,7 +292,33 @@ impl<'a> Written<'a> {
         profile.at(memory, batch).map_err(|e| value.error(e.to_string()))?;
         let waits = self.waits(section)?;
         let timeout = waits.iter().copied().max().unwrap_or(Span::ZERO);
-        Ok((PolicySpec { buffer: Batch { batch, timeout }, adaptive: None }, waits))
+        let waits = Waits { of_classes: waits, groups: Vec::new() };
+        Ok((PolicySpec::Fixed(Batch { batch, timeout }), waits))
+    }
+
+    /// Several buffers, each for some of the classes.
+    fn groups(&self, section: &Section<'_>, profile: &Profile) -> Result<(PolicySpec, Waits), InputError> {
+        if let Some(class) = self.list.iter().find(|class| class.longest_wait.is_some()) {
+            return Err(class
+                .value
+                .error("`longest_wait` cannot act: the groups of [policy] say how long each waits"));
+        }
+        let list = section.required("group")?;
+        let names: Vec<&str> = self.list.iter().map(|class| class.name.as_str()).collect();
+        let groups = listed_groups(&list, &names, On::Platform, None)?;
+        let mut of_classes = vec![Span::ZERO; names.len()];
+        let mut buffer = Batch::UNBATCHED;
+        for (group, value) in groups.iter().zip(list.list()?) {
+            if let Size::Memory(memory) = group.size {
+                profile.at(memory, group.batch).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
+            }
+            for (member, wait) in group.members.iter().zip(&group.longest_wait) {
+                of_classes[*member] = *wait;
+                buffer.timeout = buffer.timeout.max(*wait);
+            }
+            buffer.batch = buffer.batch.max(group.batch);
+        }
+        Ok((PolicySpec::Fixed(buffer), Waits { of_classes, groups }))
     }
 
     fn waits(&self, section: &Section<'_>) -> Result<Vec<Span>, InputError> {
@@ -281,7 +360,7 @@ impl<'a> Written<'a> {
     pub(super) fn classes(
         &self,
         marks: Marks,
-        waits: Vec<Span>,
+        waits: Waits,
         objectives: Vec<Option<ClassSlo>>,
         grid: Option<(Vec<MemoryMb>, Vec<u32>)>,
     ) -> Classes {
@@ -290,8 +369,8 @@ impl<'a> Written<'a> {
             longest_wait,
             slo,
         };
-        let list = self.list.iter().zip(waits).zip(objectives).map(class).collect();
-        Classes { list, marks, grid, devices: None, systems: Vec::new() }
+        let list = self.list.iter().zip(waits.of_classes).zip(objectives).map(class).collect();
+        Classes { list, marks, grid, devices: None, systems: Vec::new(), groups: waits.groups }
     }
 }
 
@@ -366,7 +445,7 @@ fn ended(section: &Section<'_>, source: Source) -> Result<Workload, InputError> 
         true => Err(section
             .error("[workload] has no end")
             .help("give `requests = 400000` or `duration = \"24h\"`")),
-        false => Ok(Workload { source, requests, duration }),
+        false => Ok(Workload { source, requests, duration, stop: Stop::default() }),
     }
 }
 
@@ -426,6 +505,10 @@ impl Classes {
                 limited(class_streams::merged(own.iter().enumerate().map(source).collect()))
             }
             Marks::Process(map) => limited(class_streams::process(map, end, streams.stream("arrivals"))),
+            Marks::Column(column) => {
+                let names: Vec<String> = self.list.iter().map(|class| class.name.clone()).collect();
+                limited(class_streams::merged(workload.open_by_class(column, &names, streams)?))
+            }
         };
         Ok(class_streams::only(all, members))
     }

@@ -2,10 +2,11 @@
 //! `[functions]`.
 
 use super::class::Classes;
+use super::devices::hundredths;
 use crate::document::{Section, Value};
 use crate::error::{InputError, expected};
 use crate::profile::LARGEST_BATCH;
-use crate::profile::device::{Devices, Size, hundredths};
+use crate::profile::device::{Devices, Size};
 use crate::scenario::policy::within_a_year;
 use crate::units::{MemoryMb, Span};
 
@@ -116,33 +117,43 @@ fn system(
         Way::Best => Grouping::Best,
         Way::HarmonyBatch => Grouping::HarmonyBatch,
         Way::Listed => {
-            let list = section.required("group")?;
-            let groups = list.list()?;
-            let read = |group: &Value<'_>| listed(group, classes, on, devices);
-            let groups = groups.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-            let named = |class: usize| groups.iter().filter(|group| group.members.contains(&class)).count();
-            if let Some(class) = (0..classes.list.len()).find(|class| named(*class) != 1) {
-                let name = &classes.list[class].name;
-                return Err(list.error(format!("class `{name}` is in {} groups, not in one", named(class))));
-            }
-            Grouping::Listed(groups)
+            let names: Vec<&str> = classes.list.iter().map(|class| class.name.as_str()).collect();
+            Grouping::Listed(listed_groups(&section.required("group")?, &names, on, devices)?)
         }
     };
     Ok(ClassSystem { name, on, grouping })
 }
 
+/// Reads groups that hold every class once.
+pub(super) fn listed_groups(
+    list: &Value<'_>,
+    names: &[&str],
+    on: On,
+    devices: Option<&Devices>,
+) -> Result<Vec<ListedGroup>, InputError> {
+    let read = |group: &Value<'_>| listed(group, names, on, devices);
+    let groups = list.list()?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let named = |class: usize| groups.iter().filter(|group| group.members.contains(&class)).count();
+    match (0..names.len()).find(|class| named(*class) != 1) {
+        None => Ok(groups),
+        Some(class) => {
+            let (name, count) = (names[class], named(class));
+            Err(list.error(format!("class `{name}` is in {count} groups, not in one")))
+        }
+    }
+}
+
 fn listed(
     value: &Value<'_>,
-    classes: &Classes,
+    names: &[&str],
     on: On,
     devices: Option<&Devices>,
 ) -> Result<ListedGroup, InputError> {
     let section = value.section()?;
-    let names: Vec<&str> = classes.list.iter().map(|class| class.name.as_str()).collect();
     let member = |value: &Value<'_>| {
         let name = value.str()?;
         let place = names.iter().position(|known| *known == name);
-        place.ok_or_else(|| value.error(format!("no class `{name}`")).help(expected(name, &names)))
+        place.ok_or_else(|| value.error(format!("no class `{name}`")).help(expected(name, names)))
     };
     let members = section.required("classes")?.list()?.iter().map(member).collect::<Result<Vec<_>, _>>()?;
     let size = size(&section, on)?;

@@ -1,30 +1,42 @@
 //! A scenario file as validated data: the only place where its strings become types.
 
+mod beside;
+mod book;
 pub mod class;
 pub mod class_system;
+pub mod decisions;
+mod devices;
+pub mod grid;
+mod instance;
 mod overrides;
 pub mod platform;
 pub mod policy;
+pub mod process;
+mod profile;
 pub mod published;
 pub mod slo;
 pub mod system;
+mod trace;
 pub mod workload;
 
 use std::path::Path;
 
 use serde_json::Value as Json;
 
-use self::class::{Classes, Written};
+use self::class::{Classes, Marks, Written};
+use self::decisions::Taken;
+use self::grid::Grid;
 use self::platform::{Environments, LambdaSpec};
 use self::policy::PolicySpec;
 use self::published::Published;
 use self::slo::Slo;
-use self::system::SystemSpec;
+use self::system::{FunctionSpec, MemoryChoice, SystemKind, SystemSpec};
 use self::workload::{Source, Workload, within_the_clock};
 use crate::document::{Document, Section, Value};
 use crate::error::InputError;
+use crate::policy::batch::Batch;
+use crate::profile::beside::InitIn;
 use crate::profile::{Profile, ServiceTimes};
-use crate::sweep::grid::Grid;
 use crate::units::{MemoryMb, Span};
 
 /// Everything a run depends on.
@@ -42,6 +54,8 @@ pub struct Scenario {
     pub platform: LambdaSpec,
     /// When batches leave.
     pub policy: PolicySpec,
+    /// The plans that an adaptive policy follows in place of its own; none if it plans by itself.
+    pub decisions: Vec<Taken>,
     /// What is asked of the system; nothing where classes have objectives of their own.
     pub slo: Slo,
     /// The classes that share the model, where there are several.
@@ -94,14 +108,41 @@ impl Setting {
 impl Scenario {
     /// Reads a scenario file with `--set` overrides.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Scenario, InputError> {
-        let mut document = Document::read(path)?;
-        overrides::merge(&mut document, overrides)?;
+        Scenario::read_with(path, overrides, None)
+    }
+
+    /// As [`Scenario::read`]; a workload that is given takes the place of `[workload]`, which may then be left out.
+    pub fn read_with(
+        path: &Path,
+        overrides: &[String],
+        workload: Option<Workload>,
+    ) -> Result<Scenario, InputError> {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        Scenario::from_document(&document, stem.as_deref().unwrap_or("scenario"))
+        let name = stem.as_deref().unwrap_or("scenario");
+        Scenario::from_document_with(Document::read(path)?, name, overrides, workload)
     }
 
     /// Reads a scenario from a document; `default_name` holds where it has no name.
     pub fn from_document(document: &Document, default_name: &str) -> Result<Scenario, InputError> {
+        Scenario::checked(document, default_name, None)
+    }
+
+    /// As [`Scenario::read_with`], from a document.
+    pub fn from_document_with(
+        mut document: Document,
+        default_name: &str,
+        overrides: &[String],
+        workload: Option<Workload>,
+    ) -> Result<Scenario, InputError> {
+        overrides::merge(&mut document, overrides)?;
+        Scenario::checked(&document, default_name, workload)
+    }
+
+    fn checked(
+        document: &Document,
+        default_name: &str,
+        given: Option<Workload>,
+    ) -> Result<Scenario, InputError> {
         let root = document.root();
         let name = name(&root, default_name)?;
         let seed = root.optional("seed").map_or(Ok(1), |v| v.integer())?;
@@ -109,21 +150,17 @@ impl Scenario {
         let replications = wanted.as_ref().map_or(Ok(1), replications)?;
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
-        let (workload, marks) = in_section(&root, "workload", |s| match &written {
-            Some(classes) => classes.workload(s).map(|(workload, marks)| (workload, Some(marks))),
-            None => Workload::from_section(s).map(|workload| (workload, None)),
-        })?;
+        let is_given = given.is_some();
+        let (workload, marks) = arrivals(&root, given, written.as_ref())?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
         }
-        let profile = in_section(&root, "profile", profile)?;
+        let mut profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
+        profile.mb_per_vcpu = platform.book.limits.mb_per_vcpu;
         refuse_idle_init(&root, &platform)?;
-        let (policy, waits) = in_section(&root, "policy", |s| match &written {
-            Some(classes) => classes.policy(s, &profile, platform.memory),
-            None => PolicySpec::from_section(s, &profile, platform.memory).map(|policy| (policy, Vec::new())),
-        })?;
+        let (policy, waits, decisions) = policy(&root, &profile, platform.memory, written.as_ref())?;
         let asked = optional_section(&root, "slo", Slo::from_section)?;
         let (sweep, classes, slo) = match written.zip(marks) {
             None => {
@@ -140,16 +177,13 @@ impl Scenario {
         };
         let output = optional_section(&root, "output", output)?.unwrap_or_default();
         let systems = match root.optional("system").filter(|_| classes.is_none()) {
-            Some(list) => SystemSpec::list(&list, &profile, &platform)?,
+            Some(list) => {
+                let written = root.required("platform")?.section()?;
+                SystemSpec::list(&list, &profile, (&written, &platform))?
+            }
             None => Vec::new(),
         };
-        let names = systems.iter().map(|system| system.name.as_str());
-        let of_classes = classes.iter().flat_map(|classes| &classes.systems);
-        let names: Vec<&str> = names.chain(of_classes.map(|system| system.name.as_str())).collect();
-        let published = match root.optional("published") {
-            Some(list) => Published::list(&list, &names)?,
-            None => Vec::new(),
-        };
+        let published = published(&root, &systems, classes.as_ref())?;
         root.finish()?;
         Ok(Scenario {
             name,
@@ -158,6 +192,7 @@ impl Scenario {
             profile,
             platform,
             policy,
+            decisions,
             slo,
             classes,
             sweep,
@@ -166,7 +201,7 @@ impl Scenario {
             replications,
             warmup,
             output,
-            written: document.to_json(),
+            written: as_written(document, is_given),
         })
     }
 
@@ -179,16 +214,26 @@ impl Scenario {
         }
     }
 
+    /// `[platform]` and `[policy]`, as the first of the systems.
+    pub fn system(&self) -> SystemSpec {
+        let (platform, policy) = (self.platform.clone(), self.policy.clone());
+        let memory = MemoryChoice::Fixed(platform.memory);
+        let kind = SystemKind::Lambda(Box::new(FunctionSpec { memory, platform, policy }));
+        SystemSpec { name: SystemSpec::OWN.to_owned(), kind }
+    }
+
     /// The configuration that the scenario itself asks for.
     pub fn setting(&self) -> Setting {
-        let (batch, timeout) = (self.policy.buffer.batch, self.policy.buffer.timeout);
+        let Batch { batch, timeout } = self.policy.start();
         let provisioned = self.platform.environments.provisioned();
         Setting { memory: self.platform.memory, batch, timeout, provisioned }
     }
 
     /// The largest batch that may come: where the policy adapts, also the largest of the grid.
     pub fn largest_batch(&self, setting: Setting) -> u32 {
-        match (&self.policy.adaptive, &self.sweep) {
+        let taken = self.decisions.iter().map(|taken| taken.decision.buffer.batch);
+        match (self.policy.adaptive(), &self.sweep) {
+            (Some(_), _) if !self.decisions.is_empty() => taken.fold(setting.batch, u32::max),
             (Some(_), Some(grid)) => grid.batch.iter().copied().fold(setting.batch, u32::max),
             _ => setting.batch,
         }
@@ -246,7 +291,15 @@ impl Scenario {
         match &self.platform.environments {
             Environments::AlwaysWarm => Span::ZERO,
             Environments::Pool(pool) => {
-                self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+                let within = match times.beside.init_in {
+                    InitIn::Init => {
+                        self.platform.book.limits.init_within_call(pool.runtime_init + times.init)
+                    }
+                    InitIn::Handler => {
+                        self.platform.book.limits.init_within_call(pool.runtime_init) + times.init
+                    }
+                };
+                within + times.beside.first_call()
             }
         }
     }
@@ -265,6 +318,73 @@ impl Scenario {
             "{model} at {memory} takes {service} for a batch of {n}{after}, but {book} ends a call after {limit}"
         ))
     }
+}
+
+/// The policy, the longest waits of classes, and the plans that an adaptive policy follows.
+fn policy(
+    root: &Section<'_>,
+    profile: &Profile,
+    memory: MemoryMb,
+    classes: Option<&Written<'_>>,
+) -> Result<(PolicySpec, class::Waits, Vec<Taken>), InputError> {
+    in_section(root, "policy", |section| {
+        let (policy, waits) = match classes {
+            Some(classes) => classes.policy(section, profile, memory)?,
+            None => (PolicySpec::from_section(section, profile, memory)?, class::Waits::default()),
+        };
+        let decisions = match section.optional("decisions").filter(|_| policy.adaptive().is_some()) {
+            Some(value) => decisions::read(&value, profile)?,
+            None => Vec::new(),
+        };
+        Ok((policy, waits, decisions))
+    })
+}
+
+/// The document as it was read: without its workload where another took its place.
+fn as_written(document: &Document, is_given: bool) -> Json {
+    let mut written = document.to_json();
+    if let (true, Some(fields)) = (is_given, written.as_object_mut()) {
+        fields.remove("workload");
+    }
+    written
+}
+
+/// The workload, and how its requests come to be of classes; one that is given takes the place of the file's.
+fn arrivals(
+    root: &Section<'_>,
+    given: Option<Workload>,
+    classes: Option<&Written<'_>>,
+) -> Result<(Workload, Option<Marks>), InputError> {
+    let value = root.optional("workload");
+    match (given, classes, value) {
+        // What the file says of arrivals is not looked at.
+        (Some(workload), None, _) => Ok((workload, None)),
+        (Some(_), Some(_), _) => {
+            let message = "arrivals of [[class]] come from [workload], not from elsewhere";
+            Err(root.error(message).help("leave the classes out, or the arrivals"))
+        }
+        (None, _, None) => Err(root
+            .error("the top level lacks `workload`")
+            .help("add a line `[workload]`, and below it `kind` and what that needs; only a template of `sim fleet` has none")),
+        (None, Some(classes), Some(value)) => {
+            whole(&value, |s| classes.workload(s)).map(|(workload, marks)| (workload, Some(marks)))
+        }
+        (None, None, Some(value)) => whole(&value, Workload::of_one_class).map(|workload| (workload, None)),
+    }
+}
+
+/// Published figures, each of one of the systems.
+fn published(
+    root: &Section<'_>,
+    systems: &[SystemSpec],
+    classes: Option<&Classes>,
+) -> Result<Vec<Published>, InputError> {
+    let Some(list) = root.optional("published") else { return Ok(Vec::new()) };
+    let names = systems.iter().map(|system| system.name.as_str());
+    let of_classes = classes.iter().flat_map(|classes| &classes.systems);
+    let names = names.chain(of_classes.map(|system| system.name.as_str()));
+    let own = Some(SystemSpec::OWN).filter(|_| classes.is_none());
+    Published::list(&list, &own.into_iter().chain(names).collect::<Vec<_>>())
 }
 
 /// A warm-up that is known to last as long as the run would leave nothing to count.
@@ -287,7 +407,7 @@ fn refuse_idle_init(root: &Section<'_>, platform: &LambdaSpec) -> Result<(), Inp
     match profile.optional("file") {
         Some(_) => Ok(()),
         None => profile.refuse(
-            &["init_s"],
+            &beside::OF_NEW,
             "environments are always warm (cold_starts = false, the default)",
             "add cold_starts = true to [platform], or remove it; in a profile's file it may stay",
         ),
@@ -340,7 +460,7 @@ fn name(root: &Section<'_>, default: &str) -> Result<String, InputError> {
 /// Every replication of a trace would be the same requests.
 fn no_copies(wanted: &Value<'_>, replications: u32, workload: &Workload) -> Result<(), InputError> {
     match (replications, &workload.source) {
-        (2.., Source::Trace(_)) => {
+        (2.., Source::Trace(_) | Source::Memory(_)) => {
             let help = "leave it out: the intervals of one run come from its slices; or replicate a process that \
                         `sim fit` finds for the trace";
             Err(wanted.error("has no meaning for a trace: each would be the same requests").help(help))
@@ -358,13 +478,16 @@ fn replications(value: &Value<'_>) -> Result<u32, InputError> {
 }
 
 /// The fields of a profile that stands in the scenario.
-const OF_INLINE: [&str; 6] = ["memory_mb", "batch", "service_s", "service_cv", "init_s", "image_mb"];
+const OF_INLINE: [&str; 7] =
+    ["memory_mb", "batch", "service_s", "service_cv", "service_quantiles", "init_s", "image_mb"];
 
 fn profile(section: &Section<'_>) -> Result<Profile, InputError> {
     match section.optional("file") {
         Some(file) => {
             let reason = "`file` gives the whole profile";
-            section.refuse(&OF_INLINE, reason, "change it there, or give all of the profile here")?;
+            let mend = "change it there, or give all of the profile here";
+            section.refuse(&OF_INLINE, reason, mend)?;
+            section.refuse(&beside::FIELDS, reason, mend)?;
             Profile::read(&file.file()?)
         }
         None if section.names().next().is_none() => {

@@ -4,13 +4,14 @@
 //! for the old choice are left out, as if they had been removed: `--set policy.kind=unbatched` works on a file with a
 //! batch and a timeout. What `--set` itself gives is never left out.
 
+use super::beside::OF_NEW;
 use super::platform::OF_COLD_STARTS;
 use super::policy::{OF_ADAPTIVE, OF_BUFFER};
 use crate::document::Document;
 use crate::error::InputError;
 
 /// What a profile's file says in place of the fields of `[profile]`.
-const OF_TABLE: [&str; 9] = [
+const OF_TABLE: [&str; 15] = [
     "model",
     "source",
     "memory_mb",
@@ -19,6 +20,12 @@ const OF_TABLE: [&str; 9] = [
     "service_cv",
     "service_quantiles",
     "init_s",
+    "init_cv",
+    "init_quantiles",
+    "init_in",
+    "first_call_s",
+    "overhead_s",
+    "overhead_cv",
     "image_mb",
 ];
 
@@ -42,7 +49,7 @@ pub(super) fn merge(document: &mut Document, overrides: &[String]) -> Result<(),
     if cold && !is_cold(document) {
         document.forget("platform", &OF_COLD_STARTS);
         document.forget("platform", &["provisioned"]);
-        document.forget("profile", &["init_s"]);
+        document.forget("profile", &OF_NEW);
     }
     Ok(())
 }

@@ -3,13 +3,15 @@
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::platform::lambda::idle::Reuse;
-use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
-use crate::price::{Architecture, Book, FreeTier, Tariff, Tiers, VolumePricing};
+use crate::platform::lambda::{KeepAlive, PoolSettings};
+use crate::price::billing::InitBilling;
+use crate::price::{Architecture, Book, FreeTier, RateLimit, Tariff, Tiers, VolumePricing};
 use crate::profile::Profile;
+use crate::profile::beside::{Beside, InitIn};
 use crate::units::{MemoryMb, Span};
 
 /// A function on Lambda.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LambdaSpec {
     /// Its memory size.
     pub memory: MemoryMb,
@@ -24,7 +26,7 @@ pub struct LambdaSpec {
 }
 
 /// Whether environments start cold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Environments {
     /// The paper's assumption: always enough warm ones.
     AlwaysWarm,
@@ -55,8 +57,8 @@ pub struct RetrySpec {
 
 /// The fields of `[platform]` that say how environments come and go: without cold starts there is nothing for them to
 /// act on.
-pub const OF_COLD_STARTS: [&str; 6] =
-    ["runtime_init", "keep_alive", "reuse", "concurrency", "scaling_per_10s", "retry"];
+pub const OF_COLD_STARTS: [&str; 7] =
+    ["runtime_init", "keep_alive", "max_age", "reuse", "concurrency", "scaling_per_10s", "retry"];
 
 /// The AWS SDKs' "standard" retry mode: three tries, full jitter over 1 s x 2^k, at most 20 s.
 const STANDARD_RETRY: RetrySpec =
@@ -71,6 +73,15 @@ impl LambdaSpec {
         let memory = MemoryMb(memory_value.integer()?);
         check_memory(memory, &book).map_err(|message| memory_value.error(message))?;
         profile.at(memory, profile.batch[0]).map_err(|e| memory_value.error(e.to_string()).help(e.mend()))?;
+        LambdaSpec::at((memory, book), section, profile)
+    }
+
+    /// Reads all of `[platform]` but the memory size and the book.
+    fn at(
+        (memory, book): (MemoryMb, Book),
+        section: &Section<'_>,
+        profile: &Profile,
+    ) -> Result<LambdaSpec, InputError> {
         let provisioned = section.optional("provisioned");
         let count = provisioned.as_ref().map_or(Ok(0), Value::integer::<u32>)?;
         if let (Some(value), 1_000_001..) = (&provisioned, count) {
@@ -80,7 +91,7 @@ impl LambdaSpec {
         if let (false, Some(value), 1..) = (cold, &provisioned, count) {
             return Err(value.error("needs cold_starts = true: always-warm environments need none"));
         }
-        let tariff = tariff(section, &book, count)?;
+        let mut tariff = tariff(section, &book, count)?;
         let (environments, retry) = match cold {
             true => (Environments::Pool(pool(section, &book, count)?), retry_or_standard(section)?),
             false => {
@@ -91,8 +102,73 @@ impl LambdaSpec {
                 (Environments::AlwaysWarm, STANDARD_RETRY)
             }
         };
+        if let Environments::Pool(pool) = &environments {
+            within_the_call(section, profile, (&book, pool), &mut tariff)?;
+        }
         Ok(LambdaSpec { memory, book, tariff, environments, retry })
     }
+}
+
+/// A model that is loaded in the handler is billed with the call, whatever the book says of initialisation.
+fn within_the_call(
+    section: &Section<'_>,
+    profile: &Profile,
+    (book, pool): (&Book, &PoolSettings),
+    tariff: &mut Tariff,
+) -> Result<(), InputError> {
+    let beside = &profile.beside;
+    if beside.init_in == InitIn::Init {
+        return Ok(());
+    }
+    if beside.init_at_one_vcpu && book.limits.mb_per_vcpu.is_none() {
+        let message = format!(
+            "`init_in = \"handler\"` with one init_s takes it to other memory sizes by their share of the processor, \
+             and {} gives no mb_per_vcpu",
+            book.name
+        );
+        return Err(section
+            .error(message)
+            .help("give init_s for each memory size, or mb_per_vcpu in the book"));
+    }
+    if tariff.billing.init == InitBilling::Free {
+        tariff.billing.init = InitBilling::FreeFirst(pool.runtime_init);
+    }
+    Ok(())
+}
+
+/// A system's platform: what its section says of it, and what `[platform]` says of the rest. A memory size stands in
+/// `[platform]` or is a rule of the system's, so that it is none of these fields.
+pub(super) fn of_system(
+    section: &Section<'_>,
+    profile: &Profile,
+    platform: &LambdaSpec,
+) -> Result<LambdaSpec, InputError> {
+    let book = Book::open(&section.required("book")?)?;
+    LambdaSpec::at((platform.memory, book), section, profile)
+}
+
+/// What of `[platform]` has no meaning for a system, by what the system says.
+pub(super) fn overruled(section: &Section<'_>) -> Result<Vec<&'static str>, InputError> {
+    let mut names = vec!["kind", "memory_mb"];
+    if let Some(value) = section.optional("cold_starts")
+        && !value.bool()?
+    {
+        names.extend(OF_COLD_STARTS);
+        names.push("provisioned");
+    }
+    Ok(names)
+}
+
+/// A memory size that the platform offers and the profile covers.
+pub(super) fn covered(
+    value: &Value<'_>,
+    profile: &Profile,
+    platform: &LambdaSpec,
+) -> Result<MemoryMb, InputError> {
+    let memory = MemoryMb(value.integer()?);
+    check_memory(memory, &platform.book).map_err(|message| value.error(message))?;
+    profile.at(memory, 1).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
+    Ok(memory)
 }
 
 /// Does the platform offer this memory size? The message says which it offers.
@@ -148,10 +224,11 @@ fn pool(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<PoolSett
     let limits = &book.limits;
     let runtime_init = section.optional("runtime_init").map_or(Ok(limits.runtime_init), |v| v.span())?;
     let keep_alive = match section.optional("keep_alive") {
-        Some(value) if value.is_section() => random_keep_alive(&value.section()?)?,
+        Some(value) if value.is_section() => keep_alive_law(&value)?,
         Some(value) => KeepAlive::Fixed(value.span()?),
         None => KeepAlive::Fixed(limits.keep_alive),
     };
+    let max_age = section.optional("max_age").map(|value| value.span()).transpose()?;
     let reuse = section.optional("reuse").map_or(Ok(Reuse::MostRecent), |v| v.choice(&Reuse::NAMES))?;
     let count = |name, default| section.optional(name).map_or(Ok(default), |v| positive(&v));
     let concurrency = count("concurrency", limits.concurrency)?;
@@ -173,7 +250,9 @@ fn pool(section: &Section<'_>, book: &Book, provisioned: u32) -> Result<PoolSett
     Ok(PoolSettings {
         runtime_init,
         model_init,
+        beside: Beside::default(),
         keep_alive,
+        max_age,
         reuse,
         concurrency,
         scaling,
@@ -190,10 +269,30 @@ fn positive(value: &Value<'_>) -> Result<u64, InputError> {
     }
 }
 
-fn random_keep_alive(section: &Section<'_>) -> Result<KeepAlive, InputError> {
-    let keep_alive = KeepAlive::Random {
-        mean: section.required("mean")?.span()?,
-        cv: section.required("cv")?.positive()?,
+/// `{ mean, cv }`, `{ half_every }` or `{ last, spare }`.
+fn keep_alive_law(value: &Value<'_>) -> Result<KeepAlive, InputError> {
+    let section = value.section()?;
+    let has = |name| section.names().any(|known| known == name);
+    let keep_alive = match (has("half_every"), has("last") || has("spare")) {
+        (true, _) => {
+            let every = section.required("half_every")?;
+            match every.span()? {
+                Span::ZERO => return Err(every.error("must be above 0")),
+                span => KeepAlive::Halving(span),
+            }
+        }
+        (false, true) => KeepAlive::LastAndSpare {
+            last: section.required("last")?.span()?,
+            spare: section.required("spare")?.span()?,
+        },
+        (false, false) if !has("mean") && !has("cv") => {
+            let help = "give a span, { mean, cv }, { half_every } or { last, spare }";
+            return Err(value.error("says no keep-alive").help(help));
+        }
+        (false, false) => KeepAlive::Random {
+            mean: section.required("mean")?.span()?,
+            cv: section.required("cv")?.positive()?,
+        },
     };
     section.finish()?;
     Ok(keep_alive)

@@ -1,4 +1,5 @@
-//! `[[system]]`: the systems that `sim compare` sets side by side, each a platform and a policy.
+//! `[[system]]`: the systems that `sim compare` sets side by side, each a platform and a policy. `[platform]` with
+//! `[policy]` is the first of them.
 
 mod fleets;
 mod functions;
@@ -10,7 +11,7 @@ use self::functions::functions;
 pub use self::functions::{FunctionSpec, MemoryChoice};
 pub use self::rented::{Market, RentedSpec};
 use super::platform::LambdaSpec;
-use crate::document::Value;
+use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::profile::Profile;
 
@@ -26,8 +27,8 @@ pub struct SystemSpec {
 /// The systems that there are.
 #[derive(Debug, Clone)]
 pub enum SystemKind {
-    /// Functions on the scenario's platform.
-    Lambda(FunctionSpec),
+    /// Functions on a platform like the scenario's.
+    Lambda(Box<FunctionSpec>),
     /// Instances behind a load balancer, with target tracking.
     Endpoint(EndpointSpec),
     /// Instances provisioned ahead of a forecast, and functions for what they cannot answer in time.
@@ -51,13 +52,16 @@ const KINDS: [(&str, Kind); 4] =
 const MOST_SYSTEMS: usize = 1000;
 
 impl SystemSpec {
+    /// The name of the scenario's own system, `[platform]` with `[policy]`.
+    pub const OWN: &str = "scenario";
+
     /// Reads the list of systems.
     ///
     /// Errors: no system, two of one name, or a system that profile or book do not cover.
     pub fn list(
         value: &Value<'_>,
         profile: &Profile,
-        platform: &LambdaSpec,
+        (written, platform): (&Section<'_>, &LambdaSpec),
     ) -> Result<Vec<SystemSpec>, InputError> {
         let mut systems: Vec<SystemSpec> = Vec::new();
         let list = value.list()?;
@@ -72,13 +76,20 @@ impl SystemSpec {
             if name.is_empty() {
                 return Err(name_value.error("is empty").help("it names the system in tables and files"));
             }
+            if name == SystemSpec::OWN {
+                return Err(name_value
+                    .error("is the name of [platform] with [policy], the first system")
+                    .help("give it another name"));
+            }
             if systems.iter().any(|system| system.name == name) {
                 return Err(name_value
                     .error(format!("two systems are called `{name}`"))
                     .help("give each a name of its own: results go by it"));
             }
             let kind = match section.required("kind")?.choice(&KINDS)? {
-                Kind::Lambda => SystemKind::Lambda(functions(&section, profile, platform)?),
+                Kind::Lambda => {
+                    SystemKind::Lambda(Box::new(functions(&section, profile, (written, platform))?))
+                }
                 Kind::Endpoint => SystemKind::Endpoint(endpoint(&section, platform)?),
                 Kind::Mark => SystemKind::Mark(mark(&section, profile, platform)?),
                 Kind::Hybrid => SystemKind::Hybrid(hybrid(&section, profile, platform)?),

@@ -1,15 +1,23 @@
 //! `[workload]`: where requests come from, and how many.
 
+use std::fmt;
+use std::sync::Arc;
+
+use super::process::process;
+use crate::arrivals::closed::{Closed, Users};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
-use crate::arrivals::renewal::{Renewal, RenewalArrivals};
+use crate::arrivals::memory::{Held, Replayed};
+use crate::arrivals::renewal::{Law, Renewal, RenewalArrivals, VARIATION};
 use crate::arrivals::rhythm::{Beat, Rhythm};
-use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible, process};
+use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible};
+use crate::arrivals::stop::Stop;
 use crate::arrivals::trace::{Findings, Reading, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
+use crate::scenario::policy::within_a_year;
 use crate::units::{Span, Time};
 
 /// Arrivals and when they end.
@@ -21,6 +29,8 @@ pub struct Workload {
     pub requests: Option<u64>,
     /// Stop after this time.
     pub duration: Option<Span>,
+    /// How whoever began a run may end it.
+    pub stop: Stop,
 }
 
 /// Where arrivals come from.
@@ -33,7 +43,34 @@ pub enum Source {
     /// A schedule of such processes, scaled and thinned.
     Schedule(Schedule),
     /// A trace file.
-    Trace(TraceWorkload),
+    Trace(Box<TraceWorkload>),
+    /// Arrivals in memory: a trace without a file.
+    Memory(HeldWorkload),
+    /// Users who wait for their answers.
+    Closed(Closed),
+}
+
+impl Source {
+    /// Are the arrivals what happened once, and not one of many runs that a process might have made?
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Source::Trace(_) | Source::Memory(_))
+    }
+}
+
+/// Arrivals in memory with their change of rate.
+#[derive(Clone)]
+pub struct HeldWorkload {
+    /// The arrivals.
+    pub held: Arc<dyn Held>,
+    /// The rate is multiplied by this.
+    pub scale: f64,
+}
+
+/// Says how many there are, not each.
+impl fmt::Debug for HeldWorkload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeldWorkload({} arrivals, scale {})", self.held.count(), self.scale)
+    }
 }
 
 /// A trace file with its changes of rate.
@@ -54,9 +91,26 @@ enum Kind {
     Process,
     Schedule,
     Trace,
+    Closed,
 }
 
 impl Workload {
+    /// Replays arrivals in memory.
+    pub fn of(held: Arc<dyn Held>) -> Workload {
+        let source = Source::Memory(HeldWorkload { held, scale: 1.0 });
+        Workload { source, requests: None, duration: None, stop: Stop::default() }
+    }
+
+    /// Reads `[workload]` where there are no classes.
+    pub fn of_one_class(section: &Section<'_>) -> Result<Workload, InputError> {
+        section.refuse(
+            &["class_column"],
+            "the scenario has no [[class]] whose requests it could tell apart",
+            "add [[class]] entries with the names that stand in the column, or remove it",
+        )?;
+        Workload::from_section(section)
+    }
+
     /// Reads `[workload]`.
     pub fn from_section(section: &Section<'_>) -> Result<Workload, InputError> {
         let kinds = [
@@ -71,14 +125,19 @@ impl Workload {
             ("lognormal", Kind::Process),
             ("schedule", Kind::Schedule),
             ("trace", Kind::Trace),
+            ("closed", Kind::Closed),
         ];
         let kind = section.required("kind")?.choice(&kinds)?;
         let requests = section.optional("requests").map(|v| v.integer()).transpose()?;
         let duration = section.optional("duration").map(|v| within_the_clock(&v)).transpose()?;
-        if kind == Kind::Process && requests.is_none() && duration.is_none() {
+        if matches!(kind, Kind::Process | Kind::Closed) && requests.is_none() && duration.is_none() {
             return Err(section
                 .error("[workload] has no end")
                 .help("give `requests = 400000` or `duration = \"24h\"`"));
+        }
+        if kind == Kind::Closed {
+            let reason = "users send as they are answered: their number and their thinking make the rate";
+            section.refuse(&["scale", "thin"], reason, "change `users` or `think`")?;
         }
         let scale = section.optional("scale").map_or(Ok(1.0), |v| match v.positive()? {
             factor if (1e-9..=1e9).contains(&factor) => Ok(factor),
@@ -113,10 +172,11 @@ impl Workload {
             }
             Kind::Trace => {
                 let (spec, findings) = (TraceSpec::from_section(section)?, Findings::default());
-                Source::Trace(TraceWorkload { spec, scale, thin, findings })
+                Source::Trace(Box::new(TraceWorkload { spec, scale, thin, findings }))
             }
+            Kind::Closed => Source::Closed(closed(section)?),
         };
-        Ok(Workload { source, requests, duration })
+        Ok(Workload { source, requests, duration, stop: Stop::default() })
     }
 
     /// What is known of how the arrivals vary.
@@ -126,7 +186,7 @@ impl Workload {
             // Gaps that are independent make no bursts.
             Source::Renewal(_) => Rhythm::Steady(Beat::default()),
             Source::Schedule(schedule) => Rhythm::of_schedule(schedule),
-            Source::Trace(_) => Rhythm::Unknown,
+            Source::Trace(_) | Source::Memory(_) | Source::Closed(_) => Rhythm::Unknown,
         }
     }
 
@@ -144,16 +204,31 @@ impl Workload {
     pub fn reading(&self) -> Option<Reading> {
         match &self.source {
             Source::Trace(trace) => trace.findings.get(),
-            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => None,
+            Source::Process(_)
+            | Source::Renewal(_)
+            | Source::Schedule(_)
+            | Source::Memory(_)
+            | Source::Closed(_) => None,
+        }
+    }
+
+    /// The users, where requests follow from answers.
+    pub fn closed(&self) -> Option<&Closed> {
+        match &self.source {
+            Source::Closed(closed) => Some(closed),
+            _ => None,
         }
     }
 
     /// What a reader of results must know of how the trace was read.
     pub fn notes(&self) -> Vec<String> {
-        self.reading().map_or_else(Vec::new, |reading| reading.notes())
+        match &self.source {
+            Source::Closed(closed) => vec![closed.words()],
+            _ => self.reading().map_or_else(Vec::new, |reading| reading.notes()),
+        }
     }
 
-    /// The same workload at `factor` times its rate.
+    /// The same workload at `factor` times its rate; of users, who have none of their own, it stays as it is.
     pub fn scaled(&self, factor: f64) -> Workload {
         let mut workload = self.clone();
         match &mut workload.source {
@@ -165,6 +240,8 @@ impl Workload {
                 });
             }
             Source::Trace(trace) => trace.scale *= factor,
+            Source::Memory(memory) => memory.scale *= factor,
+            Source::Closed(_) => {}
         }
         workload
     }
@@ -195,19 +272,80 @@ impl Workload {
                 let thinned = transform::thin(scaled, trace.thin, streams.stream("thin"));
                 transform::until(thinned, end)
             }
+            Source::Memory(memory) => {
+                let replayed = Box::new(Replayed::new(Arc::clone(&memory.held)));
+                let scaled = transform::scale(replayed, memory.scale);
+                match self.duration {
+                    Some(_) => transform::until(scaled, end),
+                    None => scaled,
+                }
+            }
+            Source::Closed(closed) => {
+                let requests = self.requests.unwrap_or(u64::MAX);
+                return Ok(Box::new(Users::new(*closed, requests, end, streams.stream("arrivals"))));
+            }
         };
-        Ok(match self.requests {
+        Ok(self.stop.watching(match self.requests {
             Some(requests) => transform::limit(source, requests),
             None => source,
-        })
+        }))
     }
+}
+
+impl Workload {
+    /// The arrivals of each class of a trace, whose `column` has its name; none for other workloads.
+    ///
+    /// # Errors
+    /// A trace that cannot be opened, or has no record of a class.
+    pub fn open_by_class(
+        &self,
+        column: &str,
+        names: &[String],
+        streams: Streams,
+    ) -> Result<Vec<Box<dyn Arrivals>>, InputError> {
+        let Source::Trace(trace) = &self.source else { return Ok(Vec::new()) };
+        let end = self.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
+        let all = trace.spec.open_by_class(column, names, streams, &trace.findings)?;
+        let changed = |(class, raw)| {
+            let scaled = transform::scale(raw, trace.scale);
+            let stream = streams.part(class as u64).stream("thin");
+            transform::until(transform::thin(scaled, trace.thin, stream), end)
+        };
+        Ok(all.into_iter().enumerate().map(changed).collect())
+    }
+}
+
+/// Each user is an entry of a heap.
+const MOST_USERS: u32 = 1_000_000;
+
+/// Reads the users of `kind = "closed"`: `users`, `think`, `think_cv`.
+fn closed(section: &Section<'_>) -> Result<Closed, InputError> {
+    let users = section.required("users")?;
+    let count = match users.integer()? {
+        n @ 1..=MOST_USERS => n,
+        n => return Err(users.error(format!("must be 1 to {MOST_USERS}, is {n}"))),
+    };
+    let think = within_a_year(&section.required("think")?)?;
+    let law = match section.optional("think_cv") {
+        None => Law::gamma(1.0),
+        Some(value) if think == Span::ZERO => {
+            return Err(value.error("cannot act: users do not think").help("remove it, or let them think"));
+        }
+        Some(value) => match value.nonnegative()? {
+            0.0 => Law::Constant,
+            cv if VARIATION.contains(&cv) => Law::gamma(cv),
+            cv => return Err(value.error(format!("must be 0, or 0.01 to 100, is {cv}"))),
+        },
+    };
+    let law = if think == Span::ZERO { Law::Constant } else { law };
+    Ok(Closed { users: count, think, law })
 }
 
 /// The fields that only some kinds have.
 const PROCESSES: [(&str, &[&str]); 3] =
     [("poisson", &["rate"]), ("mmpp", &["rates", "sojourns"]), ("map", &["d0", "d1"])];
 /// Kinds that have no rate of their own; all others are given one.
-const WITHOUT_RATE: [&str; 4] = ["mmpp", "map", "schedule", "trace"];
+const WITHOUT_RATE: [&str; 5] = ["mmpp", "map", "schedule", "trace", "closed"];
 
 /// Refuses the fields of other kinds of process, which are more often a forgotten change of `kind` than a slip.
 fn refuse_others(section: &Section<'_>, kind: Kind) -> Result<(), InputError> {
@@ -218,7 +356,7 @@ fn refuse_others(section: &Section<'_>, kind: Kind) -> Result<(), InputError> {
         section.refuse(fields, &reason, "remove it, or change `kind`")?;
     }
     match kind {
-        Kind::Process => section.refuse(
+        Kind::Process | Kind::Closed => section.refuse(
             &["file"],
             &format!("kind = \"{chosen}\" reads no file"),
             "choose kind = \"trace\" or \"schedule\", or remove it",

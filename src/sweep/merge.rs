@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::grid::MOST_POINTS;
 use super::row::Row;
 use super::table::{self, Part};
 use crate::error::InputError;
+use crate::scenario::grid::MOST_POINTS;
 
 /// The shards so far.
 #[derive(Debug, Default)]
@@ -24,7 +24,10 @@ impl Merge {
     pub fn add(&mut self, name: &str, text: impl Read) -> Result<(), InputError> {
         let (part, rows) = table::read(name, text)?;
         let (first_name, first) = self.first.get_or_insert_with(|| (name.to_owned(), part.clone()));
-        if (&part.fingerprint, part.of, &part.about) != (&first.fingerprint, first.of, &first.about) {
+        let (asked, of_first) = (part.asked(), first.asked());
+        if (&asked.fingerprint, asked.of, &asked.about)
+            != (&of_first.fingerprint, of_first.of, &of_first.about)
+        {
             return Err(InputError::new(name, format!("is of another sweep than {first_name}")).help(
                 "all shards need the same scenario, files, seed, options, N and build of the program",
             ));

@@ -5,7 +5,6 @@
 //! piece serves every memory size.
 
 pub mod front;
-pub mod grid;
 pub mod journal;
 pub mod merge;
 pub mod row;

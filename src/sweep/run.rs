@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::grid::Grid;
 use super::row::{Counts, Figures, Row};
 use super::shard::Shard;
+use crate::analytic::exact::Variation;
 use crate::engine::grid::{self, Counted, Keep, bytes, evaluate_without_peaks};
 use crate::engine::simulate::{nothing_served, summary};
 use crate::engine::summary::{MONTH_S, within_target};
@@ -16,9 +16,10 @@ use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
-use crate::planner::predict::{BatchLaws, Part, batch_cost, scenario_parts};
+use crate::planner::predict::{BatchLaws, Part, batch_cost, knows_the_overhead, scenario_parts, variation};
 use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
+use crate::scenario::grid::Grid;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::units::Span;
@@ -49,6 +50,7 @@ pub struct Sweep<'a> {
     model: Model,
     mode: Mode,
     intervals: Intervals,
+    /// None of users, whose arrivals no law knows.
     parts: Vec<Part>,
     /// One a memory size and number of provisioned environments, for batches up to the largest.
     services: Vec<Service>,
@@ -62,6 +64,7 @@ struct Service {
     most: u32,
     /// The expected price of a batch of n at `n - 1` [$].
     cost: Vec<f64>,
+    variation: Variation,
     seconds: Vec<f64>,
 }
 
@@ -127,15 +130,26 @@ impl<'a> Sweep<'a> {
             return Err(InputError::new(&scenario.name, "the scenario has no [sweep]").help(help));
         };
         scenario.check_grid()?;
-        let parts = scenario_parts(scenario)?;
+        knows_the_overhead(scenario, model)?;
+        let parts = match (scenario.workload.closed(), mode) {
+            (Some(_), Mode::Simulate) if model == Model::Exact => Vec::new(),
+            _ => scenario_parts(scenario)?,
+        };
         let largest = grid.batch[grid.batch.len() - 1];
         let service = |(memory, provisioned)| {
             let times = scenario.covered(Setting::new(memory, largest, Span::ZERO))?;
             let most = scenario.largest_within_limit(&times);
             let seconds: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
             let price = batch_cost(&scenario.platform.tariff, &times);
-            let cost = seconds.iter().map(|mean| price(1, *mean)).collect();
-            Ok(Service { provisioned, most, cost, seconds, times: times.clone() })
+            let cost = (1..).zip(&seconds).map(|(n, mean)| price(n, *mean)).collect();
+            Ok(Service {
+                provisioned,
+                most,
+                cost,
+                seconds,
+                variation: variation(&times),
+                times: times.clone(),
+            })
         };
         let services = grid.functions().into_iter().map(service).collect::<Result<_, InputError>>()?;
         Ok(Sweep { scenario, grid, model, mode, intervals: Intervals::Sampled, parts, services })
@@ -163,10 +177,12 @@ impl<'a> Sweep<'a> {
     ) -> Result<(), InputError> {
         let mut pairs = self.pairs(shard, done);
         let rows = pairs.iter().map(|pair| pair.wanted.len()).sum();
-        listener.begin(Stage::Predicting, rows);
-        // Pairs of one timeout share their laws.
-        let groups = pairs.chunk_by_mut(|a, b| a.timeout == b.timeout).collect::<Vec<_>>();
-        groups.into_par_iter().with_max_len(1).try_for_each(|group| self.predict(group, listener))?;
+        if !self.parts.is_empty() {
+            listener.begin(Stage::Predicting, rows);
+            // Pairs of one timeout share their laws.
+            let groups = pairs.chunk_by_mut(|a, b| a.timeout == b.timeout).collect::<Vec<_>>();
+            groups.into_par_iter().with_max_len(1).try_for_each(|group| self.predict(group, listener))?;
+        }
         if self.mode == Mode::Predict {
             return Ok(());
         }
@@ -235,7 +251,7 @@ impl<'a> Sweep<'a> {
     fn predicted(&self, laws: &BatchLaws, batch: usize, memory: usize) -> Judged {
         let (scenario, service) = (self.scenario, &self.services[memory]);
         let q = scenario.slo.percentile;
-        let law = laws.latency(&service.seconds[..batch], service.times.cv);
+        let law = laws.latency(&service.seconds[..batch], &service.variation);
         let cost = law.per_request(q, |n, _| service.cost[n as usize - 1]);
         let figures = Figures { latency_s: law.quantile(q), usd_per_million: cost * 1e6 };
         let constraint = Constraint::new(&scenario.slo, self.model, Scope::Mix);
@@ -309,9 +325,11 @@ impl<'a> Sweep<'a> {
         let threads = rayon::current_num_threads();
         let longest = match self.scenario.workload.source {
             // Drawing arrivals is cheap, so many passes spread the work better.
-            Source::Process(_) | Source::Renewal(_) | Source::Schedule(_) => {
-                buffers.len().div_ceil(8 * threads).min(PASS_PAIRS)
-            }
+            Source::Process(_)
+            | Source::Renewal(_)
+            | Source::Schedule(_)
+            | Source::Memory(_)
+            | Source::Closed(_) => buffers.len().div_ceil(8 * threads).min(PASS_PAIRS),
             // Every pass reads the file again.
             Source::Trace(_) => buffers.len().div_ceil(4 * threads),
         };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::run::Mode;
@@ -86,9 +86,16 @@ pub fn fingerprint(scenario: &Scenario, model: Model, mode: Mode, contents: &str
 /// Errors: it cannot be read again and again, as a sweep does.
 pub fn contents(scenario: &Scenario) -> Result<String, InputError> {
     let Source::Trace(trace) = &scenario.workload.source else { return Ok(String::new()) };
+    contents_of(&scenario.name, &trace.spec.files()?)
+}
+
+/// The check sum of files that are read again and again.
+///
+/// Errors: one of them cannot be.
+pub fn contents_of(scenario: &str, files: &[PathBuf]) -> Result<String, InputError> {
     let mut sum = Sum::new();
-    for path in trace.spec.files()? {
-        add(&scenario.name, &path, &mut sum)?;
+    for path in files {
+        add(scenario, path, &mut sum)?;
     }
     Ok(format!("{:032x}", sum.value()))
 }
@@ -97,7 +104,7 @@ pub fn contents(scenario: &Scenario) -> Result<String, InputError> {
 fn add(scenario: &str, path: &Path, sum: &mut Sum) -> Result<(), InputError> {
     let failed = |e: std::io::Error| InputError::io(path, &e);
     if path == Path::new("-") {
-        let message = "a sweep reads its trace many times, which standard input cannot";
+        let message = "the trace is read many times, which standard input cannot";
         return Err(InputError::new(scenario, message).help("save the trace to a file"));
     }
     let data = std::fs::metadata(path).map_err(failed)?;
@@ -105,7 +112,7 @@ fn add(scenario: &str, path: &Path, sum: &mut Sum) -> Result<(), InputError> {
         return Err(InputError::new(path.display().to_string(), "is a folder").help("name a trace file"));
     }
     if !data.is_file() {
-        let message = "a sweep reads its trace many times, which a pipe or a device cannot";
+        let message = "the trace is read many times, which a pipe or a device cannot";
         return Err(InputError::new(path.display().to_string(), message).help("save the trace to a file"));
     }
     std::io::copy(&mut File::open(path).map_err(failed)?, sum).map(|_| ()).map_err(failed)

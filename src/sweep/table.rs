@@ -6,12 +6,12 @@ use std::io::{BufRead, BufReader, Read};
 use serde::{Deserialize, Serialize};
 
 use super::front::on_front;
-use super::grid::MOST_POINTS;
 use super::row::{Counts, Figures, Row};
 use super::shard::MOST_SHARDS;
 use super::sum::Sum;
 use crate::error::InputError;
 use crate::scenario::Setting;
+use crate::scenario::grid::MOST_POINTS;
 use crate::units::{MemoryMb, Span};
 
 /// The columns; `on_front` and, unless it is 95, `percentile` follow in sweep.csv.
@@ -68,6 +68,14 @@ pub struct About {
     /// How the trace was read, once it is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reading: Vec<String>,
+}
+
+impl Part {
+    /// The same without what is only known once the trace was read: what parts of one sweep have in common, besides
+    /// their numbers.
+    pub fn asked(&self) -> Part {
+        Part { about: About { reading: Vec::new(), ..self.about.clone() }, ..self.clone() }
+    }
 }
 
 /// The text of sweep.csv and of pareto.csv, for all rows in the order of the grid.

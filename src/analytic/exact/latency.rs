@@ -3,6 +3,7 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::batches::BatchLaw;
+use super::variation::{Pieces, Variation};
 use crate::numeric::bracket;
 use crate::numeric::gauss::GAUSS;
 
@@ -22,6 +23,12 @@ struct Part<'a> {
     service: &'a [f64],
     /// Standard deviation of the logarithm of a service time; 0 for a fixed time.
     spread: f64,
+    /// What comes to every time \[s\].
+    shift: f64,
+    /// In place of both.
+    pieces: Option<&'a Pieces>,
+    /// What comes to the mean service time of a batch of n in the mean \[s\], at `n - 1`.
+    beside: Vec<f64>,
 }
 
 /// Half a nanosecond [s].
@@ -39,8 +46,24 @@ impl<'a> LatencyLaw<'a> {
     pub fn new(batches: &'a BatchLaw, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
         let service = &service[..batches.batch() as usize];
         assert!(cv >= 0.0 && service.iter().all(|s| *s >= 0.0), "service times and cv must not be negative");
-        let spread = (1.0 + cv * cv).ln().sqrt();
-        LatencyLaw { parts: vec![Part { weight: 1.0, batches, service, spread }] }
+        let (spread, beside) = ((1.0 + cv * cv).ln().sqrt(), vec![0.0; service.len()]);
+        let part = Part { weight: 1.0, batches, service, spread, shift: 0.0, pieces: None, beside };
+        LatencyLaw { parts: vec![part] }
+    }
+
+    /// The latency where a batch of n takes `service[n - 1]` \[s\] in the mean, and varies as told.
+    ///
+    /// Panics as [`LatencyLaw::new`], or if the variation covers fewer batch sizes.
+    pub fn varied(batches: &'a BatchLaw, service: &'a [f64], variation: &'a Variation) -> LatencyLaw<'a> {
+        let fixed = LatencyLaw::new(batches, service, 0.0);
+        let part = |part: Part<'a>| Part {
+            spread: variation.spread(),
+            shift: variation.shift(),
+            pieces: variation.pieces(),
+            beside: (1..).zip(part.service).map(|(n, mean)| variation.beside(n, *mean)).collect(),
+            ..part
+        };
+        LatencyLaw { parts: fixed.parts.into_iter().map(part).collect() }
     }
 
     /// The latency of a request drawn from several laws, each with its expected number of requests.
@@ -133,8 +156,7 @@ impl<'a> LatencyLaw<'a> {
             let horizon = part.batches.horizon();
             for (n, service) in part.service.iter().enumerate() {
                 if part.weight * part.batches.requests(n + 1) > 0.0 {
-                    let (least, most) = part.service_range(*service);
-                    breaks.extend([least, most + horizon]);
+                    part.add_breaks(n, *service, horizon, &mut breaks);
                 }
             }
         }
@@ -148,6 +170,11 @@ impl Part<'_> {
     /// P(R <= x + slack): with a slack of minus half a nanosecond, the limit from below at a jump.
     fn cdf(&self, x: f64, slack: f64) -> f64 {
         let services = self.service.iter().zip(1..);
+        if let Some(pieces) = self.pieces {
+            let sum: f64 = (1..=self.service.len()).map(|n| self.pieces(pieces, n, x, slack)).sum();
+            return sum / self.batches.mean_batch();
+        }
+        let x = x - self.shift;
         let sum: f64 = match self.spread == 0.0 {
             true => services.map(|(service, n)| self.fixed(n, x - service, slack)).sum(),
             false => services.map(|(service, n)| self.spread(n, x, *service)).sum(),
@@ -203,8 +230,61 @@ impl Part<'_> {
         sum
     }
 
+    /// The same, over the pieces of a quantile function, on each of which the time is uniform.
+    fn pieces(&self, pieces: &Pieces, n: usize, x: f64, slack: f64) -> f64 {
+        let row = &pieces.rows[n - 1];
+        let piece = |(share, time): (&[f64], &[f64])| {
+            let (from, to) = (time[0], time[1]);
+            let mean = if to - from > SLACK {
+                self.uniform(n, x, (from, to))
+            } else {
+                self.fixed(n, x - from, slack)
+            };
+            (share[1] - share[0]) * mean
+        };
+        pieces.shares.windows(2).zip(row.windows(2)).map(piece).sum()
+    }
+
+    /// Requests per batch that are in a batch of n and answered within `x`, where a time is uniform.
+    fn uniform(&self, n: usize, x: f64, (from, to): (f64, f64)) -> f64 {
+        let horizon = self.batches.horizon();
+        // A time of up to x - horizon leaves time for any wait.
+        let surely = (x - horizon).clamp(from, to);
+        let possibly = x.clamp(from, to);
+        let mut sum = self.batches.requests(n) * (surely - from);
+        let mut low = surely;
+        while possibly - low > SLACK {
+            let wait = (x - low).clamp(0.0, horizon);
+            let bounds = self.batches.bounds();
+            let bound = bounds.partition_point(|b| *b < wait * (1.0 - 1e-12)).saturating_sub(1);
+            let high = if bounds[bound] > 0.0 { (x - bounds[bound]).min(possibly) } else { possibly };
+            let high = high.max(low + SLACK);
+            for (node, weight) in GAUSS {
+                let time = low + (high - low) * node;
+                sum += weight * (high - low) * self.batches.within(n, (x - time).clamp(0.0, horizon));
+            }
+            low = high;
+        }
+        sum / (to - from)
+    }
+
+    /// Where the CDF may jump or bend for batches of `n + 1`.
+    fn add_breaks(&self, n: usize, service: f64, horizon: f64, breaks: &mut Vec<f64>) {
+        let Some(pieces) = self.pieces else {
+            let (least, most) = self.service_range(service);
+            breaks.extend([least + self.shift, most + self.shift + horizon]);
+            return;
+        };
+        let row = &pieces.rows[n];
+        breaks.extend([row[0], row[row.len() - 1] + horizon]);
+        let same = row.windows(2).filter(|time| time[1] - time[0] <= SLACK);
+        breaks.extend(same.flat_map(|time| [time[0], time[0] + horizon]));
+    }
+
     fn mean(&self) -> f64 {
-        let of = |n: usize| self.batches.requests(n) * self.service[n - 1] + self.batches.waited(n);
+        let of = |n: usize| {
+            self.batches.requests(n) * (self.service[n - 1] + self.beside[n - 1]) + self.batches.waited(n)
+        };
         (1..=self.service.len()).map(of).sum::<f64>() / self.batches.mean_batch()
     }
 

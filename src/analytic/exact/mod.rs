@@ -18,9 +18,11 @@ mod levels;
 mod march;
 mod shared;
 mod stages;
+mod variation;
 
 pub use batches::BatchLaw;
 pub use latency::LatencyLaw;
 pub use levels::Levels;
 pub use shared::SharedLaw;
 pub use stages::SharedSizes;
+pub use variation::{Law, Variation};

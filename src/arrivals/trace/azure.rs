@@ -69,21 +69,32 @@ impl AzureRow {
         first_minute: usize,
         name: String,
     ) -> Result<AzureRow, InputError> {
-        let text = lines.text(&line);
-        let mut counts = Vec::new();
-        for field in Fields::new(text, table.delimiter).map_while(Result::ok).skip(first_minute) {
-            let count = whole(&text[field.clone()]).map_err(|reason| {
-                lines.error(&line, field, reason).help("a minute has a whole number of invocations")
-            })?;
-            counts.push(count);
-        }
-        let minutes = table.names.len() - first_minute;
-        if counts.len() != minutes {
-            let message = format!("row `{name}` has {} minutes, the header {minutes}", counts.len());
-            return Err(lines.error(&line, 0..text.len(), message).help("mend the row"));
-        }
+        let shape = (table.delimiter, first_minute, table.names.len() - first_minute);
+        let counts = minute_counts(lines, &line, shape, &name)?;
         Ok(AzureRow { name: lines.name().to_owned(), counts: counts.into_iter().enumerate() })
     }
+}
+
+/// The counts of a row: what stands between its fields, where its minutes start, how many the header has.
+pub(super) fn minute_counts(
+    lines: &Lines,
+    line: &std::ops::Range<usize>,
+    (delimiter, first_minute, minutes): (u8, usize, usize),
+    name: &str,
+) -> Result<Vec<u64>, InputError> {
+    let text = lines.text(line);
+    let mut counts = Vec::with_capacity(minutes);
+    for field in Fields::new(text, delimiter).map_while(Result::ok).skip(first_minute) {
+        let count = whole(&text[field.clone()]).map_err(|reason| {
+            lines.error(line, field, reason).help("a minute has a whole number of invocations")
+        })?;
+        counts.push(count);
+    }
+    if counts.len() != minutes {
+        let message = format!("row `{name}` has {} minutes, the header {minutes}", counts.len());
+        return Err(lines.error(line, 0..text.len(), message).help("mend the row"));
+    }
+    Ok(counts)
 }
 
 impl Bins for AzureRow {

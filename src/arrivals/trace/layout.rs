@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::filter::Filter;
 use super::lines::Lines;
 use super::order::Raw;
-use super::reading::Reading;
+use super::reading::{NOT_MET, Reading};
 use super::table::SAMPLE_ROWS;
 use crate::arrivals::BLOCK;
 use crate::error::{InputError, nearest};
@@ -134,7 +134,7 @@ impl<L: Layout> Records<L> {
         });
         if !met.all(|met| met) {
             let filter = filter.as_ref().expect("it has conditions");
-            found.leave_out(format!("do not meet `{filter}`"), line);
+            found.leave_out(format!("{NOT_MET} `{filter}`"), line);
             return Ok(None);
         }
         match layout.arrival(record) {

@@ -6,6 +6,7 @@ use super::access::Access;
 use super::azure::AzureRow;
 use super::balancer::Balancer;
 use super::binary::Binary;
+use super::by_class::Pin;
 use super::coarse;
 use super::counts::{Blank, CountLines, Period, Periods, Spread};
 use super::datetime::date_time;
@@ -14,7 +15,7 @@ use super::filter::Filter;
 use super::json::{Json, is_json};
 use super::layout::{Layout, Records, sample};
 use super::lines::Lines;
-use super::order::{Instants, Order, Ordered, Raw, Several, Sorted};
+use super::order::{Order, Ordered, Raw, Several, Sorted};
 use super::reading::{Findings, Reading};
 use super::replay::{Noted, Repeat, Window};
 use super::spec::stem_extension;
@@ -79,27 +80,50 @@ impl TraceSpec {
             return Ok(inner);
         }
         let until = self.until.unwrap_or(Span::MAX);
-        Ok(Box::new(Window { name: self.name(), inner, from: self.from, until, length: None }))
+        let is_part = self.pin.is_some();
+        Ok(Box::new(Window { name: self.name(), inner, from: self.from, until, length: None, is_part }))
     }
 
     fn reader(&self, stream: Stream) -> Result<Box<dyn Reader>, InputError> {
         let files = self.files()?;
-        let stamps: Box<dyn Raw> = match &files[..] {
+        let stamps = match &files[..] {
             [file] => match self.content(file, stream.clone())? {
                 Content::Stamps(raw) => self.ordered(raw),
                 Content::Arrivals(reader) => return coarse::judged(reader, self.stamps, stream),
                 Content::Made(reader, found) => return Ok(Box::new(Described { reader, found })),
             },
+            _ => self.stamps_of(stream.clone())?,
+        };
+        let instants = Box::new(Pin::instants(self.pin, stamps));
+        match Pin::clock(self.pin) {
+            Some(clock) => Ok(coarse::known(instants, clock, stream)),
+            None => coarse::judged(instants, self.stamps, stream),
+        }
+    }
+
+    /// The points in time of one file or several, in order.
+    ///
+    /// Errors: a file holds something else.
+    pub(super) fn stamps_of(&self, stream: Stream) -> Result<Box<dyn Raw>, InputError> {
+        Ok(match &self.files()?[..] {
+            [file] => match self.content(file, stream)? {
+                Content::Stamps(raw) => self.ordered(raw),
+                _ => {
+                    let message = "has no records with a time and fields of their own";
+                    return Err(InputError::new(source::name_of(file), message)
+                        .help("`class_column` needs a table, JSON lines or a log"));
+                }
+            },
             files => {
                 let stamps = files.iter().map(|file| match self.content(file, stream.clone())? {
                     Content::Stamps(raw) => Ok(self.ordered(raw)),
                     _ => Err(InputError::new(source::name_of(file), "cannot be merged with other files by its times")
-                        .help("several files are read if each has points in time; convert this one with `sim trace convert`")),
+                        .help("several files are merged by their dates; counts, gaps and binary files begin at time 0 each: \
+                                give one, or put them one after the other into one file")),
                 });
                 Box::new(Several::new(self.name(), stamps.collect::<Result<_, InputError>>()?)?)
             }
-        };
-        coarse::judged(Box::new(Instants::new(stamps)), self.stamps, stream)
+        })
     }
 
     fn ordered(&self, raw: Box<dyn Raw>) -> Box<dyn Raw> {

@@ -260,7 +260,7 @@ impl Feed for Run {
     }
 }
 
-/// The arrivals of ordered points in time: the first is at time 0.
+/// The arrivals of ordered points in time: the first is at time 0, unless that is given.
 pub(super) struct Instants {
     raw: Box<dyn Raw>,
     block: Vec<i64>,
@@ -272,6 +272,11 @@ pub(super) struct Instants {
 impl Instants {
     pub(super) fn new(raw: Box<dyn Raw>) -> Instants {
         Instants { raw, block: Vec::new(), zero: None, last: 0, count: 0 }
+    }
+
+    /// With another time 0 than the first.
+    pub(super) fn from(raw: Box<dyn Raw>, zero: i64) -> Instants {
+        Instants { zero: Some(zero), ..Instants::new(raw) }
     }
 }
 

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::units::Span;
 
+/// How the reason begins for records that do not meet a filter.
+pub(super) const NOT_MET: &str = "do not meet";
+
 /// What a reading of a trace found, as far as it went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Reading {
@@ -78,6 +81,32 @@ impl Reading {
         }
     }
 
+    /// The reading of a trace that was read once a class, each time without the records of the others: those that no
+    /// reading took are left out.
+    fn of_classes(parts: Vec<Reading>) -> Option<Reading> {
+        let whole = parts.iter().max_by_key(|part| part.records)?.clone();
+        let is_other = |left: &&LeftOut| left.reason.starts_with(NOT_MET);
+        let others =
+            |part: &Reading| part.left_out.iter().filter(is_other).map(|left| left.lines).sum::<u64>();
+        // A record that one class took was left out by all others; one that none took, by all.
+        let passed: u64 = parts.iter().map(others).sum();
+        let all: u64 = parts.iter().map(|part| others(part) + part.taken()).max()?;
+        let none = passed.saturating_sub((parts.len() as u64 - 1) * all);
+        let first_line = whole.left_out.iter().find(is_other).map_or(0, |left| left.first_line);
+        let mut left_out: Vec<LeftOut> =
+            whole.left_out.iter().filter(|left| !is_other(left)).cloned().collect();
+        if none > 0 {
+            let reason = "are of no [[class]], or do not meet `where`".to_owned();
+            left_out.push(LeftOut { reason, lines: none, first_line });
+        }
+        Some(Reading { left_out, ..whole })
+    }
+
+    /// The records that were used.
+    fn taken(&self) -> u64 {
+        self.records - self.left_out.iter().map(|left| left.lines).sum::<u64>().min(self.records)
+    }
+
     /// Notes an assumption once.
     pub(super) fn assume(&mut self, assumed: String) {
         if !assumed.is_empty() && !self.assumed.contains(&assumed) {
@@ -125,16 +154,45 @@ fn tick_name(resolution: Span) -> &'static str {
 /// Where readers leave what they found. All clones are the same place; the reading that went furthest is kept, so that
 /// what is found does not depend on which of several readers ends first.
 #[derive(Clone, Default)]
-pub struct Findings(Arc<Mutex<Option<Reading>>>);
+pub struct Findings {
+    place: Arc<Mutex<Option<Reading>>>,
+    /// The whole that it is a part of.
+    together: Option<Arc<Together>>,
+}
+
+/// What the parts of a trace found.
+struct Together {
+    whole: Findings,
+    parts: Mutex<Vec<Reading>>,
+}
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        let parts = std::mem::take(&mut *self.parts.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(whole) = Reading::of_classes(parts) {
+            self.whole.keep(whole);
+        }
+    }
+}
 
 impl Findings {
     /// What was found so far; none before anything was read.
     pub fn get(&self) -> Option<Reading> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Places for the readings of one trace in parts; once all are dropped, what they found as a whole is in `whole`.
+    pub(super) fn parts(count: usize, whole: &Findings) -> Vec<Findings> {
+        let together = Arc::new(Together { whole: whole.clone(), parts: Mutex::default() });
+        (0..count).map(|_| Findings { place: Arc::default(), together: Some(together.clone()) }).collect()
     }
 
     pub(super) fn keep(&self, reading: Reading) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(together) = &self.together {
+            together.parts.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
+            return;
+        }
+        let mut kept = self.place.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.as_ref().is_none_or(|kept| kept.records <= reading.records) {
             *kept = Some(reading);
         }

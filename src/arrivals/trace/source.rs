@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
+use crate::arrivals::zst;
 use crate::error::InputError;
 
 /// Decompressed bytes with their first few known.
@@ -46,7 +47,7 @@ pub(super) fn open(path: &Path) -> Result<Source, InputError> {
     let plain: Box<dyn Read + Send> = if packed.head.starts_with(GZIP) {
         Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, packed.bytes)))
     } else if packed.head.starts_with(ZSTD) {
-        Box::new(zstd::stream::read::Decoder::new(packed.bytes).map_err(|e| failed(&e))?)
+        zst::decoder(packed.bytes).map_err(|e| failed(&e))?
     } else {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
         let kind = [("gz", "gzip"), ("zst", "zstd")].into_iter().find(|(known, _)| *known == extension);

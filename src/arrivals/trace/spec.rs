@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::by_class::Pin;
 use super::filter::Filter;
 use super::order::Order;
 use super::{TraceFormat, Unit, source};
-use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::units::Span;
 
@@ -43,6 +43,8 @@ pub struct TraceSpec {
     /// How often the trace is played, end to end. The length of one pass is that of the window, but
     /// not beyond the trace's own: for counts all bins, else the last arrival and a mean gap.
     pub repeat: u32,
+    /// Time 0 and the clock, where this is a part of a trace that has both.
+    pub pin: Option<Pin>,
 }
 
 /// What is done with time stamps.
@@ -84,47 +86,8 @@ impl TraceSpec {
             from: Span::ZERO,
             until: None,
             repeat: 1,
+            pin: None,
         }
-    }
-
-    /// Reads the fields of a trace; the section may have others. Errors point at the field.
-    pub fn from_section(section: &Section) -> Result<TraceSpec, InputError> {
-        let file = section.required("file")?;
-        let path =
-            |value: &Value<'_>| Ok(if value.str()? == "-" { PathBuf::from("-") } else { value.file()? });
-        let paths = match file.is_list() {
-            true => file.list()?.iter().map(path).collect::<Result<Vec<_>, InputError>>()?,
-            false => vec![path(&file)?],
-        };
-        if paths.is_empty() {
-            return Err(file.error("names no file"));
-        }
-        let text = |name| section.optional(name).map(|v| v.str().map(str::to_owned)).transpose();
-        let span = |name| section.optional(name).map(|v| v.span()).transpose();
-        let filter = |v: Value<'_>| Filter::parse(v.str()?).map_err(|reason| v.error(reason));
-        let stamps = section.optional("stamps").map(|v| v.choice(StampMode::ALL)).transpose()?;
-        let sort = section.optional("sort").map_or(Ok(false), |v| v.bool())?;
-        let spec = TraceSpec {
-            format: section.optional("format").map(|v| v.choice(TraceFormat::ALL)).transpose()?,
-            column: text("column")?,
-            unit: section.optional("unit").map(|v| v.choice(Unit::ALL)).transpose()?,
-            bin: span("bin")?,
-            row: text("row")?,
-            function: text("function")?,
-            app: text("app")?,
-            filter: section.optional("where").map(filter).transpose()?,
-            stamps: stamps.unwrap_or_default(),
-            order: if sort { Order::Whole } else { Order::Window },
-            from: span("from")?.unwrap_or(Span::ZERO),
-            until: span("until")?,
-            repeat: section.optional("repeat").map(|v| v.integer()).transpose()?.unwrap_or(1),
-            ..TraceSpec::of(paths)
-        };
-        if let Some((field, message)) = spec.fault(spec.format) {
-            let place = section.optional(field).expect("a fault is in a field that is set");
-            return Err(place.error(message));
-        }
-        Ok(spec)
     }
 
     /// The files, patterns replaced by what they match, in the order of their names.
@@ -161,7 +124,7 @@ impl TraceSpec {
     }
 
     /// The first field that cannot be, alone or with `format`, and why.
-    pub(super) fn fault(&self, format: Option<TraceFormat>) -> Option<(&'static str, String)> {
+    pub(crate) fn fault(&self, format: Option<TraceFormat>) -> Option<(&'static str, String)> {
         use TraceFormat::*;
         const LINES: &[TraceFormat] = &[Timestamps, JsonLines, AccessLog, Alb, W3c, Azure2021];
         let uses: [(&str, bool, &[TraceFormat]); 9] = [

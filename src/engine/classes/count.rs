@@ -3,8 +3,8 @@
 use super::{ClassObserver, Members};
 use crate::engine::record::{Batch, Observer};
 use crate::engine::recorder::{Record, Recorder, Rules};
-use crate::platform::lambda::billing::BillingRule;
 use crate::price::Tariff;
+use crate::price::billing::BillingRule;
 use crate::units::{Span, Time};
 
 /// What is counted, and how.

@@ -128,6 +128,7 @@ struct Left {
     at: Time,
     cause: Cause,
     service: Span,
+    overhead: Span,
 }
 
 impl<L: Platform> State<L> {
@@ -178,8 +179,8 @@ impl<L: Platform> State<L> {
     }
 
     fn dispatch<O: ClassObserver>(&mut self, now: Time, cause: Cause, observer: &mut O) {
-        let service = self.replay.service.draw(self.open.arrivals.len() as u32);
-        let left = Left { at: now, cause, service };
+        let (service, overhead) = self.replay.service.draw(self.open.arrivals.len() as u32);
+        let left = Left { at: now, cause, service, overhead };
         let members = std::mem::take(&mut self.open);
         self.deadline = Time::NEVER;
         self.open = self.attempt(now, left, 1, members, observer);
@@ -202,7 +203,7 @@ impl<L: Platform> State<L> {
         observer: &mut O,
     ) -> Members {
         match self.replay.platform.invoke(now, left.service) {
-            Admission::Started { init, capacity, cold } => {
+            Admission::Started { init, first_call, capacity, cold, environment } => {
                 let batch = Batch {
                     left: left.at,
                     cause: left.cause,
@@ -210,7 +211,9 @@ impl<L: Platform> State<L> {
                     init,
                     cold,
                     capacity,
-                    service: left.service,
+                    service: left.service + first_call,
+                    overhead: left.overhead,
+                    environment,
                     memory: self.replay.service.memory(),
                     concurrency: self.replay.platform.load().busy,
                     attempts,

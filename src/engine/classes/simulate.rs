@@ -13,7 +13,7 @@ use crate::engine::summary::{Context, summarise};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::{ClassFigures, Simulation};
-use crate::platform::lambda::{LambdaPool, PoolSettings};
+use crate::platform::lambda::LambdaPool;
 use crate::platform::warm::Warm;
 use crate::policy::classes::SharedBatch;
 use crate::profile::ServiceTimes;
@@ -66,7 +66,7 @@ pub fn simulate_on(
     group: &Group,
     (service, usd): (Vec<Span>, &[f64]),
 ) -> Result<ClassSimulation, InputError> {
-    let times = ServiceTimes { memory: group.memory, mean: service, cv: 0.0, shape: None, init: Span::ZERO };
+    let times = ServiceTimes::fixed(group.memory, service);
     let run = Run { scenario, classes, group, times, environments: &Environments::AlwaysWarm };
     let replications = (0..u64::from(scenario.replications)).into_par_iter();
     let records =
@@ -111,8 +111,8 @@ impl Run<'_> {
         let retry = scenario.platform.retry;
         let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
         let policy = SharedBatch { batch: group.batch, longest_wait: group.longest_wait.clone() };
-        let (backoff, model_init) = (streams.stream("back-off"), times.init);
-        let service = ServiceDraws::new(times, streams.stream("service"));
+        let backoff = streams.stream("back-off");
+        let service = ServiceDraws::new(times.clone(), streams);
         match self.environments {
             Environments::AlwaysWarm => {
                 let platform = Warm::default();
@@ -120,7 +120,7 @@ impl Run<'_> {
                 replay_classes(&mut arrivals, replay, &mut recorder)?;
             }
             Environments::Pool(pool) => {
-                let platform = LambdaPool::new(PoolSettings { model_init, ..pool.clone() }, streams);
+                let platform = LambdaPool::new(pool.serving(&times, pool.provisioned), streams);
                 let replay = ClassReplay { policy, platform, service, retry, backoff };
                 replay_classes(&mut arrivals, replay, &mut recorder)?;
             }

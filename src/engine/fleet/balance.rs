@@ -63,13 +63,14 @@ impl State {
 
     fn invoke<O: Observer>(&mut self, arrival: Time, now: Time, observer: &mut O) {
         let functions = &mut self.functions[0];
-        let service = functions.service.draw(1);
+        let (service, overhead) = functions.service.draw(1);
         let memory = functions.service.memory();
         match functions.platform.invoke(now, service) {
-            Admission::Started { cold, init, capacity } => {
+            Admission::Started { cold, init, first_call, capacity, .. } => {
                 self.batch.clear();
                 self.batch.push(arrival);
-                self.show(now, Cause::Full, capacity, (cold, init, service), memory, observer);
+                let times = (init, service + first_call, overhead);
+                self.show(now, Cause::Full, (capacity, cold), times, memory, observer);
             }
             Admission::Throttled => observer.rejected(now, 1, &[arrival]),
         }

@@ -192,8 +192,8 @@ mod tests {
 
     fn service(seconds: u64, streams: Streams) -> ServiceDraws {
         let mean = vec![Span::from_secs(seconds)];
-        let times = ServiceTimes { memory: MemoryMb(0), mean, cv: 0.0, shape: None, init: Span::ZERO };
-        ServiceDraws::new(times, streams.stream("service"))
+        let times = ServiceTimes::fixed(MemoryMb(0), mean);
+        ServiceDraws::of_instance(times, streams.stream("service"))
     }
 
     /// One instance that serves a request in 4 s, told of its end after the time that is returned first.

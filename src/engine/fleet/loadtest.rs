@@ -53,7 +53,7 @@ fn quantile_s(tested: &Tested, rate: f64, percentile: f64, streams: Streams) -> 
     let arrivals = MapArrivals::new(&map, Time::ZERO, Time::NEVER, streams.stream("load-test"));
     let mut arrivals = transform::limit(Box::new(arrivals), REQUESTS);
     let kind = Kind {
-        service: ServiceDraws::new(tested.times.clone(), streams.stream("load-test-service")),
+        service: ServiceDraws::of_instance(tested.times.clone(), streams.stream("load-test-service")),
         workers: tested.workers,
         batch: tested.batch,
         launch: (Span::ZERO, Span::ZERO),
@@ -99,13 +99,7 @@ mod tests {
 
     #[test]
     fn a_single_worker_sustains_what_the_queue_m_d_1_allows() {
-        let times = ServiceTimes {
-            memory: MemoryMb(0),
-            mean: vec![Span::from_millis(100)],
-            cv: 0.0,
-            shape: None,
-            init: Span::ZERO,
-        };
+        let times = ServiceTimes::fixed(MemoryMb(0), vec![Span::from_millis(100)]);
         let tested = Tested { times, workers: 1, batch: policy::batch::Batch::UNBATCHED };
         let slo = |ms| sustainable_rate(&tested, Span::from_millis(ms), 0.95, Streams::new(3));
         assert_eq!(slo(90), 0.0);

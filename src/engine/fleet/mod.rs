@@ -22,7 +22,8 @@ mod state;
 
 use self::lifetime::Spot;
 use self::rental::Rental;
-use self::state::State;
+pub(super) use self::state::{Event, State};
+use super::closed;
 use super::record::Observer;
 use super::service::ServiceDraws;
 use crate::arrivals::{Arrivals, BLOCK};
@@ -104,6 +105,9 @@ pub fn replay_fleet<A: Arrivals, O: Observer>(
     observer: &mut O,
 ) -> Result<Vec<Rental>, InputError> {
     let mut state = State::new(fleet);
+    if let Some(users) = arrivals.users() {
+        return Ok(closed::replay_fleet(users, state, observer));
+    }
     let mut block = Vec::with_capacity(BLOCK);
     loop {
         block.clear();

@@ -233,9 +233,10 @@ mod tests {
 
     fn kind(batch: u32, timeout: u64) -> Kind {
         let mean = (1..=u64::from(batch)).map(|n| Span(3 + n)).collect();
-        let times = ServiceTimes { memory: MemoryMb(0), mean, cv: 0.0, shape: None, init: Span::ZERO };
+        let (memory, beside) = (MemoryMb(0), Default::default());
+        let times = ServiceTimes { memory, mean, cv: 0.0, shape: None, init: Span::ZERO, beside };
         Kind {
-            service: ServiceDraws::new(times, Streams::new(1).stream("service")),
+            service: ServiceDraws::of_instance(times, Streams::new(1).stream("service")),
             workers: 2,
             batch: Batch { batch, timeout: Span(timeout) },
             launch: (Span::ZERO, Span::ZERO),

@@ -15,7 +15,7 @@ use crate::units::{Span, Time};
 
 /// In the order in which events of one instant happen; arrivals come before `Deadline`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
+pub enum Event {
     WorkerFree,
     Ready,
     Notice,
@@ -99,7 +99,7 @@ impl State {
     }
 
     /// The next event before `(until, event)`, if there is one.
-    fn step<O: Observer>(&mut self, before: (Time, Event), observer: &mut O) -> bool {
+    pub fn step<O: Observer>(&mut self, before: (Time, Event), observer: &mut O) -> bool {
         let next = self.events.peek().map(|Reverse((at, event, ..))| (*at, *event));
         let review = (self.scaler.next_review(), Event::Ready);
         // A review comes after the instances that become ready at its time.
@@ -167,7 +167,7 @@ impl State {
             let n = queue.len().min(kind.batch.batch as usize);
             self.batch.clear();
             self.batch.extend(queue.drain(..n));
-            let service = kind.service.draw(n as u32);
+            let (service, _) = kind.service.draw(n as u32);
             self.busy += 1;
             instance.occupy(now + service);
             if now + service > instance.reclaimed {
@@ -178,7 +178,8 @@ impl State {
             let cause = if full { Cause::Full } else { Cause::Timeout };
             let memory = kind.service.memory();
             self.plan(now + service, Event::WorkerFree, index);
-            self.show(now, cause, Capacity::Instance, (false, Span::ZERO, service), memory, observer);
+            let times = (Span::ZERO, service, Span::ZERO);
+            self.show(now, cause, (Capacity::Instance, false), times, memory, observer);
         }
     }
 
@@ -187,8 +188,8 @@ impl State {
         &mut self,
         now: Time,
         cause: Cause,
-        capacity: Capacity,
-        (cold, init, service): (bool, Span, Span),
+        (capacity, cold): (Capacity, bool),
+        (init, service, overhead): (Span, Span, Span),
         memory: crate::units::MemoryMb,
         observer: &mut O,
     ) {
@@ -201,24 +202,28 @@ impl State {
             init,
             capacity,
             service,
+            overhead,
+            environment: None,
             memory,
             concurrency,
             attempts: 1,
         };
-        let finish = batch.finish();
+        let (finish, answered) = (batch.finish(), batch.answered());
         self.served += self.batch.len() as u64;
-        self.late += self.batch.iter().filter(|arrival| finish.since(**arrival) > self.slo).count() as u64;
+        self.late += self.batch.iter().filter(|arrival| answered.since(**arrival) > self.slo).count() as u64;
         self.last_finish = self.last_finish.max(finish);
         observer.started(&batch, &self.batch);
     }
 
     /// Serves what is left. The controller goes on as long as requests wait.
     pub fn drain<O: Observer>(&mut self, observer: &mut O) {
-        let waits = |state: &State| {
-            let queued = |index: &Instance| !index.queue.is_empty();
-            !state.waiting.is_empty() || state.busy > 0 || state.instances.iter().any(queued)
-        };
-        while waits(self) && self.step((Time::NEVER, Event::Deadline), observer) {}
+        while self.holds_requests() && self.step((Time::NEVER, Event::Deadline), observer) {}
+    }
+
+    /// Does a request wait, or is one served?
+    pub fn holds_requests(&self) -> bool {
+        let queued = |index: &Instance| !index.queue.is_empty();
+        !self.waiting.is_empty() || self.busy > 0 || self.instances.iter().any(queued)
     }
 
     pub fn into_rentals(self) -> Vec<Rental> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::calendar::Calendar;
 use super::counted::Counted;
-use super::each::{EachBook, cause};
+use super::each::{EachBook, cause, drawn};
 use super::fixed::{Fixed, FixedBook};
 use super::follow::{Common, Counting, Peaks};
 use super::kept::{Kept, recorder};
@@ -13,9 +13,9 @@ use super::solo::Solo;
 use super::starts::Starts;
 use super::waits::Waits;
 use super::{Keep, Wanted};
-use crate::engine::invoker::Invoker;
+use crate::engine::invoker::{Invoker, Left};
 use crate::engine::recorder::Recorder;
-use crate::engine::service::served;
+use crate::engine::service::Luck;
 use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings, PoolState};
 use crate::platform::token_bucket::TokenBucket;
 use crate::policy::batch::Batch;
@@ -37,8 +37,8 @@ pub enum Configuration<'a> {
 pub struct Stretch<'a> {
     /// The batches.
     pub starts: Starts<'a>,
-    /// With random service times, the factor of each.
-    pub factors: &'a [f64],
+    /// With random service times or an overhead, the luck of each.
+    pub luck: &'a [Luck],
     /// The right to invoke, before the first of them.
     pub requests: Option<TokenBucket>,
     /// The first that is refused for its number, or how many there are.
@@ -93,8 +93,8 @@ impl<'a> Configuration<'a> {
                 (wanted, pool, Kept::after(common.rules, counted, recorder), from)
             }
             (Configuration::Each(wanted, mut pool, mut kept), _) => {
-                let (times, factors, largest) = (wanted.times, stretch.factors, buffer.batch);
-                let mut book = EachBook { times, largest, factors, kept: &mut kept };
+                let (times, luck, largest) = (wanted.times, stretch.luck, buffer.batch);
+                let mut book = EachBook { times, largest, luck, kept: &mut kept };
                 let Some(from) = pool.advance(starts, until, calendar, &mut book) else {
                     return Configuration::Each(wanted, pool, kept);
                 };
@@ -138,12 +138,13 @@ fn before(waits: &Waits, starts: &Starts<'_>, batch: usize) -> Arc<Waits> {
 
 /// Lets the engine see the batches from one on.
 fn see(solo: &mut Solo, wanted: Wanted<'_>, buffer: Batch, stretch: &Stretch<'_>, from: usize) {
-    let Stretch { starts, factors, .. } = stretch;
+    let Stretch { starts, luck, .. } = stretch;
     for batch in from..starts.sizes.len() {
         let size = starts.sizes[batch];
-        let luck = factors.get(batch);
-        let service = luck.map_or_else(|| wanted.times.of(size), |luck| served(wanted.times, size, *luck));
-        solo.leave(starts.batches.left[batch], cause(size, buffer.batch), service, starts.arrivals(batch));
+        let (service, overhead) = drawn(wanted.times, size, luck.get(batch));
+        let left =
+            Left { at: starts.batches.left[batch], cause: cause(size, buffer.batch), service, overhead };
+        solo.leave(left, starts.arrivals(batch));
     }
 }
 
@@ -172,13 +173,9 @@ fn resumed(
 }
 
 fn settings(common: Common<'_>, wanted: Wanted<'_>) -> PoolSettings {
-    let settings = common.pool.expect("only a pool has settings").clone();
-    PoolSettings {
-        model_init: wanted.times.init,
-        provisioned: wanted.provisioned,
-        keep_alive: wanted.keep_alive.map_or(settings.keep_alive, KeepAlive::Fixed),
-        ..settings
-    }
+    let settings = common.pool.expect("only a pool has settings");
+    let keep_alive = wanted.keep_alive.map_or(settings.keep_alive, KeepAlive::Fixed);
+    PoolSettings { keep_alive, ..settings.clone() }.serving(wanted.times, wanted.provisioned)
 }
 
 fn init(common: Common<'_>, wanted: Wanted<'_>) -> Span {

@@ -4,7 +4,7 @@ use super::kept::Kept;
 use super::pool::{Book, Start};
 use super::starts::Starts;
 use crate::engine::record::{Batch, Cause, Observer};
-use crate::engine::service::served;
+use crate::engine::service::{Luck, served};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span};
 
@@ -14,8 +14,8 @@ pub struct EachBook<'a> {
     pub times: &'a ServiceTimes,
     /// The largest batch.
     pub largest: u32,
-    /// With random service times, one a batch.
-    pub factors: &'a [f64],
+    /// With random service times or an overhead, one a batch.
+    pub luck: &'a [Luck],
     /// Who counts.
     pub kept: &'a mut Kept,
 }
@@ -23,18 +23,24 @@ pub struct EachBook<'a> {
 impl Book for EachBook<'_> {
     #[inline(always)]
     fn service(&self, starts: &Starts<'_>, batch: usize) -> Span {
-        let size = starts.sizes[batch];
-        self.factors.get(batch).map_or_else(|| self.times.of(size), |luck| served(self.times, size, *luck))
+        drawn(self.times, starts.sizes[batch], self.luck.get(batch)).0
     }
 
     #[inline(always)]
     fn started(&mut self, starts: &Starts<'_>, batch: usize, start: Start) {
-        let shown = shown(starts, batch, start, (self.largest, self.times.memory));
+        let overhead = self.luck.get(batch).map_or(Span::ZERO, |luck| luck.overhead);
+        let shown = Batch { overhead, ..shown(starts, batch, start, (self.largest, self.times.memory)) };
         self.kept.started(&shown, starts.arrivals(batch));
     }
 }
 
-/// A batch as the engine shows it.
+/// The service time of a batch of `n`, and its overhead.
+#[inline(always)]
+pub fn drawn(times: &ServiceTimes, n: u32, luck: Option<&Luck>) -> (Span, Span) {
+    luck.map_or_else(|| (times.of(n), Span::ZERO), |luck| (served(times, n, luck.service), luck.overhead))
+}
+
+/// A batch as the engine shows it, without an overhead.
 pub fn shown(starts: &Starts<'_>, batch: usize, start: Start, (largest, memory): (u32, MemoryMb)) -> Batch {
     let left = starts.batches.left[batch];
     Batch {
@@ -45,6 +51,8 @@ pub fn shown(starts: &Starts<'_>, batch: usize, start: Start, (largest, memory):
         init: start.init,
         capacity: start.capacity,
         service: start.service,
+        overhead: Span::ZERO,
+        environment: None,
         memory,
         concurrency: start.busy,
         attempts: 1,

@@ -10,7 +10,7 @@ use super::waits::Waits;
 use super::{Pair, Wanted};
 use crate::engine::Retry;
 use crate::engine::recorder::Rules;
-use crate::engine::service::Factors;
+use crate::engine::service::{Factors, Luck};
 use crate::engine::warm::{Cuts, last};
 use crate::numeric::streams::Streams;
 use crate::platform::lambda::PoolSettings;
@@ -50,7 +50,7 @@ pub struct Desk {
     sizes: Vec<u32>,
     places: Places,
     calendar: Calendar,
-    factors: Vec<f64>,
+    luck: Vec<Luck>,
 }
 
 /// How requests are counted.
@@ -81,11 +81,13 @@ impl<'a> Follower<'a> {
         let timeout = if largest == 1 { Span::ZERO } else { pair.buffer.timeout };
         let buffer = Batch { timeout, ..pair.buffer };
         let random = pair.wanted.first().map(|wanted| wanted.times).filter(|times| times.is_random());
-        let law = |times: &ServiceTimes| (times.cv, times.shape.is_some());
+        let law = |times: &ServiceTimes| {
+            (times.cv, times.shape.is_some(), times.beside.overhead_s, times.beside.overhead_cv)
+        };
         let same = |wanted: &Wanted<'_>| law(wanted.times) == law(pair.wanted[0].times);
         assert!(pair.wanted.iter().all(same), "one variation for all memory sizes");
         let counting = match random {
-            Some(times) => Counting::Each(Factors::new(times, common.streams.stream("service"))),
+            Some(times) => Counting::Each(Factors::new(times, common.streams)),
             None => {
                 let services = pair.wanted.iter().map(|wanted| &wanted.times.mean[..largest]);
                 Counting::Shared(Waits::new(buffer, common.shortest, common.rules.slo, services))
@@ -127,7 +129,7 @@ impl<'a> Follower<'a> {
 
     /// Sees the batches that were cut.
     fn see(&mut self, times: &[Time], first: usize, desk: &mut Desk) {
-        let Desk { cuts, sizes, places, calendar, factors } = desk;
+        let Desk { cuts, sizes, places, calendar, luck } = desk;
         let batches = cuts.batches(times, first, 0);
         let warmup = self.common.rules.warmup;
         if self.configurations.iter().any(|follows| !matches!(follows, Configuration::Still(..))) {
@@ -135,14 +137,14 @@ impl<'a> Follower<'a> {
             sizes.extend(batches.sizes().map(|size| size as u32));
             places.sort(batches.left);
             let starts = Starts::new(batches, sizes, warmup, places);
-            factors.clear();
+            luck.clear();
             if let Counting::Each(draws) = &mut self.counting {
-                factors.extend(batches.left.iter().filter_map(|_| draws.draw()));
+                luck.extend(batches.left.iter().filter_map(|_| draws.draw()));
             }
             let requests = self.requests.clone();
             let refused = self.requests.as_mut().and_then(|requests| refused(requests, batches.left));
             let until = refused.unwrap_or(batches.left.len());
-            let stretch = Stretch { starts, factors, requests, until };
+            let stretch = Stretch { starts, luck, requests, until };
             let what = (self.common, self.buffer);
             let advanced =
                 |follows: Configuration<'a>| follows.advance(what, &self.counting, &stretch, calendar);

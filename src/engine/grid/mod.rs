@@ -12,6 +12,7 @@
 //! the engine counts; only percentiles are read off a histogram, as the engine's are.
 
 mod calendar;
+mod closed;
 mod configuration;
 mod counted;
 mod each;
@@ -34,7 +35,7 @@ use super::simulate::rules;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
-use crate::platform::lambda::KeepAlive;
+use crate::platform::lambda::PoolSettings;
 use crate::platform::lambda::idle::Reuse;
 use crate::policy::batch::Batch;
 use crate::profile::ServiceTimes;
@@ -120,7 +121,8 @@ pub fn is_fast(scenario: &Scenario) -> bool {
     match &scenario.platform.environments {
         Environments::AlwaysWarm => true,
         Environments::Pool(pool) => {
-            matches!(pool.keep_alive, KeepAlive::Fixed(_))
+            let beside = scenario.profile.beside.clone();
+            PoolSettings { beside, ..pool.clone() }.constants().is_some()
                 && matches!(pool.reuse, Reuse::MostRecent | Reuse::LeastRecent)
         }
     }
@@ -156,6 +158,9 @@ fn pass<A: Arrivals + ?Sized>(
         streams,
         shortest: shortest(scenario),
     };
+    if let Some(users) = arrivals.users() {
+        return Ok(closed::each(&common, users, pairs));
+    }
     let mut followers: Vec<_> = pairs.iter().map(|pair| Follower::new(common, pair, peaks)).collect();
     let mut desk = Desk::default();
     // An open batch holds fewer than B requests, so this many must outlive a chunk.

@@ -8,9 +8,10 @@ use super::calendar::{Calendar, Page};
 use super::idle::{AlwaysWarm, Environments, Idle, Shelf, Stack};
 use super::starts::Starts;
 use crate::platform::Capacity;
+use crate::platform::lambda::PoolSettings;
 use crate::platform::lambda::idle::Reuse;
-use crate::platform::lambda::{KeepAlive, PoolSettings, RateLimit};
 use crate::platform::token_bucket::TokenBucket;
+use crate::price::RateLimit;
 use crate::units::{Span, Time};
 
 /// The environments of one configuration.
@@ -68,8 +69,7 @@ impl Pool {
     /// A cold pool; `None` where chance or the age of environments decides.
     pub fn new(settings: &PoolSettings) -> Option<Pool> {
         let provisioned = settings.provisioned;
-        let init = settings.runtime_init + settings.model_init;
-        let KeepAlive::Fixed(keep_alive) = settings.keep_alive else { return None };
+        let (keep_alive, init) = settings.constants()?;
         let idle = match (settings.reuse, provisioned) {
             (Reuse::MostRecent, 0) => Idle::Stack(Stack::new(keep_alive)),
             (Reuse::MostRecent | Reuse::LeastRecent, _) => {

@@ -3,9 +3,8 @@
 
 use super::kept::Kept;
 use crate::engine::invoker::{Invoker, Left};
-use crate::engine::record::Cause;
 use crate::platform::lambda::LambdaPool;
-use crate::units::{MemoryMb, Span, Time};
+use crate::units::{MemoryMb, Time};
 
 /// A pool with the batches that wait for another try.
 #[derive(Debug)]
@@ -23,11 +22,11 @@ impl Solo {
     }
 
     /// A batch leaves. Those whose next try is no later come before it.
-    pub fn leave(&mut self, at: Time, cause: Cause, service: Span, arrivals: &[Time]) {
-        self.try_again(at);
-        self.spare.extend_from_slice(arrivals);
-        let left = Left { at, cause, service };
-        self.invoker.attempt(at, left, (1, self.memory), &mut self.spare, &mut self.kept);
+    pub fn leave(&mut self, left: Left, arrivals: &[Time]) {
+        self.try_again(left.at);
+        let mut list = std::mem::take(&mut self.spare);
+        list.extend_from_slice(arrivals);
+        self.spare = self.invoker.attempt(left.at, left, (1, self.memory), list, &mut self.kept);
     }
 
     fn try_again(&mut self, until: Time) {

@@ -12,10 +12,12 @@ use crate::engine::simulate::rules;
 use crate::engine::{Replay, Retry, replay};
 use crate::numeric::streams::Streams;
 use crate::platform::lambda::idle::Reuse;
-use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings, RateLimit};
+use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings};
 use crate::platform::warm::Warm;
 use crate::policy;
+use crate::price::RateLimit;
 use crate::profile::ServiceTimes;
+use crate::profile::beside::{Beside, InitSpread};
 use crate::scenario::Scenario;
 use crate::scenario::platform::{Environments, RetrySpec};
 use crate::units::{MemoryMb, Span, Time};
@@ -35,7 +37,7 @@ struct All(Vec<u64>, Time);
 impl Observer for All {
     fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
         if batch.started >= self.1 {
-            self.0.extend(arrivals.iter().map(|time| batch.finish().0 - time.0));
+            self.0.extend(arrivals.iter().map(|time| batch.answered().0 - time.0));
         }
     }
 
@@ -53,8 +55,7 @@ fn engine(
     let rules = rules(scenario);
     let RetrySpec { attempts, base, cap } = scenario.platform.retry;
     let retry = Retry { attempts, base, cap };
-    let (service, backoff) =
-        (ServiceDraws::new(wanted.times.clone(), streams.stream("service")), streams.stream("back-off"));
+    let (service, backoff) = (ServiceDraws::new(wanted.times.clone(), streams), streams.stream("back-off"));
     let (mut recorder, mut all) = (Recorder::new(rules), All(Vec::new(), rules.warmup));
     let mut observers = (&mut recorder, &mut all);
     let mut arrivals = InMemory::new(times);
@@ -65,9 +66,9 @@ fn engine(
                 .unwrap();
         }
         Environments::Pool(pool) => {
-            let (model_init, provisioned) = (wanted.times.init, wanted.provisioned);
             let keep_alive = wanted.keep_alive.map_or(pool.keep_alive, KeepAlive::Fixed);
-            let settings = PoolSettings { model_init, provisioned, keep_alive, ..pool.clone() };
+            let settings = PoolSettings { keep_alive, ..pool.clone() };
+            let settings = settings.serving(wanted.times, wanted.provisioned);
             let platform = LambdaPool::new(settings, streams);
             replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
                 .unwrap();
@@ -116,6 +117,8 @@ struct Case {
     services: Vec<(Vec<u64>, u64)>,
     provisioned: u32,
     cv: f64,
+    /// Overhead in units with its variation, the variation of initialisation, and the first call's surcharge.
+    beside: ((u64, f64), f64, u64),
     slo: u64,
     warmup: u64,
     step: usize,
@@ -130,14 +133,19 @@ fn cases() -> impl Strategy<Value = Case> {
     let (cv, slo) =
         (prop_oneof![2 => Just(0.0), 1 => Just(0.7)], prop_oneof![4 => 0u64..70, 1 => Just(1 << 40)]);
     let what = (prop_oneof![Just(1u64), Just(1_000_000)], gaps, buffers, services);
-    (what, 0u32..3, cv, slo, prop_oneof![Just(0u64), 0u64..200], 1usize..40).prop_map(
-        |((unit, gaps, buffers, services), provisioned, cv, slo, warmup, step)| Case {
+    let overhead = prop_oneof![3 => Just((0u64, 0.0)), 1 => (1u64..20).prop_map(|o| (o, 0.0)), 1 => (1u64..20).prop_map(|o| (o, 0.8))];
+    let beside =
+        (overhead, prop_oneof![4 => Just(0.0), 1 => Just(0.5)], prop_oneof![4 => Just(0u64), 1 => 1u64..9]);
+    let luck = (cv, beside);
+    (what, 0u32..3, luck, slo, prop_oneof![Just(0u64), 0u64..200], 1usize..40).prop_map(
+        |((unit, gaps, buffers, services), provisioned, (cv, beside), slo, warmup, step)| Case {
             unit,
             gaps,
             buffers,
             services,
             provisioned,
             cv,
+            beside,
             slo,
             warmup,
             step,
@@ -156,18 +164,23 @@ fn pools() -> impl Strategy<Value = PoolSettings> {
         prop_oneof![4 => Just(none), 1 => few]
     };
     let keep_alive = prop_oneof![
-        9 => (0u64..60).prop_map(|span| KeepAlive::Fixed(Span(span))),
+        18 => (0u64..60).prop_map(|span| KeepAlive::Fixed(Span(span))),
         1 => Just(KeepAlive::Random { mean: Span(20), cv: 1.0 }),
+        1 => (1u64..30).prop_map(|span| KeepAlive::Halving(Span(span))),
+        2 => (1u64..40, 1u64..40).prop_map(|(last, spare)| KeepAlive::LastAndSpare { last: Span(last), spare: Span(spare) }),
     ];
     let reuse = prop_oneof![
         4 => Just(Reuse::MostRecent), 3 => Just(Reuse::LeastRecent), 1 => Just(Reuse::Newest), 1 => Just(Reuse::Random)
     ];
     let concurrency = prop_oneof![4 => Just(1000u64), 1 => 1u64..8];
-    (0u64..10, keep_alive, reuse, concurrency, limit(8), limit(20)).prop_map(
-        |(runtime_init, keep_alive, reuse, concurrency, scaling, requests)| PoolSettings {
+    let max_age = prop_oneof![6 => Just(None), 1 => (0u64..300).prop_map(|span| Some(Span(span)))];
+    (0u64..10, (keep_alive, max_age), reuse, concurrency, limit(8), limit(20)).prop_map(
+        |(runtime_init, (keep_alive, max_age), reuse, concurrency, scaling, requests)| PoolSettings {
             runtime_init: Span(runtime_init),
             model_init: Span::ZERO,
+            beside: Beside::default(),
             keep_alive,
+            max_age,
             reuse,
             concurrency,
             scaling,
@@ -186,11 +199,25 @@ fn in_units(pool: &PoolSettings, unit: u64) -> PoolSettings {
         keep_alive: match pool.keep_alive {
             KeepAlive::Fixed(span) => KeepAlive::Fixed(times(span)),
             KeepAlive::Random { mean, cv } => KeepAlive::Random { mean: times(mean), cv },
+            KeepAlive::Halving(every) => KeepAlive::Halving(times(every)),
+            KeepAlive::LastAndSpare { last, spare } => {
+                KeepAlive::LastAndSpare { last: times(last), spare: times(spare) }
+            }
         },
+        max_age: pool.max_age.map(times),
         scaling: limit(pool.scaling),
         requests: limit(pool.requests),
         ..pool.clone()
     }
+}
+
+/// What calls take beside in a case.
+fn beside(case: &Case) -> Beside {
+    let ((overhead, overhead_cv), init_cv, first_call) = case.beside;
+    let seconds = |units: u64| Span(units * case.unit).as_secs_f64();
+    let init = if init_cv > 0.0 { InitSpread::Lognormal(init_cv) } else { InitSpread::Fixed };
+    let (overhead_s, first_call_s) = (seconds(overhead), seconds(first_call));
+    Beside { init, first_call_s, overhead_s, overhead_cv, ..Beside::default() }
 }
 
 fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), TestCaseError> {
@@ -210,11 +237,10 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
     };
     let times: Vec<Time> = case.gaps.iter().map(add).collect();
     let service = |(memory, (mean, init)): (u32, &(Vec<u64>, u64))| ServiceTimes {
-        memory: MemoryMb(memory),
-        mean: mean.iter().map(|units| span(*units)).collect(),
         cv: case.cv,
-        shape: None,
         init: span(*init),
+        beside: beside(case),
+        ..ServiceTimes::fixed(MemoryMb(memory), mean.iter().map(|units| span(*units)).collect())
     };
     let services: Vec<ServiceTimes> = (1..).zip(&case.services).map(service).collect();
     let provisioned = |i: usize| if is_warm { 0 } else { case.provisioned * (i as u32 % 2) };
@@ -247,7 +273,7 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
             if let Some(record) = &found.record {
                 prop_assert_eq!(&**record, &expected.0);
             }
-            if is_warm && case.cv == 0.0 && wanted.keep == Keep::Totals {
+            if is_warm && !wanted.times.is_random() && wanted.keep == Keep::Totals {
                 expected.0.total.tally = Tally { peak_concurrency: 0, ..expected.0.total.tally };
             }
             check(quick, &expected, 2.0 / 2048.0)?;

@@ -1,7 +1,7 @@
 //! What batches are billed, by size.
 
 use crate::engine::record::Batch;
-use crate::platform::lambda::billing::{BilledMbMs, BillingRule};
+use crate::price::billing::{BilledMbMs, BillingRule};
 use crate::units::{MemoryMb, Span};
 
 /// The last bill of each size: where service times are fixed it is worked out once.

@@ -14,7 +14,7 @@ pub use self::tally::{Requests, Tally};
 
 use super::record::{Batch, Observer};
 use crate::numeric::histogram::Recording;
-use crate::platform::lambda::billing::BillingRule;
+use crate::price::billing::BillingRule;
 use crate::units::{Span, Time};
 
 /// A stretch with so many requests is closed, and another begins: its histogram counts in 32 bits. Few in the tests, so
@@ -104,7 +104,7 @@ impl Observer for Recorder {
         let mut counts = self.current.counts();
         let requests = Requests::of(batch, arrivals, self.rules.slo, |latency| counts.count(latency));
         let finish = batch.finish();
-        self.current.touch(finish.0 - arrivals[arrivals.len() - 1].0, requests.longest);
+        self.current.touch(batch.answered().0 - arrivals[arrivals.len() - 1].0, requests.longest);
         if self.sizes.len() < arrivals.len() {
             self.sizes.resize(arrivals.len(), 0);
         }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::engine::record::Cause;
     use crate::platform::Capacity;
-    use crate::platform::lambda::billing::InitBilling;
+    use crate::price::billing::InitBilling;
     use crate::units::MemoryMb;
 
     fn batch(started: u64) -> Batch {
@@ -142,6 +142,8 @@ mod tests {
             init: Span::ZERO,
             capacity: Capacity::OnDemand,
             service: Span(1000),
+            overhead: Span::ZERO,
+            environment: None,
             memory: MemoryMb(1),
             concurrency: 1,
             attempts: 1,

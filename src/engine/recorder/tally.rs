@@ -2,8 +2,8 @@
 
 use crate::engine::record::{Batch, Cause};
 use crate::platform::Capacity;
-use crate::platform::lambda::billing::BilledMbMs;
 use crate::price::Usage;
+use crate::price::billing::BilledMbMs;
 use crate::units::{MemoryMb, Span, Time};
 
 /// Sums over batches.
@@ -64,15 +64,15 @@ impl Requests {
     /// Of a batch with these arrivals; `count` is shown each latency.
     #[inline(always)]
     pub fn of(batch: &Batch, arrivals: &[Time], slo: Span, mut count: impl FnMut(u64)) -> Requests {
-        let finish = batch.finish();
+        let answered = batch.answered();
         let (mut latency, mut violations) = (0, 0);
         for arrival in arrivals {
-            let each = finish.0 - arrival.0;
+            let each = answered.0 - arrival.0;
             count(each);
             latency += each;
             violations += u64::from(each > slo.0);
         }
-        let (longest, wait) = (finish.0 - arrivals[0].0, batch.left.0 - arrivals[0].0);
+        let (longest, wait) = (answered.0 - arrivals[0].0, batch.left.0 - arrivals[0].0);
         Requests { count: arrivals.len() as u64, latency, violations, longest, wait }
     }
 }

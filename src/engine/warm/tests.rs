@@ -15,9 +15,9 @@ use crate::engine::simulate::Unwatched;
 use crate::engine::{Replay, Retry, replay};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
-use crate::platform::lambda::billing::{BillingRule, InitBilling};
 use crate::platform::warm::Warm;
 use crate::policy::batch::Batch;
+use crate::price::billing::{BillingRule, InitBilling};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span, Time};
 
@@ -50,7 +50,7 @@ fn engine(times: &[Time], buffering: Buffering<'_>) -> Record {
     let parts = Replay {
         policy: buffering.buffer,
         platform: Warm::default(),
-        service: ServiceDraws::new(buffering.times.clone(), streams.stream("service")),
+        service: ServiceDraws::new(buffering.times.clone(), streams),
         retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
         backoff: streams.stream("back-off"),
     };
@@ -79,7 +79,7 @@ fn rules(slo: u64, warmup: u64) -> Rules {
 }
 
 fn service(mean: &[Span]) -> ServiceTimes {
-    ServiceTimes { memory: MemoryMb(512), mean: mean.to_vec(), cv: 0.0, shape: None, init: Span::ZERO }
+    ServiceTimes::fixed(MemoryMb(512), mean.to_vec())
 }
 
 /// Gaps with ties, bursts and pauses: from nanoseconds to hours.

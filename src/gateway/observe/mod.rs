@@ -1,10 +1,12 @@
 //! An open-loop client: every request goes out at its intended time, whether or not others have been answered, and its
-//! latency counts from that time. A slow server cannot slow the client down and so look better than it is.
+//! latency counts from that time. A slow server cannot slow the client down and so look better than it is. Where the
+//! workload is a closed loop, users send when they have thought over their last answer.
 
 pub mod measured;
 pub mod payload;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -16,7 +18,9 @@ use tokio::task::JoinHandle;
 use self::payload::Payload;
 use super::clock::{Clock, duration};
 use super::upstream::{HttpClient, http_client};
+use crate::arrivals::closed::{Closed, Users};
 use crate::error::InputError;
+use crate::numeric::streams::Streams;
 use crate::units::{Span, Time};
 
 /// What is sent.
@@ -24,14 +28,32 @@ use crate::units::{Span, Time};
 pub struct Plan {
     /// Where to.
     pub target: String,
-    /// When, in order.
-    pub times: Vec<Time>,
+    /// When.
+    pub sends: Sends,
     /// What.
     pub payload: Payload,
     /// Without an answer for so long, a request has failed.
     pub timeout: Span,
     /// Threads that send and receive.
     pub threads: usize,
+}
+
+/// When requests are sent.
+#[derive(Debug, Clone)]
+pub enum Sends {
+    /// At these times, in order.
+    At(Vec<Time>),
+    /// By users who wait for their answers, each with a stream of its own.
+    Users {
+        /// The users.
+        closed: Closed,
+        /// So many requests at most.
+        requests: u64,
+        /// None is sent at this time or later.
+        end: Time,
+        /// How long they think.
+        streams: Streams,
+    },
 }
 
 /// What became of one request. Times count from the beginning of the workload.
@@ -102,22 +124,56 @@ pub fn observe(plan: &Plan, mut passed: impl FnMut(usize)) -> Result<Vec<Exchang
         timeout: plan.timeout,
         clock,
     });
-    let mut tasks: Vec<JoinHandle<Exchange>> = Vec::with_capacity(plan.times.len());
-    for (i, intended) in plan.times.iter().enumerate() {
-        let body = plan.payload.body(i);
-        clock.wait_until(*intended + AHEAD);
-        let sender = Arc::clone(&sender);
-        let intended = *intended;
-        tasks.push(runtime.spawn(async move { sender.send(intended, body).await }));
-        passed(i + 1);
+    let mut tasks: Vec<JoinHandle<Vec<Exchange>>> = Vec::new();
+    match &plan.sends {
+        Sends::At(times) => {
+            for (i, intended) in times.iter().enumerate() {
+                let body = plan.payload.body(i);
+                clock.wait_until(*intended + AHEAD);
+                let sender = Arc::clone(&sender);
+                let intended = *intended;
+                tasks.push(runtime.spawn(async move { vec![sender.send(intended, body).await] }));
+                passed(i + 1);
+            }
+        }
+        Sends::Users { closed, requests, end, streams } => {
+            let sent = Arc::new(AtomicU64::new(0));
+            for user in 0..closed.users {
+                let stream = streams.part(u64::from(user)).stream("arrivals");
+                let one = Users::new(Closed { users: 1, ..*closed }, u64::MAX, *end, stream);
+                let (sender, payload, sent) = (Arc::clone(&sender), plan.payload.clone(), Arc::clone(&sent));
+                let numbered = Numbered { payload, sent, requests: *requests };
+                tasks.push(runtime.spawn(async move { sender.serve_user(one, numbered).await }));
+            }
+        }
     }
     runtime.block_on(async {
-        let mut exchanges = Vec::with_capacity(tasks.len());
+        let mut exchanges = Vec::new();
         for task in tasks {
-            exchanges.push(task.await.map_err(|e| InputError::new("a request", e.to_string()))?);
+            exchanges.extend(task.await.map_err(|e| InputError::new("a request", e.to_string()))?);
+            if let Sends::Users { .. } = plan.sends {
+                passed(exchanges.len());
+            }
         }
+        // Users take turns; their requests are told in the order of their times.
+        exchanges.sort_by_key(|exchange: &Exchange| (exchange.intended, exchange.answered));
         Ok(exchanges)
     })
+}
+
+/// The bodies of users' requests, of which there are so many.
+struct Numbered {
+    payload: Payload,
+    sent: Arc<AtomicU64>,
+    requests: u64,
+}
+
+impl Numbered {
+    /// The next, if there is one.
+    fn next(&self) -> Option<Bytes> {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+        (number < self.requests).then(|| self.payload.body(number as usize))
+    }
 }
 
 struct Sender {
@@ -131,6 +187,20 @@ impl Sender {
     /// The time of the workload.
     fn now(&self) -> Time {
         Time::ZERO + self.clock.now().since(Time::ZERO + AHEAD)
+    }
+
+    /// One user: thinks, sends, waits. What it sends is intended for when it is sent.
+    async fn serve_user(&self, mut user: Users, bodies: Numbered) -> Vec<Exchange> {
+        let mut exchanges = Vec::new();
+        while let Some(at) = user.next() {
+            user.send();
+            tokio::time::sleep(duration((at + AHEAD).since(self.clock.now()))).await;
+            let Some(body) = bodies.next() else { break };
+            let exchange = self.send(self.now(), body).await;
+            user.answered(exchange.answered, 1);
+            exchanges.push(exchange);
+        }
+        exchanges
     }
 
     async fn send(&self, intended: Time, body: Bytes) -> Exchange {

@@ -1,10 +1,10 @@
 //! The cheapest configuration of one group of classes.
 
-use crate::analytic::exact::SharedSizes;
+use crate::analytic::exact::{SharedSizes, Variation};
 use crate::error::InputError;
 use crate::numeric::bracket::crossing;
-use crate::planner::predict::batch_cost;
-use crate::planner::shared::{GroupLaws, MarkedPart, marked_parts};
+use crate::planner::predict::{batch_cost, variation};
+use crate::planner::shared::{ClassParts, GroupLaws, MarkedPart};
 use crate::profile::device::Size;
 use crate::scenario::Scenario;
 use crate::scenario::class::{Class, ClassSlo, Classes};
@@ -37,9 +37,8 @@ pub struct GroupChoice {
 
 /// What is common to all groups of a scenario.
 #[derive(Debug)]
-pub struct Planner<'a> {
-    scenario: &'a Scenario,
-    classes: &'a Classes,
+pub struct Planner {
+    arrivals: ClassParts,
     slo: Vec<ClassSlo>,
     functions: Vec<Function>,
     batches: Vec<u32>,
@@ -53,8 +52,8 @@ pub struct Function {
     pub size: Size,
     /// Service times \[s\].
     pub service: Vec<f64>,
-    /// Their coefficient of variation.
-    pub cv: f64,
+    /// How they vary.
+    pub variation: Variation,
     /// Prices [$].
     pub cost: Vec<f64>,
 }
@@ -67,13 +66,13 @@ struct Place<'a> {
     slo: &'a [ClassSlo],
 }
 
-impl<'a> Planner<'a> {
+impl Planner {
     /// Chooses among the memory sizes and batches of `[sweep]`.
     ///
     /// # Errors
     /// A class without an objective, or with one that cannot be kept for sure; nothing to choose from; the profile does not
     /// cover it.
-    pub fn new(scenario: &'a Scenario, classes: &'a Classes) -> Result<Planner<'a>, InputError> {
+    pub fn new(scenario: &Scenario, classes: &Classes) -> Result<Planner, InputError> {
         let Some((memory, batches)) = &classes.grid else {
             return Err(InputError::new(&scenario.name, "there is nothing to choose from")
                 .help("give [sweep] with `memory_mb` and `batch`"));
@@ -89,11 +88,11 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// A class without an objective, or with one that cannot be kept for sure.
     pub fn among(
-        scenario: &'a Scenario,
-        classes: &'a Classes,
+        scenario: &Scenario,
+        classes: &Classes,
         functions: Vec<Function>,
         batches: Vec<u32>,
-    ) -> Result<Planner<'a>, InputError> {
+    ) -> Result<Planner, InputError> {
         let error = |message: String| InputError::new(&scenario.name, message);
         let slo = |class: &Class| {
             class.slo.ok_or_else(|| {
@@ -103,15 +102,16 @@ impl<'a> Planner<'a> {
         };
         let slo = classes.list.iter().map(slo).collect::<Result<Vec<_>, _>>()?;
         let sure = classes.list.iter().find(|class| class.slo.is_some_and(|slo| slo.percentile >= 1.0));
-        if let Some(class) = sure.filter(|_| functions.iter().any(|function| function.cv > 0.0)) {
+        if let Some(class) = sure.filter(|_| functions.iter().any(|function| function.variation.is_random()))
+        {
             let message = format!("class `{}` may have no request over its latency", class.name);
             let help = "service times with a service_cv have no largest value: ask for percentile = 99.9";
             return Err(error(message).help(help));
         }
-        let mut planner = Planner { scenario, classes, slo, functions, batches, rate: 0.0 };
+        let arrivals = ClassParts::new(scenario, classes)?;
         let all: Vec<usize> = (0..classes.list.len()).collect();
-        planner.rate = rate(&marked_parts(scenario, classes, &all)?);
-        Ok(planner)
+        let rate = rate(&arrivals.of(&all));
+        Ok(Planner { arrivals, slo, functions, batches, rate })
     }
 
     /// Requests a second of all classes.
@@ -121,29 +121,40 @@ impl<'a> Planner<'a> {
 
     /// The cheapest configuration of a group in which every class keeps its objective, if there is one; and how many were
     /// predicted. One time is left for the service of all classes: each may wait as long as its latency leaves beside it.
-    ///
-    /// # Errors
-    /// A trace that cannot be read.
-    pub fn best(&self, members: &[usize]) -> Result<(Option<GroupChoice>, usize), InputError> {
-        let parts = marked_parts(self.scenario, self.classes, members)?;
+    pub fn best(&self, members: &[usize]) -> (Option<GroupChoice>, usize) {
+        let parts = self.arrivals.of(members);
         let slo = self.slo(members);
         let places = self.places(&parts, &slo);
         let evaluated = places.len();
-        Ok((cheapest(places, members, 1).into_iter().next(), evaluated))
+        (cheapest(places, members, 1).into_iter().next(), evaluated)
+    }
+
+    /// The cheapest configurations of a group by the law, at most so many, the best first.
+    pub fn near(&self, members: &[usize], most: usize) -> Vec<GroupChoice> {
+        let parts = self.arrivals.of(members);
+        let slo = self.slo(members);
+        cheapest(self.places(&parts, &slo), members, most)
+    }
+
+    /// Requests a second of some classes.
+    pub fn rate_of(&self, members: &[usize]) -> f64 {
+        rate(&self.arrivals.of(members))
+    }
+
+    /// What arrives.
+    pub fn arrivals(&self) -> &ClassParts {
+        &self.arrivals
     }
 
     /// A group's choice with the longest waits raised one by one, as far as every class keeps its objective: of this
     /// configuration and the next best ones.
-    ///
-    /// # Errors
-    /// A trace that cannot be read.
-    pub fn raised(&self, choice: GroupChoice) -> Result<GroupChoice, InputError> {
+    pub fn raised(&self, choice: GroupChoice) -> GroupChoice {
         let slo = self.slo(&choice.members);
         if slo.iter().all(|slo| slo.percentile >= 1.0) {
             // Longer waits would let a request be over.
-            return Ok(choice);
+            return choice;
         }
-        let parts = marked_parts(self.scenario, self.classes, &choice.members)?;
+        let parts = self.arrivals.of(&choice.members);
         let near = cheapest(self.places(&parts, &slo), &choice.members, RAISED);
         let raised = near.into_iter().filter_map(|choice| {
             let function = self.functions.iter().find(|function| function.size == choice.size)?;
@@ -152,10 +163,10 @@ impl<'a> Planner<'a> {
             let usd_per_s = place.usd_per_s(&waits);
             Some(place.choice(&choice.members, waits, usd_per_s))
         });
-        Ok(raised
+        raised
             .chain([choice])
             .min_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s))
-            .expect("at least the choice"))
+            .expect("at least the choice")
     }
 
     fn slo(&self, members: &[usize]) -> Vec<ClassSlo> {
@@ -195,8 +206,8 @@ pub fn platform_function(
     let times = scenario.profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let price = batch_cost(&scenario.platform.tariff, &times);
-    let cost = service.iter().map(|mean| price(1, *mean)).collect();
-    Ok(Function { size: Size::Memory(memory), service, cv: times.cv, cost })
+    let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
+    Ok(Function { size: Size::Memory(memory), service, variation: variation(&times), cost })
 }
 
 /// The cheapest choices, at most so many, the best first.
@@ -223,7 +234,7 @@ fn cheapest(places: Vec<(Place<'_>, f64)>, members: &[usize], most: usize) -> Ve
 /// takes no law of waits. Where nobody may be over at all, the bounds are the costs already.
 fn first_to_beat(places: &[(Place<'_>, f64)], most: usize) -> f64 {
     let never = places.iter().all(|(place, _)| place.slo.iter().all(|slo| slo.percentile >= 1.0));
-    if never || places.iter().any(|(place, _)| place.function.cv > 0.0) {
+    if never || places.iter().any(|(place, _)| place.function.variation.is_random()) {
         return f64::INFINITY;
     }
     let sure = places.iter().filter_map(|(place, _)| Some(place.usd_per_s(&place.leaving(place.latest())?)));
@@ -312,7 +323,7 @@ impl Place<'_> {
 
     /// The most time that is left for the service; a random service time may be longer than its mean.
     fn latest(&self) -> f64 {
-        match self.function.cv > 0.0 {
+        match self.function.variation.is_random() {
             true => self.slo.iter().map(|slo| slo.latency.as_secs_f64()).fold(self.slowest(), f64::max),
             false => self.slowest(),
         }
@@ -322,7 +333,7 @@ impl Place<'_> {
     fn spare(&self, waits: &[Span]) -> f64 {
         let laws = GroupLaws::new(self.parts, waits, self.batch);
         let spare = |(class, slo): (usize, &ClassSlo)| {
-            let law = laws.latency(class, &self.function.service, self.function.cv);
+            let law = laws.latency(class, &self.function.service, &self.function.variation);
             1.0 - slo.percentile - law.share_over(slo.latency.as_secs_f64()) + ROUNDING
         };
         self.slo.iter().enumerate().map(spare).fold(f64::INFINITY, f64::min)

@@ -2,13 +2,14 @@
 
 mod choice;
 mod partition;
+mod race;
 
 use rayon::prelude::*;
 
 pub use self::choice::{Function, GroupChoice, Planner, platform_function};
 pub use self::partition::{MOST_SUBSETS, Partitions};
 use self::partition::{best_contiguous, best_of_all};
-use super::shared::{ClassPrediction, predict_group};
+use super::shared::{ClassPrediction, MarkedPart, predict_parts};
 use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
 use crate::engine::simulate::Unwatched;
 use crate::error::InputError;
@@ -33,6 +34,8 @@ pub struct GroupPlan {
     pub groups: usize,
     /// Configurations predicted.
     pub evaluated: usize,
+    /// Simulations whose figures decided, where no law covers the scenario.
+    pub trials: Option<usize>,
     /// Requests a second of all classes.
     pub rate: f64,
 }
@@ -126,8 +129,11 @@ impl Planned {
 pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Result<GroupPlan, InputError> {
     let planner = Planner::new(scenario, classes)?;
     let count = classes.list.len();
-    let chosen = choose(&planner, classes)?;
-    let finished = |choice: GroupChoice, check| planned(scenario, classes, planner.raised(choice)?, check);
+    let chosen = choose(&planner, classes);
+    let finished = |choice: GroupChoice, check| {
+        let parts = planner.arrivals().of(&choice.members);
+        planned(scenario, classes, planner.raised(choice), &parts, check)
+    };
     let predicted = |choice| finished(choice, Check::Predicted);
     let alone = (0..count).into_par_iter().map(|class| chosen.find(&[class]).map(predicted).transpose());
     let alone = alone.collect::<Result<_, _>>()?;
@@ -136,15 +142,27 @@ pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Resu
         let choices = best.par_iter().map(|choice| finished(choice.clone(), check));
         choices.collect::<Result<Vec<_>, _>>()
     });
-    Ok(GroupPlan {
+    let mut plan = GroupPlan {
         best: best.transpose()?,
         alone,
         together,
         partitions: chosen.partitions,
         groups: chosen.found.len(),
         evaluated: chosen.evaluated,
+        trials: None,
         rate: planner.rate(),
-    })
+    };
+    if check == Check::Simulated && !race::is_needless(scenario) {
+        let raced = race::race(&planner, scenario, classes, &chosen)?;
+        plan.trials = Some(raced.trials);
+        // Where nothing keeps the objectives in the simulation, what the law says stays, unconfirmed.
+        if let Some(best) = &raced.best {
+            plan.best = Some(best.clone());
+            plan.alone = (0..count).map(|class| raced.find(&[class])).collect();
+            plan.together = raced.find(&(0..count).collect::<Vec<_>>());
+        }
+    }
+    Ok(plan)
 }
 
 /// The best configurations of groups, and the best partition into these.
@@ -163,7 +181,7 @@ impl Chosen {
 }
 
 /// Looks for the best configurations of groups, and for the best partition.
-pub(super) fn choose(planner: &Planner<'_>, classes: &Classes) -> Result<Chosen, InputError> {
+pub(super) fn choose(planner: &Planner, classes: &Classes) -> Chosen {
     let count = classes.list.len();
     let latency = |class: &Class| class.slo.map(|slo| slo.latency);
     let mut order: Vec<usize> = (0..count).collect();
@@ -177,7 +195,7 @@ pub(super) fn choose(planner: &Planner<'_>, classes: &Classes) -> Result<Chosen,
             .collect(),
     };
     let choices: Vec<(Option<GroupChoice>, usize)> =
-        members.par_iter().map(|members| planner.best(members)).collect::<Result<_, _>>()?;
+        members.par_iter().map(|members| planner.best(members)).collect();
     let evaluated = choices.iter().map(|(_, evaluated)| evaluated).sum();
     let found: Vec<_> = members.into_iter().zip(choices.into_iter().map(|(choice, _)| choice)).collect();
     let cost = |at: usize| found[at].1.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
@@ -188,23 +206,40 @@ pub(super) fn choose(planner: &Planner<'_>, classes: &Classes) -> Result<Chosen,
         Partitions::Contiguous => best_contiguous(count, cost),
     };
     let best = places.map(|places| places.into_iter().filter_map(|at| found[at].1.clone()).collect());
-    Ok(Chosen { found, best, partitions, evaluated })
+    Chosen { found, best, partitions, evaluated }
 }
 
 fn planned(
     scenario: &Scenario,
     classes: &Classes,
     choice: GroupChoice,
+    parts: &[MarkedPart],
     check: Check,
 ) -> Result<Planned, InputError> {
     let Size::Memory(memory) = choice.size else { unreachable!("planned among memory sizes") };
     let group = choice.group(memory);
-    let prediction = predict_group(scenario, classes, &group)?;
+    let prediction = predict_parts(scenario, classes, &group, parts)?;
     let simulation = match check {
         Check::Predicted => None,
         Check::Simulated => Some(simulate_group(scenario, classes, &group, &mut Unwatched)?),
     };
     Ok(Planned { choice, prediction, simulation })
+}
+
+/// A configuration as it is simulated: its cost is what happened.
+fn simulated(
+    planner: &Planner,
+    scenario: &Scenario,
+    classes: &Classes,
+    choice: GroupChoice,
+) -> Result<Planned, InputError> {
+    let parts = planner.arrivals().of(&choice.members);
+    let rate = planner.rate_of(&choice.members);
+    let mut found = planned(scenario, classes, choice, &parts, Check::Simulated)?;
+    if let Some(simulation) = &found.simulation {
+        found.choice.usd_per_s = simulation.simulation.simulated.cost_usd_per_million / 1e6 * rate;
+    }
+    Ok(found)
 }
 
 fn of_set(set: usize, count: usize) -> Vec<usize> {

@@ -31,10 +31,35 @@ impl Reuse {
     ];
 }
 
+/// An environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Environment {
+    /// In the order of creation.
+    pub number: u32,
+    /// When it was created.
+    pub born: Time,
+}
+
+/// Until when an idle environment stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stay {
+    /// As long as the function has others, inclusive.
+    pub spare: Time,
+    /// As the only one, inclusive. Where that is earlier, it goes as soon as it is the only one.
+    pub last: Time,
+}
+
+impl Stay {
+    /// The same whether there are others or not.
+    pub fn until(time: Time) -> Stay {
+        Stay { spare: time, last: time }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Idle {
-    environment: u32,
-    warm_until: Time,
+    environment: Environment,
+    stay: Stay,
 }
 
 /// Idle environments; those whose keep-alive has passed are dropped when they are met.
@@ -48,7 +73,7 @@ enum Order {
     /// In the order of becoming idle.
     MostRecent(VecDeque<Idle>),
     LeastRecent(VecDeque<Idle>),
-    Newest(BTreeMap<u32, Time>),
+    Newest(BTreeMap<Environment, Stay>),
     Random(Vec<Idle>, Box<Stream>),
 }
 
@@ -64,26 +89,27 @@ impl IdleSet {
         Self { order }
     }
 
-    /// Adds an environment that stays warm until `warm_until`, inclusive.
+    /// Adds an environment that stays that long.
     #[inline]
-    pub fn put(&mut self, environment: u32, warm_until: Time) {
-        let idle = Idle { environment, warm_until };
+    pub fn put(&mut self, environment: Environment, stay: Stay) {
+        let idle = Idle { environment, stay };
         match &mut self.order {
             Order::MostRecent(queue) | Order::LeastRecent(queue) => queue.push_back(idle),
             Order::Newest(map) => {
-                map.insert(environment, warm_until);
+                map.insert(environment, stay);
             }
             Order::Random(list, _) => list.push(idle),
         }
     }
 
-    /// Takes the environment that the rule names among those still warm at `now`.
+    /// Takes the environment that the rule names among those still warm at `now`, where others are busy or none is
+    /// treated in another way for being the only one.
     #[inline]
-    pub fn take(&mut self, now: Time) -> Option<u32> {
+    pub fn take(&mut self, now: Time) -> Option<Environment> {
         match &mut self.order {
             Order::MostRecent(queue) => {
                 // The oldest expire first; dropping them here keeps the queue short.
-                while queue.front().is_some_and(|idle| idle.warm_until < now) {
+                while queue.front().is_some_and(|idle| idle.stay.spare < now) {
                     queue.pop_front();
                 }
                 warm(std::iter::from_fn(|| queue.pop_back()), now)
@@ -91,13 +117,37 @@ impl IdleSet {
             Order::LeastRecent(queue) => warm(std::iter::from_fn(|| queue.pop_front()), now),
             Order::Newest(map) => {
                 let newest = std::iter::from_fn(|| map.pop_last());
-                warm(newest.map(|(environment, warm_until)| Idle { environment, warm_until }), now)
+                warm(newest.map(|(environment, stay)| Idle { environment, stay }), now)
             }
             Order::Random(list, stream) => {
                 let any = || (!list.is_empty()).then(|| list.swap_remove(stream.random_range(0..list.len())));
                 warm(std::iter::from_fn(any), now)
             }
         }
+    }
+
+    /// The same where no environment is busy, so that the one that outlives the others may be the only one.
+    ///
+    /// It is from when the last of the others went. Then it stays until its own time as the only one, or goes at once if
+    /// that has passed.
+    pub fn take_where_none_is_busy(&mut self, now: Time) -> Option<Environment> {
+        let all: Vec<Idle> = match &self.order {
+            Order::MostRecent(queue) | Order::LeastRecent(queue) => queue.iter().copied().collect(),
+            Order::Newest(map) => map
+                .iter()
+                .map(|(environment, stay)| Idle { environment: *environment, stay: *stay })
+                .collect(),
+            Order::Random(list, _) => list.clone(),
+        };
+        if all.iter().filter(|idle| idle.stay.spare >= now).count() > 1 {
+            return self.take(now);
+        }
+        self.clear();
+        let outlives = (0..all.len()).max_by_key(|at| all[*at].stay.spare)?;
+        let others = all.iter().enumerate().filter(|(at, _)| *at != outlives);
+        let alone_from = others.map(|(_, idle)| idle.stay.spare).max().unwrap_or(Time::ZERO);
+        let one = all[outlives];
+        (now <= one.stay.last.max(alone_from)).then_some(one.environment)
     }
 
     /// Drops every environment.
@@ -111,8 +161,8 @@ impl IdleSet {
 }
 
 #[inline]
-fn warm(mut candidates: impl Iterator<Item = Idle>, now: Time) -> Option<u32> {
-    candidates.find(|idle| idle.warm_until >= now).map(|idle| idle.environment)
+fn warm(mut candidates: impl Iterator<Item = Idle>, now: Time) -> Option<Environment> {
+    candidates.find(|idle| idle.stay.spare >= now).map(|idle| idle.environment)
 }
 
 #[cfg(test)]
@@ -120,13 +170,17 @@ mod tests {
     use super::*;
     use crate::numeric::streams::Streams;
 
+    fn environment_of(number: u32) -> Environment {
+        Environment { number, born: Time::ZERO }
+    }
+
     /// Environments 0, 2, 1 become idle in this order; the rule takes all three.
     fn order(reuse: Reuse) -> Vec<u32> {
         let mut set = IdleSet::new(reuse, Streams::new(3).stream("reuse"));
         for environment in [0, 2, 1] {
-            set.put(environment, Time(10));
+            set.put(environment_of(environment), Stay::until(Time(10)));
         }
-        std::iter::from_fn(|| set.take(Time(10))).collect()
+        std::iter::from_fn(|| set.take(Time(10)).map(|e| e.number)).collect()
     }
 
     #[test]
@@ -143,10 +197,34 @@ mod tests {
     fn the_expired_are_passed_over_by_every_rule() {
         for (_, reuse) in Reuse::NAMES {
             let mut set = IdleSet::new(reuse, Streams::new(3).stream("reuse"));
-            set.put(0, Time(20));
-            set.put(1, Time(9));
-            assert_eq!(set.take(Time(10)), Some(0), "{reuse:?}");
+            set.put(environment_of(0), Stay::until(Time(20)));
+            set.put(environment_of(1), Stay::until(Time(9)));
+            assert_eq!(set.take(Time(10)).map(|e| e.number), Some(0), "{reuse:?}");
             assert_eq!(set.take(Time(10)), None, "{reuse:?}");
+        }
+    }
+
+    #[test]
+    fn the_only_one_goes_by_a_time_of_its_own_and_not_before_it_is_the_only_one() {
+        // (spare, last) of each, idle since 0 and 5; when one is still there.
+        let cases: [(&[(u64, u64)], u64); 5] = [
+            (&[(30, 20)], 20),           // alone all the time
+            (&[(30, 40)], 40),           // the only one may stay longer
+            (&[(30, 20), (35, 25)], 30), // alone from 30, when its own time has passed
+            (&[(30, 20), (35, 33)], 33), // alone from 30
+            (&[(30, 20), (60, 25)], 30),
+        ];
+        for (_, reuse) in Reuse::NAMES {
+            for (stays, until) in cases {
+                for (now, is_there) in [(until, true), (until + 1, false)] {
+                    let mut set = IdleSet::new(reuse, Streams::new(3).stream("reuse"));
+                    for (number, (spare, last)) in (0..).zip(stays) {
+                        set.put(environment_of(number), Stay { spare: Time(*spare), last: Time(*last) });
+                    }
+                    let found = set.take_where_none_is_busy(Time(now));
+                    assert_eq!(found.is_some(), is_there, "{reuse:?} {stays:?} at {now}");
+                }
+            }
         }
     }
 }

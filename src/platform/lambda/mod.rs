@@ -3,16 +3,18 @@
 //! Tie rules at one instant: environments that finish become idle first, then the invocation is placed.
 //! An environment that has been idle for exactly its keep-alive is still warm.
 
-pub mod billing;
 pub mod idle;
+mod stay;
 
-use rand_distr::{Distribution, LogNormal};
-
-use self::idle::{IdleSet, Reuse};
+use self::idle::{Environment, IdleSet, Reuse, Stay};
+use self::stay::{InitDraw, StayDraw};
 use super::running::Running;
 use super::token_bucket::TokenBucket;
 use super::{Admission, Capacity, Load, Platform};
-use crate::numeric::streams::{Stream, Streams};
+use crate::numeric::streams::Streams;
+use crate::price::RateLimit;
+use crate::profile::ServiceTimes;
+use crate::profile::beside::{Beside, InitSpread};
 use crate::units::{Span, Time};
 
 /// How long an idle environment stays.
@@ -27,17 +29,15 @@ pub enum KeepAlive {
         /// Coefficient of variation.
         cv: f64,
     },
-}
-
-/// How fast invocations or environments may come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// At once.
-    pub burst: u64,
-    /// Gained per `period`.
-    pub tokens: u64,
-    /// See `tokens`.
-    pub period: Span,
+    /// Of those that are idle, a half goes at the end of every such period.
+    Halving(Span),
+    /// By whether the function has others.
+    LastAndSpare {
+        /// The only one stays this long after its last use.
+        last: Span,
+        /// One that is not the only one, busy ones counted, stays this long.
+        spare: Span,
+    },
 }
 
 /// The settings of a pool.
@@ -47,8 +47,12 @@ pub struct PoolSettings {
     pub runtime_init: Span,
     /// Loading the model after that.
     pub model_init: Span,
+    /// What calls take beside their service.
+    pub beside: Beside,
     /// How long an idle environment stays.
     pub keep_alive: KeepAlive,
+    /// An environment goes when it is this old, as soon as it is idle.
+    pub max_age: Option<Span>,
     /// Which idle environment serves next.
     pub reuse: Reuse,
     /// The most environments that are busy at once.
@@ -59,6 +63,23 @@ pub struct PoolSettings {
     pub requests: RateLimit,
     /// Environments that are always initialised (provisioned concurrency).
     pub provisioned: u32,
+}
+
+impl PoolSettings {
+    /// The pool of a function with these times, and so many provisioned environments.
+    pub fn serving(&self, times: &ServiceTimes, provisioned: u32) -> PoolSettings {
+        let (model_init, beside) = (times.init, times.beside.clone());
+        PoolSettings { model_init, beside, provisioned, ..self.clone() }
+    }
+
+    /// How long every idle environment stays, and how long every new one takes, where that is always the same.
+    pub fn constants(&self) -> Option<(Span, Span)> {
+        let KeepAlive::Fixed(keep_alive) = self.keep_alive else { return None };
+        let same = self.max_age.is_none()
+            && self.beside.init == InitSpread::Fixed
+            && self.beside.first_call_s == 0.0;
+        same.then_some((keep_alive, self.runtime_init + self.model_init))
+    }
 }
 
 /// The pool of one function's environments.
@@ -75,7 +96,8 @@ pub struct LambdaPool {
     next_environment: u32,
     /// Environments numbered below this one, and not provisioned, end when they finish.
     first_current: u32,
-    keep_alive: KeepAliveDraw,
+    stays: StayDraw,
+    inits: InitDraw,
 }
 
 /// What is there in a pool at some time.
@@ -93,23 +115,10 @@ pub struct PoolState {
     pub requests: TokenBucket,
 }
 
-#[derive(Debug)]
-enum KeepAliveDraw {
-    Fixed(Span),
-    Random(LogNormal<f64>, Box<Stream>),
-}
-
 impl LambdaPool {
     /// A cold pool.
     pub fn new(settings: PoolSettings, streams: Streams) -> Self {
         let bucket = |limit: RateLimit| TokenBucket::new(limit.burst, limit.tokens, limit.period);
-        let keep_alive = match settings.keep_alive {
-            KeepAlive::Random { mean, cv } if cv > 0.0 => {
-                let law = LogNormal::from_mean_cv(mean.as_secs_f64(), cv).expect("checked by the scenario");
-                KeepAliveDraw::Random(law, Box::new(streams.stream("keep-alive")))
-            }
-            KeepAlive::Fixed(mean) | KeepAlive::Random { mean, .. } => KeepAliveDraw::Fixed(mean),
-        };
         Self {
             running: Running::default(),
             idle: IdleSet::new(settings.reuse, streams.stream("reuse")),
@@ -118,12 +127,14 @@ impl LambdaPool {
             requests: bucket(settings.requests),
             next_environment: settings.provisioned,
             first_current: settings.provisioned,
-            keep_alive,
+            stays: StayDraw::new(&settings, streams),
+            inits: InitDraw::new(&settings, streams),
             settings,
         }
     }
 
-    /// A pool that goes on from `now` with what is there; the rule of reuse must not ask for the age of environments.
+    /// A pool that goes on from `now` with what is there; neither the rule of reuse nor
+    /// an age limit may ask for the age of environments.
     pub fn resumed(settings: PoolSettings, streams: Streams, now: Time, state: PoolState) -> Self {
         let provisioned = settings.provisioned;
         let mut pool = LambdaPool::new(settings, streams);
@@ -133,10 +144,10 @@ impl LambdaPool {
                 Capacity::OnDemand | Capacity::Instance => pool.next_environment,
             };
             pool.next_environment += u32::from(environment >= provisioned);
-            pool.running.start(now, finish, environment);
+            pool.running.start(now, finish, Environment { number: environment, born: now });
         }
         for until in state.warm_until {
-            pool.idle.put(pool.next_environment, until);
+            pool.idle.put(Environment { number: pool.next_environment, born: now }, Stay::until(until));
             pool.next_environment += 1;
         }
         let PoolState { provisioned_free, scaling, requests, .. } = state;
@@ -146,18 +157,18 @@ impl LambdaPool {
     #[inline]
     fn collect_finished(&mut self, now: Time) {
         while let Some((at, environment)) = self.running.next_finished(now) {
-            if environment < self.settings.provisioned {
+            if environment.number < self.settings.provisioned {
                 self.provisioned_free += 1;
-            } else if environment >= self.first_current {
-                let stay = match &mut self.keep_alive {
-                    KeepAliveDraw::Fixed(span) => *span,
-                    KeepAliveDraw::Random(law, stream) => {
-                        Span::from_secs_f64(law.sample(stream)).unwrap_or(Span::MAX)
-                    }
-                };
-                self.idle.put(environment, at + stay);
+            } else if environment.number >= self.first_current {
+                let stay = self.stays.draw(environment, at);
+                self.idle.put(environment, stay);
             }
         }
+    }
+
+    fn take_idle(&mut self, now: Time) -> Option<Environment> {
+        let may_be_the_last = self.stays.knows_the_last() && self.running.busy() == 0;
+        if may_be_the_last { self.idle.take_where_none_is_busy(now) } else { self.idle.take(now) }
     }
 }
 
@@ -168,22 +179,25 @@ impl Platform for LambdaPool {
         if self.running.busy() >= self.settings.concurrency || !self.requests.take(now) {
             return Admission::Throttled;
         }
-        let mut capacity = Capacity::OnDemand;
-        let (environment, cold) = if self.provisioned_free > 0 {
+        if self.provisioned_free > 0 {
             self.provisioned_free -= 1;
-            capacity = Capacity::Provisioned;
-            (0, false)
-        } else if let Some(environment) = self.idle.take(now) {
-            (environment, false)
-        } else if self.scaling.take(now) {
-            self.next_environment += 1;
-            (self.next_environment - 1, true)
-        } else {
+            self.running.start(now, now + service, Environment::default());
+            return Admission::warm(Capacity::Provisioned, None);
+        }
+        if let Some(environment) = self.take_idle(now) {
+            self.running.start(now, now + service, environment);
+            return Admission::warm(Capacity::OnDemand, Some(environment.number));
+        }
+        if !self.scaling.take(now) {
             return Admission::Throttled;
-        };
-        let init = if cold { self.settings.runtime_init + self.settings.model_init } else { Span::ZERO };
-        self.running.start(now, now + init + service, environment);
-        Admission::Started { cold, init, capacity }
+        }
+        let environment = Environment { number: self.next_environment, born: now };
+        self.next_environment += 1;
+        let init = self.inits.draw(self.settings.runtime_init, self.settings.model_init);
+        let first_call = self.settings.beside.first_call();
+        self.running.start(now, now + init + first_call + service, environment);
+        let (cold, capacity, environment) = (true, Capacity::OnDemand, Some(environment.number));
+        Admission::Started { cold, init, first_call, capacity, environment }
     }
 
     fn renew(&mut self, model_init: Span) {
@@ -201,13 +215,17 @@ impl Platform for LambdaPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::beside::InitIn;
+    use crate::profile::quantiles::Shape;
 
     fn settings() -> PoolSettings {
         let free = RateLimit { burst: 1_000_000, tokens: 1_000_000, period: Span::from_secs(1) };
         PoolSettings {
             runtime_init: Span(30),
             model_init: Span(20),
+            beside: Beside::default(),
             keep_alive: KeepAlive::Fixed(Span(100)),
+            max_age: None,
             reuse: Reuse::MostRecent,
             concurrency: 2,
             scaling: free,
@@ -220,27 +238,45 @@ mod tests {
         LambdaPool::new(settings, Streams::new(1))
     }
 
-    const COLD: Admission = Admission::Started { cold: true, init: Span(50), capacity: Capacity::OnDemand };
-    const WARM: Admission =
-        Admission::Started { cold: false, init: Span::ZERO, capacity: Capacity::OnDemand };
-    const PROVISIONED: Admission =
-        Admission::Started { cold: false, init: Span::ZERO, capacity: Capacity::Provisioned };
+    /// Numbers of environments are left out.
+    fn invoke(pool: &mut LambdaPool, now: u64, service: u64) -> Admission {
+        match pool.invoke(Time(now), Span(service)) {
+            Admission::Started { cold, init, first_call, capacity, .. } => {
+                Admission::Started { cold, init, first_call, capacity, environment: None }
+            }
+            Admission::Throttled => Admission::Throttled,
+        }
+    }
+
+    const fn cold(init: u64, first_call: u64) -> Admission {
+        let (init, first_call, capacity) = (Span(init), Span(first_call), Capacity::OnDemand);
+        Admission::Started { cold: true, init, first_call, capacity, environment: None }
+    }
+
+    const COLD: Admission = cold(50, 0);
+    const WARM: Admission = Admission::Started {
+        cold: false,
+        init: Span::ZERO,
+        first_call: Span::ZERO,
+        capacity: Capacity::OnDemand,
+        environment: None,
+    };
 
     #[test]
     fn an_environment_is_warm_through_its_keep_alive_and_cold_after() {
         let mut pool = pool(settings());
-        assert_eq!(pool.invoke(Time(0), Span(10)), COLD); // busy to 60
-        assert_eq!(pool.invoke(Time(160), Span(10)), WARM); // idle for exactly 100
-        assert_eq!(pool.invoke(Time(271), Span(10)), COLD); // idle since 170, for 101
+        assert_eq!(invoke(&mut pool, 0, 10), COLD); // busy to 60
+        assert_eq!(invoke(&mut pool, 160, 10), WARM); // idle for exactly 100
+        assert_eq!(invoke(&mut pool, 271, 10), COLD); // idle since 170, for 101
     }
 
     #[test]
     fn the_concurrency_limit_throttles() {
         let mut pool = pool(settings());
-        assert_eq!(pool.invoke(Time(0), Span(50)), COLD);
-        assert_eq!(pool.invoke(Time(10), Span(50)), COLD);
-        assert_eq!(pool.invoke(Time(20), Span(50)), Admission::Throttled);
-        assert_eq!(pool.invoke(Time(100), Span(50)), WARM); // the first has just finished
+        assert_eq!(invoke(&mut pool, 0, 50), COLD);
+        assert_eq!(invoke(&mut pool, 10, 50), COLD);
+        assert_eq!(invoke(&mut pool, 20, 50), Admission::Throttled);
+        assert_eq!(invoke(&mut pool, 100, 50), WARM); // the first has just finished
         // The second runs until 110.
         assert_eq!(pool.load(), Load { busy: 2 });
     }
@@ -249,27 +285,93 @@ mod tests {
     fn scaling_tokens_limit_new_environments_only() {
         let scaling = RateLimit { burst: 1, tokens: 1, period: Span(1_000) };
         let mut pool = pool(PoolSettings { scaling, concurrency: 10, ..settings() });
-        assert_eq!(pool.invoke(Time(0), Span(10)), COLD);
-        assert_eq!(pool.invoke(Time(1), Span(10)), Admission::Throttled);
-        assert_eq!(pool.invoke(Time(60), Span(10)), WARM);
-        assert_eq!(pool.invoke(Time(61), Span(10)), Admission::Throttled);
-        assert_eq!(pool.invoke(Time(1_000), Span(10)), COLD);
+        assert_eq!(invoke(&mut pool, 0, 10), COLD);
+        assert_eq!(invoke(&mut pool, 1, 10), Admission::Throttled);
+        assert_eq!(invoke(&mut pool, 60, 10), WARM);
+        assert_eq!(invoke(&mut pool, 61, 10), Admission::Throttled);
+        assert_eq!(invoke(&mut pool, 1_000, 10), COLD);
     }
 
     #[test]
     fn provisioned_environments_are_never_cold_and_never_expire() {
         let mut pool = pool(PoolSettings { provisioned: 1, ..settings() });
-        assert_eq!(pool.invoke(Time(0), Span(10)), PROVISIONED);
-        assert_eq!(pool.invoke(Time(5), Span(10)), COLD);
-        assert_eq!(pool.invoke(Time(1_000_000), Span(10)), PROVISIONED);
+        assert_eq!(invoke(&mut pool, 0, 10), Admission::warm(Capacity::Provisioned, None));
+        assert_eq!(invoke(&mut pool, 5, 10), COLD);
+        assert_eq!(invoke(&mut pool, 1_000_000, 10), Admission::warm(Capacity::Provisioned, None));
     }
 
     #[test]
     fn a_renewed_function_has_no_warm_environment() {
         let mut pool = pool(settings());
-        assert_eq!(pool.invoke(Time(0), Span(10)), COLD);
+        assert_eq!(invoke(&mut pool, 0, 10), COLD);
         pool.renew(Span(7)); // while it runs
-        let cold = Admission::Started { cold: true, init: Span(37), capacity: Capacity::OnDemand };
-        assert_eq!(pool.invoke(Time(60), Span(10)), cold);
+        assert_eq!(invoke(&mut pool, 60, 10), cold(37, 0));
+    }
+
+    #[test]
+    fn the_only_environment_stays_for_a_time_of_its_own() {
+        let keep_alive = KeepAlive::LastAndSpare { last: Span(60), spare: Span(100) };
+        let mut pool = pool(PoolSettings { keep_alive, ..settings() });
+        assert_eq!(invoke(&mut pool, 0, 10), COLD); // busy to 60
+        assert_eq!(invoke(&mut pool, 120, 10), WARM); // alone for exactly 60
+        assert_eq!(invoke(&mut pool, 191, 10), COLD); // idle since 130, alone for 61; busy to 251
+        assert_eq!(invoke(&mut pool, 200, 500), COLD); // beside it, busy to 750
+        assert_eq!(invoke(&mut pool, 351, 10), WARM); // idle since 251 with the other busy: a spare one
+        assert_eq!(invoke(&mut pool, 462, 10), COLD); // idle since 361, for 101
+    }
+
+    #[test]
+    fn an_old_environment_goes_as_soon_as_it_is_idle() {
+        let mut pool = pool(PoolSettings { max_age: Some(Span(200)), ..settings() });
+        assert_eq!(invoke(&mut pool, 0, 100), COLD); // created at 0, busy to 150
+        assert_eq!(invoke(&mut pool, 200, 100), WARM); // exactly that old
+        assert_eq!(invoke(&mut pool, 300, 10), COLD); // it ended at 300, older
+    }
+
+    #[test]
+    fn half_of_the_idle_environments_go_every_period() {
+        let keep_alive = KeepAlive::Halving(Span(1_000));
+        let concurrency = 100_000;
+        let survivors = |after: u64| {
+            let mut pool = pool(PoolSettings { keep_alive, concurrency, ..settings() });
+            assert!((0..40_000).all(|_| invoke(&mut pool, 0, 10) == COLD));
+            let again = (0..40_000).map(|_| invoke(&mut pool, 60 + after, 10));
+            again.filter(|admission| *admission == WARM).count() as f64 / 40_000.0
+        };
+        // Four standard deviations of a share of 40,000.
+        for (after, share) in [(1_000, 1.0), (1_001, 0.5), (2_000, 0.5), (2_001, 0.25), (3_001, 0.125)] {
+            assert!((survivors(after) - share).abs() < 0.01, "{after}: {}", survivors(after));
+        }
+    }
+
+    #[test]
+    fn initialisation_varies_as_it_is_told_and_the_first_call_takes_longer() {
+        let beside = |init, init_in| Beside { init, init_in, first_call_s: 7e-9, ..Beside::default() };
+        let inits = |beside: Beside| -> Vec<u64> {
+            let (runtime_init, model_init) = (Span(30_000), Span(20_000));
+            let wide = PoolSettings { concurrency: 100_000, runtime_init, model_init, beside, ..settings() };
+            let mut pool = pool(wide);
+            (0..20_000)
+                .map(|_| match pool.invoke(Time(0), Span(10)) {
+                    Admission::Started { init, first_call: Span(7), .. } => init.0,
+                    other => panic!("{other:?}"),
+                })
+                .collect()
+        };
+        let moments = |all: &[u64]| {
+            let mean = all.iter().sum::<u64>() as f64 / all.len() as f64;
+            let square = all.iter().map(|x| (*x as f64 - mean).powi(2)).sum::<f64>() / all.len() as f64;
+            (mean, square.sqrt())
+        };
+        let (mean, deviation) = moments(&inits(beside(InitSpread::Lognormal(0.5), InitIn::Init)));
+        assert!((mean / 50_000.0 - 1.0).abs() < 0.02 && (deviation / 25_000.0 - 1.0).abs() < 0.05);
+        let handler = inits(beside(InitSpread::Lognormal(0.5), InitIn::Handler));
+        let (mean, deviation) = moments(&handler);
+        assert!((mean / 50_000.0 - 1.0).abs() < 0.02 && (deviation / 10_000.0 - 1.0).abs() < 0.05);
+        assert!(handler.iter().all(|init| *init > 30_000));
+        // Half of them need none, as where environments are replaced ahead of need.
+        let shape = Shape { shares: vec![0.0, 0.5, 1.0], factors: vec![vec![0.0, 0.0, 4.0]] };
+        let (mean, _) = moments(&inits(beside(InitSpread::Quantiles(shape), InitIn::Init)));
+        assert!((mean / 50_000.0 - 1.0).abs() < 0.03, "{mean}");
     }
 }

@@ -4,11 +4,12 @@ mod container;
 pub mod lambda_logs;
 pub mod power_tuning;
 pub mod raw_csv;
-mod text;
+pub mod text;
 pub mod triton;
 
 use std::collections::BTreeMap;
 
+use super::beside::Beside;
 use super::file::{Fact, How, Measurement, Origin};
 use super::quantiles::{Quantiles, SHARES};
 use super::surface::{Sample, Surface};
@@ -149,6 +150,8 @@ impl Observations {
             service_cv,
             service_quantiles,
             init_s,
+            beside: Beside::default(),
+            mb_per_vcpu: None,
             image_mb: None,
         };
         Ok((profile, Measurement { facts, cells: origins, notes }))

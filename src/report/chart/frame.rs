@@ -1,8 +1,9 @@
 //! What all charts share: titles, axes with their grid, the legend beside or below the plot, notes.
 
+use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Lettering};
 use super::theme::{Colour, fitted, text_width, wrapped};
-use super::ticks::{Axis, Scale, Ticks};
+use super::ticks::Ticks;
 
 /// Narrower charts have their legend below the plot.
 const LEGEND_BESIDE_FROM: f64 = 560.0;

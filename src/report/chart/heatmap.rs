@@ -1,9 +1,9 @@
 //! A value for each pair of two ordered settings, as colours with a scale.
 
+use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Lettering, Paint};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
 use super::theme::{self, Colour, text_width};
-use super::ticks::{Axis, Scale};
 use super::{Chart, Medium, spoken};
 
 /// A heat map. Rows run from bottom to top, columns from left to right.
@@ -28,9 +28,11 @@ pub struct HeatMap {
 /// One cell of a heat map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell {
+    /// Has a value.
     Value(f64),
     /// Has a value, but breaks a constraint: hatched, and without influence on the colours.
     Infeasible(f64),
+    /// Has none.
     Missing,
 }
 
@@ -56,6 +58,7 @@ impl HeatMap {
         }
     }
 
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> HeatMap {
         HeatMap { subtitle: subtitle.into(), ..self }
     }

@@ -14,6 +14,7 @@
 //! assert!(svg.contains("SLO 400 ms"));
 //! ```
 
+mod axis;
 mod bars;
 mod canvas;
 mod frame;
@@ -24,12 +25,13 @@ mod scatter;
 mod theme;
 mod ticks;
 
+pub use axis::{Axis, Scale, Unit};
 pub use bars::BarChart;
 pub use heatmap::{Cell, HeatMap};
 pub use line::{LineChart, Panel, Series};
 pub use scatter::{Group, Point, Scatter};
 pub use theme::{Colour, FONT, Rgb, hex};
-pub use ticks::{Axis, Scale, Ticks, Unit};
+pub use ticks::Ticks;
 
 /// What a chart is drawn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

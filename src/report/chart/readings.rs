@@ -1,6 +1,6 @@
 //! What a page tells of a line where the pointer is.
 
-use super::ticks::Axis;
+use super::axis::Axis;
 use crate::text::xml as escape;
 
 /// Pixels between two points of a line that are told apart.

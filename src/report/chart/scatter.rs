@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Lettering, Paint};
 use super::frame::{self, Area, Entry, Margins, SMALL, Symbol};
 use super::theme::{Colour, text_width};
-use super::ticks::{Axis, Scale, Ticks};
+use super::ticks::Ticks;
 use super::{Chart, Medium, spoken};
 
 /// More points than this are drawn smaller.
@@ -73,10 +74,12 @@ impl Point {
 }
 
 impl Group {
+    /// Points that have a colour and a name in common.
     pub fn new(label: impl Into<String>, points: Vec<Point>) -> Group {
         Group { label: label.into(), points, colour: None }
     }
 
+    /// Has it no points?
     pub fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
@@ -88,6 +91,7 @@ impl Group {
 }
 
 impl Scatter {
+    /// Without groups.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Scatter {
         Scatter {
             title: title.into(),
@@ -105,10 +109,12 @@ impl Scatter {
         }
     }
 
+    /// The line under the title.
     pub fn subtitle(self, subtitle: impl Into<String>) -> Scatter {
         Scatter { subtitle: subtitle.into(), ..self }
     }
 
+    /// Adds a group.
     pub fn group(mut self, group: Group) -> Scatter {
         self.groups.push(group);
         self

@@ -3,36 +3,30 @@
 use super::{CompareReport, peak};
 use crate::numeric::histogram::Histogram;
 use crate::outcome::SliceRow;
-use crate::planner::compare::Compared;
 use crate::price::BillUsd;
-use crate::report::chart::{
-    Axis, BarChart, Chart, Colour, Group, LineChart, Panel, Point, Scatter, Series, Unit,
-};
-use crate::report::format;
+use crate::report::chart::{Axis, BarChart, Colour, Group, LineChart, Panel, Point, Scatter, Series, Unit};
+use crate::report::html::Figure;
+use crate::report::{curves, format};
+use crate::systems::compare::Compared;
 
 /// One part of a bill.
 type Component = fn(&BillUsd) -> f64;
 
 impl CompareReport<'_> {
-    pub(super) fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
-        let mut charts: Vec<(&'static str, Box<dyn Chart>, &'static str)> = vec![
-            ("cost", Box::new(self.cost()), "What the run cost, by component."),
-            ("latency-ccdf", Box::new(self.ccdf()), "Share of requests that took longer than a time."),
-            ("p95-over-time", Box::new(self.over_time()), "The load, and the latency of each system."),
-            (
-                "cost-violations",
-                Box::new(self.trade_off()),
-                "Cheap and in time is at the lower left; the line is the share that the SLO allows.",
-            ),
+    pub(super) fn figures(&self) -> Vec<Figure> {
+        let allowed = "Cheap and in time is at the lower left; the line is the share that the SLO allows.";
+        let over = "Share of requests that took longer than a time.";
+        let mut figures = vec![
+            Figure::new("cost", self.cost(), "What the run cost, by component."),
+            Figure::new("latency-ccdf", self.ccdf(), over),
+            Figure::new("p95-over-time", self.over_time(), "The load, and the latency of each system."),
+            Figure::new("cost-violations", self.trade_off(), allowed),
         ];
         if self.rents() {
-            charts.push((
-                "capacity",
-                Box::new(self.capacity()),
-                "What the ready instances could serve, and what came.",
-            ));
+            let caption = "What the ready instances could serve, and what came.";
+            figures.push(Figure::new("capacity", self.capacity(), caption));
         }
-        charts
+        figures
     }
 
     fn cost(&self) -> BarChart {
@@ -75,15 +69,11 @@ impl CompareReport<'_> {
         panel = panel.mark_y(1.0 - self.scenario.slo.percentile, self.scenario.slo.name());
         let chart =
             LineChart::new("Latency", Axis::new("latency", Unit::Seconds).log()).subtitle(self.headline());
-        match self.scenario.slo.latency {
-            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
-            None => chart,
-        }
-        .panel(panel)
+        curves::with_slo(chart, &self.scenario.slo).panel(panel)
     }
 
     fn over_time(&self) -> LineChart {
-        let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
+        let rate = curves::over_time(&self.systems[0].simulation.slices, |row| Some(row.rate_per_s));
         let percentile = self.scenario.slo.name();
         let mut latency = Panel::new(Axis::new(format!("{percentile} latency"), Unit::Seconds).log());
         for system in self.systems {
@@ -106,7 +96,7 @@ impl CompareReport<'_> {
     }
 
     fn capacity(&self) -> LineChart {
-        let rate = over_time(&self.systems[0], |row| Some(row.rate_per_s));
+        let rate = curves::over_time(&self.systems[0].simulation.slices, |row| Some(row.rate_per_s));
         let rate_axis = Axis::new("requests", Unit::Number("1/s".into())).from_zero();
         let mut capacity =
             Panel::new(rate_axis).series(Series::new("load", rate).filled().colour(Colour::Muted));
@@ -116,7 +106,9 @@ impl CompareReport<'_> {
                 continue;
             }
             let colour = Colour::Category(index);
-            let points = |value: fn(&SliceRow) -> f64| over_time(system, move |row| Some(value(row)));
+            let points = |value: fn(&SliceRow) -> f64| {
+                curves::over_time(&system.simulation.slices, move |row| Some(value(row)))
+            };
             let served = Series::new(&system.name, points(|row| row.capacity_per_s));
             capacity = capacity.series(served.colour(colour));
             let ready = Series::new(&system.name, points(|row| row.instances));
@@ -147,8 +139,4 @@ impl CompareReport<'_> {
         let allowed = 1.0 - self.scenario.slo.percentile;
         chart.mark_x(allowed, format!("allowed: {}", format::percent(allowed)))
     }
-}
-
-fn over_time(system: &Compared, value: impl Fn(&SliceRow) -> Option<f64>) -> Vec<(f64, f64)> {
-    system.simulation.slices.iter().filter_map(|row| value(row).map(|v| (row.start_s, v))).collect()
 }

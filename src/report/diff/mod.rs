@@ -1,5 +1,7 @@
-//! What `sim diff` shows: how two runs, or two sweeps, differ.
+//! What `sim diff` shows: how two runs, or two sweeps, differ; as JSON, and with the feature `charts` as tables.
 
+#[cfg(feature = "charts")]
+mod page;
 mod run;
 mod sweep;
 
@@ -9,8 +11,8 @@ use serde_json::Value;
 
 use self::run::RunDiff;
 use self::sweep::SweepDiff;
-use super::format;
-use crate::document::read_bounded;
+use super::json::pretty;
+use crate::bounded::read_bounded;
 use crate::error::InputError;
 use crate::sweep::row::Row;
 use crate::sweep::table;
@@ -30,18 +32,9 @@ pub enum Diff {
 impl Diff {
     /// For scripts.
     pub fn json(&self) -> String {
-        let json = match self {
-            Diff::Run(diff) => serde_json::to_string_pretty(diff),
-            Diff::Sweep(diff) => serde_json::to_string_pretty(diff),
-        };
-        json.expect("plain data") + "\n"
-    }
-
-    /// For a terminal.
-    pub fn text(&self) -> String {
         match self {
-            Diff::Run(diff) => diff.text(),
-            Diff::Sweep(diff) => diff.text(),
+            Diff::Run(diff) => pretty(diff),
+            Diff::Sweep(diff) => pretty(diff),
         }
     }
 }
@@ -147,12 +140,4 @@ pub(super) fn cheapest(rows: &[Row]) -> Option<&Row> {
 /// b / a - 1, where there is an a.
 fn relative(a: f64, b: f64) -> Option<f64> {
     (a != 0.0).then(|| b / a - 1.0)
-}
-
-fn signed(value: f64, show: fn(f64) -> String) -> String {
-    format!("{}{}", if value > 0.0 { "+" } else { "" }, show(value))
-}
-
-fn signed_percent(share: f64) -> String {
-    signed(share, format::percent)
 }

@@ -3,54 +3,54 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{relative, signed, signed_percent};
+use super::relative;
 use crate::report::format;
-use crate::report::table::text_table;
 
 /// How two runs differ, B against A.
 #[derive(Debug, Serialize)]
 pub struct RunDiff {
     kind: &'static str,
-    a: String,
-    b: String,
-    settings: Vec<Setting>,
-    figures: Vec<Figure>,
+    pub(super) a: String,
+    pub(super) b: String,
+    pub(super) settings: Vec<Setting>,
+    pub(super) figures: Vec<Figure>,
 }
 
 /// A setting that differs; absent where a scenario leaves it out.
 #[derive(Debug, PartialEq, Serialize)]
-struct Setting {
-    key: String,
-    a: Option<Value>,
-    b: Option<Value>,
+pub(super) struct Setting {
+    pub key: String,
+    pub a: Option<Value>,
+    pub b: Option<Value>,
 }
 
 /// A figure of both runs.
 #[derive(Debug, Serialize)]
-struct Figure {
+pub(super) struct Figure {
     /// Its place in summary.json.
-    key: &'static str,
-    #[serde(skip)]
-    name: &'static str,
-    a: f64,
-    b: f64,
+    #[serde(rename = "key", serialize_with = "key")]
+    pub known: &'static Known,
+    pub a: f64,
+    pub b: f64,
     /// B minus A.
-    difference: f64,
+    pub difference: f64,
     /// B / A - 1; absent where A is 0.
-    relative: Option<f64>,
+    pub relative: Option<f64>,
     /// Of the difference; absent where a run has no interval.
-    ci95: Option<[f64; 2]>,
+    pub ci95: Option<[f64; 2]>,
     /// Does that interval leave out 0?
-    beyond_ci95: Option<bool>,
-    #[serde(skip)]
-    show: fn(f64) -> String,
+    pub beyond_ci95: Option<bool>,
 }
 
 /// Name, place in summary.json, place of its interval, and how it is shown.
-type Known = (&'static str, &'static str, &'static str, fn(f64) -> String);
+pub(super) type Known = (&'static str, &'static str, &'static str, fn(f64) -> String);
+
+fn key<S: Serializer>((_, key, ..): &Known, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(key)
+}
 
 const SIMULATED: [Known; 25] = [
     ("mean latency", "simulated.latency_s.mean", "simulated.latency_ci95_s.mean", format::duration),
@@ -112,43 +112,11 @@ impl RunDiff {
             figures: figures.collect(),
         }
     }
-
-    pub(super) fn text(&self) -> String {
-        let mut text = format!("A: {}\nB: {}\n\n", self.a, self.b);
-        if !self.settings.is_empty() {
-            let rows: Vec<Vec<String>> =
-                self.settings.iter().map(|s| vec![s.key.clone(), shown(&s.a), shown(&s.b)]).collect();
-            text.push_str(&text_table(&["setting", "A", "B"], &rows));
-            text.push('\n');
-        }
-        let (changed, same): (Vec<&Figure>, Vec<&Figure>) =
-            self.figures.iter().partition(|figure| figure.difference != 0.0);
-        if changed.is_empty() {
-            return text + "All figures are the same.\n";
-        }
-        let rows: Vec<Vec<String>> = changed.iter().map(|figure| figure.row()).collect();
-        text.push_str(&text_table(&HEADERS, &rows));
-        text.push('\n');
-        if !same.is_empty() {
-            let names: Vec<&str> = same.iter().map(|figure| figure.name).collect();
-            text.push_str(&format!("The same: {}.\n", names.join(", ")));
-        }
-        let known = changed.iter().filter(|figure| figure.beyond_ci95.is_some()).count();
-        let beyond = changed.iter().filter(|figure| figure.beyond_ci95 == Some(true)).count();
-        if known == 0 {
-            return text + "A run without intervals: nothing can be said of chance.\n";
-        }
-        text + &format!(
-            "{beyond} of {known} changed figures with intervals differ beyond them.\n\
-             The interval of a difference takes the runs as independent; those of one seed are closer than that.\n"
-        )
-    }
 }
 
-const HEADERS: [&str; 7] = ["", "A", "B", "B - A", "relative", "95 % interval of B - A", "beyond it"];
-
 impl Figure {
-    fn of((name, key, ci_key, show): &Known, a: &Value, b: &Value) -> Option<Figure> {
+    fn of(known: &'static Known, a: &Value, b: &Value) -> Option<Figure> {
+        let (_, key, ci_key, _) = known;
         let number = |run| at(run, key).and_then(Value::as_f64);
         let (x, y) = (number(a)?, number(b)?);
         let interval = |run| {
@@ -157,31 +125,14 @@ impl Figure {
         };
         let ci95 = interval(a).zip(interval(b)).map(|(of_x, of_y)| of_difference((x, of_x), (y, of_y)));
         Some(Figure {
-            key,
-            name,
+            known,
             a: x,
             b: y,
             difference: y - x,
             relative: relative(x, y),
             ci95,
             beyond_ci95: ci95.map(|[low, high]| low > 0.0 || high < 0.0),
-            show: *show,
         })
-    }
-
-    fn row(&self) -> Vec<String> {
-        let show = self.show;
-        vec![
-            self.name.to_owned(),
-            show(self.a),
-            show(self.b),
-            signed(self.difference, show),
-            self.relative.map_or(String::new(), signed_percent),
-            self.ci95.map_or(String::new(), |[low, high]| {
-                format!("{} – {}", signed(low, show), signed(high, show))
-            }),
-            self.beyond_ci95.map_or("", |beyond| if beyond { "yes" } else { "no" }).to_owned(),
-        ]
     }
 }
 
@@ -249,21 +200,6 @@ fn leaves(value: &Value, path: &str, all: &mut BTreeMap<String, Value>) {
         leaf => {
             all.insert(path.to_owned(), leaf.clone());
         }
-    }
-}
-
-/// The longest value that a table shows whole, in characters.
-const WIDEST: usize = 40;
-
-fn shown(value: &Option<Value>) -> String {
-    let text = match value {
-        None => "–".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    match text.chars().count() > WIDEST {
-        true => text.chars().take(WIDEST - 1).chain(['…']).collect(),
-        false => text,
     }
 }
 

@@ -5,10 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{cheapest, relative, signed_percent};
-use crate::report::format;
-use crate::report::plan::named;
-use crate::report::table::text_table;
+use super::{cheapest, relative};
+use crate::report::json;
 use crate::scenario::Setting;
 use crate::sweep::row::{Figures, Row};
 
@@ -16,50 +14,44 @@ use crate::sweep::row::{Figures, Row};
 #[derive(Debug, Serialize)]
 pub struct SweepDiff {
     kind: &'static str,
-    a: String,
-    b: String,
-    rows_a: usize,
-    rows_b: usize,
-    matched: usize,
-    figures: Vec<Column>,
-    meets_slo_only_in_a: usize,
-    meets_slo_only_in_b: usize,
-    cheapest_in_a: Option<Cheapest>,
-    cheapest_in_b: Option<Cheapest>,
+    pub(super) a: String,
+    pub(super) b: String,
+    pub(super) rows_a: usize,
+    pub(super) rows_b: usize,
+    pub(super) matched: usize,
+    pub(super) figures: Vec<Column>,
+    pub(super) meets_slo_only_in_a: usize,
+    pub(super) meets_slo_only_in_b: usize,
+    pub(super) cheapest_in_a: Option<Cheapest>,
+    pub(super) cheapest_in_b: Option<Cheapest>,
 }
 
 /// One figure over all rows that both sweeps have.
 #[derive(Debug, Serialize)]
-struct Column {
-    name: &'static str,
-    compared: usize,
-    changed: usize,
+pub(super) struct Column {
+    pub name: &'static str,
+    pub compared: usize,
+    pub changed: usize,
     /// Relative changes of the changed rows; absent where none changed.
-    lowest: Option<Change>,
-    median: Option<f64>,
-    highest: Option<Change>,
+    pub lowest: Option<Change>,
+    pub median: Option<f64>,
+    pub highest: Option<Change>,
 }
 
 /// A relative change and where it is.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Change {
-    relative: f64,
-    memory_mb: u32,
-    batch: u32,
-    timeout_s: f64,
-    #[serde(skip)]
-    setting: Setting,
+pub(super) struct Change {
+    pub relative: f64,
+    #[serde(flatten, serialize_with = "json::setting")]
+    pub setting: Setting,
 }
 
 /// The cheapest configuration that meets the SLO.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct Cheapest {
-    memory_mb: u32,
-    batch: u32,
-    timeout_s: f64,
-    usd_per_million: f64,
-    #[serde(skip)]
-    setting: Setting,
+pub(super) struct Cheapest {
+    #[serde(flatten, serialize_with = "json::setting")]
+    pub setting: Setting,
+    pub usd_per_million: f64,
 }
 
 type Pair<'a> = (Setting, &'a Row, &'a Row);
@@ -97,55 +89,15 @@ impl SweepDiff {
             cheapest_in_b: cheapest(b.1).map(found),
         }
     }
-
-    pub(super) fn text(&self) -> String {
-        let count = |n: usize| format::count(n as u64);
-        let (only_a, only_b) = (self.rows_a - self.matched, self.rows_b - self.matched);
-        let mut text = format!(
-            "A: {}\nB: {}\n{} configurations in both, {} only in A, {} only in B\n\n",
-            self.a,
-            self.b,
-            count(self.matched),
-            count(only_a),
-            count(only_b)
-        );
-        if self.matched == 0 {
-            return text + "There is nothing to compare.\n";
-        }
-        let rows: Vec<Vec<String>> = self.figures.iter().map(Column::row).collect();
-        text.push_str(&text_table(&HEADERS, &rows));
-        text.push('\n');
-        let (lost, won) = (self.meets_slo_only_in_a, self.meets_slo_only_in_b);
-        if lost + won > 0 {
-            let (lost, won) = (count(lost), count(won));
-            text.push_str(&format!(
-                "The SLO is met only in A by {lost}, only in B by {won} configurations.\n"
-            ));
-        }
-        for (name, best) in [("A", &self.cheapest_in_a), ("B", &self.cheapest_in_b)] {
-            if let Some(best) = best {
-                let cost = format::money(best.usd_per_million);
-                let setting = named(best.setting);
-                text.push_str(&format!(
-                    "The cheapest that meets it in {name}: {setting}, {cost} a million.\n"
-                ));
-            }
-        }
-        text + "Rows of a sweep have no intervals: `sim run` two configurations to know what chance may do.\n"
-    }
 }
-
-const HEADERS: [&str; 6] = ["B / A - 1", "changed", "lowest", "median", "highest", "highest at"];
 
 impl Column {
     fn of(name: &'static str, pairs: &[Pair<'_>], value: impl Fn(&Row) -> Option<f64>) -> Column {
         let figures = pairs.iter().filter_map(|(setting, a, b)| Some((*setting, value(a)?, value(b)?)));
         let figures: Vec<(Setting, f64, f64)> = figures.collect();
         let change = |(setting, a, b): &(Setting, f64, f64)| {
-            let Setting { memory, batch, timeout, .. } = *setting;
             let relative = relative(*a, *b).filter(|change| *change != 0.0)?;
-            let (memory_mb, timeout_s) = (memory.0, timeout.as_secs_f64());
-            Some(Change { relative, memory_mb, batch, timeout_s, setting: *setting })
+            Some(Change { relative, setting: *setting })
         };
         let mut changes: Vec<Change> = figures.iter().filter_map(change).collect();
         changes.sort_by(|a, b| a.relative.total_cmp(&b.relative));
@@ -158,27 +110,8 @@ impl Column {
             highest: changes.last().copied(),
         }
     }
-
-    fn row(&self) -> Vec<String> {
-        let percent = |change: Option<f64>| change.map_or(String::new(), signed_percent);
-        vec![
-            self.name.to_owned(),
-            format!("{} of {}", format::count(self.changed as u64), format::count(self.compared as u64)),
-            percent(self.lowest.map(|change| change.relative)),
-            percent(self.median),
-            percent(self.highest.map(|change| change.relative)),
-            self.highest.map_or(String::new(), |change| named(change.setting)),
-        ]
-    }
 }
 
 fn found(best: &Row) -> Cheapest {
-    let Setting { memory, batch, timeout, .. } = best.setting;
-    Cheapest {
-        memory_mb: memory.0,
-        batch,
-        timeout_s: timeout.as_secs_f64(),
-        usd_per_million: best.figures().usd_per_million,
-        setting: best.setting,
-    }
+    Cheapest { setting: best.setting, usd_per_million: best.figures().usd_per_million }
 }

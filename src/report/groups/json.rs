@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::GroupReport;
 use crate::outcome::{Predicted, Simulated};
 use crate::planner::groups::{Partitions, Planned};
+use crate::report::json::pretty;
 use crate::report::run::classes::WithClasses;
 
 #[derive(Serialize)]
@@ -21,6 +22,10 @@ struct PlanJson<'a> {
     partitions: &'static str,
     groups_evaluated: usize,
     evaluated: usize,
+    /// `simulated` where no law covers the scenario.
+    ranked_by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulations: Option<usize>,
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     elapsed_s: Option<f64>,
@@ -78,12 +83,12 @@ impl<'a> GroupReport<'a> {
             },
             groups_evaluated: plan.groups,
             evaluated: plan.evaluated,
+            ranked_by: if plan.trials.is_some() { "simulated" } else { "predicted" },
+            simulations: plan.trials,
             notes: self.notes(),
             elapsed_s,
         };
-        let mut text = serde_json::to_string_pretty(&json).expect("plain data");
-        text.push('\n');
-        text
+        pretty(&json)
     }
 
     fn group_json(&self, planned: &'a Planned) -> GroupJson<'a> {

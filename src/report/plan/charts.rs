@@ -4,12 +4,24 @@ use super::{PlanReport, named};
 use crate::planner::chooser::Ranking;
 use crate::planner::plan::Answer;
 use crate::planner::search::Candidate;
-use crate::report::chart::{Axis, Colour, Group, LineChart, Panel, Point as Dot, Scatter, Series, Unit};
-use crate::report::format;
+use crate::report::chart::{Axis, Colour, Group, LineChart, Point as Dot, Scatter, Series, Unit};
+use crate::report::html::Figure;
+use crate::report::{curves, format};
 use crate::scenario::Setting;
 
 impl PlanReport<'_> {
-    pub(super) fn front_chart(&self) -> Scatter {
+    pub(super) fn figures(&self) -> [Figure; 2] {
+        let dots = match self.plan.points.iter().any(|point| point.trial.is_some()) {
+            true => "Each dot is a configuration, as simulated on the scenario's own arrivals.",
+            false => "Each dot is a configuration, as predicted; the recommended one as simulated.",
+        };
+        [
+            Figure::new("cost-latency", self.front_chart(), dots),
+            Figure::new("latency-cdf", self.latency_chart(), "Share of requests answered within a time."),
+        ]
+    }
+
+    fn front_chart(&self) -> Scatter {
         let percentile = self.scenario.slo.name();
         let told = |setting: Setting, latency: f64, usd: f64| {
             let (latency, usd) = (format::duration(latency), format::money(usd));
@@ -74,22 +86,17 @@ impl PlanReport<'_> {
         points
     }
 
-    pub(super) fn latency_chart(&self) -> LineChart {
+    fn latency_chart(&self) -> LineChart {
         let evaluated = self.plan.evaluated();
-        let mut panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero());
-        if let Some((simulation, _)) = &evaluated.simulation {
-            panel = panel.series(Series::new("simulated", rising(&simulation.cdf)).steps());
-        }
-        if let Some(prediction) = &evaluated.prediction {
+        let simulated = evaluated
+            .simulation
+            .as_ref()
+            .map(|(simulation, _)| Series::new("simulated", rising(&simulation.cdf)).steps());
+        let predicted = evaluated.prediction.as_ref().map(|prediction| {
             let label = format!("predicted ({})", prediction.predicted.model);
-            panel = panel.series(Series::new(label, rising(&prediction.cdf)).dashed());
-        }
-        let chart = LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).subtitle(self.headline());
-        match self.scenario.slo.latency {
-            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
-            None => chart,
-        }
-        .panel(panel)
+            Series::new(label, rising(&prediction.cdf)).dashed()
+        });
+        curves::latency(simulated.into_iter().chain(predicted), &self.scenario.slo).subtitle(self.headline())
     }
 }
 

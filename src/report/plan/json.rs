@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::PlanReport;
+use super::calibration::ErrorBar;
 use crate::outcome::{Predicted, RelativeError, Simulated};
 use crate::planner::chooser::Ranking;
 use crate::planner::constraint::Scope;
 use crate::planner::infeasible::Remedy;
 use crate::planner::plan::{Alternative, Answer, Evaluated};
+use crate::report::json::pretty;
 use crate::scenario::Setting;
 
 #[derive(Serialize)]
@@ -29,6 +31,8 @@ struct PlanJson<'a> {
     /// Axes at whose end the recommendation stands.
     edge: Vec<&'static str>,
     slo: SloJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<ErrorBar>,
     ranked_by: &'static str,
     evaluated: usize,
     simulated: usize,
@@ -186,6 +190,7 @@ impl PlanReport<'_> {
             saving: self.saving_json(),
             edge: plan.edges.iter().map(|edge| edge.axis.name()).collect(),
             slo,
+            calibration: self.error_bar(),
             ranked_by: match plan.ranking {
                 Ranking::Predicted => "predicted",
                 Ranking::Simulated | Ranking::SimulatedWithinLaw => "simulated",
@@ -195,9 +200,7 @@ impl PlanReport<'_> {
             elapsed_s,
             notes: self.notes(),
         };
-        let mut text = serde_json::to_string_pretty(&json).expect("plain data");
-        text.push('\n');
-        text
+        pretty(&json)
     }
 
     fn alternative_json(&self, alternative: &Alternative) -> AlternativeJson {

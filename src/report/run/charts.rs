@@ -4,64 +4,50 @@ use super::RunReport;
 use crate::outcome::SliceRow;
 use crate::platform::lambda::{KeepAlive, PoolSettings};
 use crate::policy::adaptive::Decision;
-use crate::report::chart::{Axis, BarChart, Chart, LineChart, Panel, Series, Unit};
-use crate::report::format;
+use crate::report::chart::{Axis, BarChart, LineChart, Panel, Series, Unit};
+use crate::report::html::Figure;
+use crate::report::{curves, format};
 use crate::scenario::platform::Environments;
 
 impl RunReport<'_> {
-    /// Each chart with its name and caption.
-    pub(super) fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
-        let mut charts: Vec<(&str, Box<dyn Chart>, &str)> = vec![
-            ("latency-cdf", Box::new(self.latency_chart()), "Share of requests answered within a time."),
-            ("batch-size", Box::new(self.batch_chart()), "How many requests the batches held."),
-            ("over-time", Box::new(self.time_chart()), "The load, and what it did to the latency."),
-            ("concurrency", Box::new(self.concurrency_chart()), "Environments that serve or initialise."),
-            ("cost", Box::new(self.cost_chart()), "What the run cost, by component."),
+    pub(super) fn figures(&self) -> Vec<Figure> {
+        let mut figures = vec![
+            Figure::new("latency-cdf", self.latency_chart(), "Share of requests answered within a time."),
+            Figure::new("batch-size", self.batch_chart(), "How many requests the batches held."),
+            Figure::new("over-time", self.time_chart(), "The load, and what it did to the latency."),
+            Figure::new("concurrency", self.concurrency_chart(), "Environments that serve or initialise."),
+            Figure::new("cost", self.cost_chart(), "What the run cost, by component."),
         ];
         if !self.keep_alive.is_empty() {
             let caption = "What another keep-alive would change, on the same arrivals.";
-            charts.push(("cold-starts", Box::new(self.keep_alive_chart()), caption));
+            figures.push(Figure::new("cold-starts", self.keep_alive_chart(), caption));
         }
         if !self.decisions.is_empty() {
             let caption = "The rate that was expected, and the configuration that was chosen for it.";
-            charts.push(("decisions", Box::new(self.decision_chart()), caption));
+            figures.push(Figure::new("decisions", self.decision_chart(), caption));
         }
-        charts
+        figures
     }
 
     fn latency_chart(&self) -> LineChart {
-        let mut panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero())
-            .series(Series::new("simulated", self.simulation.cdf.clone()).steps());
-        if let Some(prediction) = self.prediction {
+        let predicted = self.prediction.map(|prediction| {
             let label = format!("predicted ({})", prediction.predicted.model);
-            panel = panel.series(Series::new(label, prediction.cdf.clone()).dashed());
-        }
-        let chart = LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).subtitle(self.headline());
-        match self.scenario.slo.latency {
-            Some(slo) => chart.mark_x(slo.as_secs_f64(), format!("SLO {slo}")),
-            None => chart,
-        }
-        .panel(panel)
+            Series::new(label, prediction.cdf.clone()).dashed()
+        });
+        let simulated = Series::new("simulated", self.simulation.cdf.clone()).steps();
+        curves::latency([Some(simulated), predicted].into_iter().flatten(), &self.scenario.slo)
+            .subtitle(self.headline())
     }
 
     fn batch_chart(&self) -> BarChart {
-        let simulated = &self.simulation.simulated.batch_size;
-        let predicted = self.prediction.map(|p| &p.predicted.batch_size);
-        let sizes = simulated.len().max(predicted.map_or(0, Vec::len));
-        let padded = |shares: &[f64]| (0..sizes).map(|n| shares.get(n).copied().unwrap_or(0.0)).collect();
-        let categories = (1..=sizes).map(|n| n.to_string()).collect();
-        let share = Axis::new("share of batches", Unit::Share);
-        let chart = BarChart::new("Batch sizes", "requests in the batch", categories, share, format::percent)
-            .subtitle(format!("mean {}", format::number(self.simulation.simulated.mean_batch)))
-            .series("simulated", padded(simulated));
-        match predicted {
-            Some(predicted) => chart.series("predicted", padded(predicted)),
-            None => chart,
-        }
+        let simulated = &self.simulation.simulated;
+        let mut sizes = vec![("simulated", simulated.batch_size.as_slice())];
+        sizes.extend(self.prediction.map(|p| ("predicted", p.predicted.batch_size.as_slice())));
+        curves::batch_sizes(&sizes).subtitle(format!("mean {}", format::number(simulated.mean_batch)))
     }
 
     fn over_time(&self, value: impl Fn(&SliceRow) -> Option<f64>) -> Vec<(f64, f64)> {
-        self.simulation.slices.iter().filter_map(|row| value(row).map(|v| (row.start_s, v))).collect()
+        curves::over_time(&self.simulation.slices, value)
     }
 
     fn time_chart(&self) -> LineChart {

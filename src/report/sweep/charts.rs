@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{SweepReport, cost, latency, name, stride};
-use crate::report::chart::{Axis, Cell, Chart, Colour, Group, HeatMap, Point, Scatter, Unit};
+use super::page::{name, stride};
+use super::{SweepReport, cost, latency};
+use crate::report::chart::{Axis, Cell, Colour, Group, HeatMap, Point, Scatter, Unit};
 use crate::report::format;
+use crate::report::html::Figure;
 use crate::scenario::Setting;
 use crate::sweep::front::on_front;
 use crate::sweep::row::{Figures, Row};
@@ -16,31 +18,26 @@ const MOST_POINTS: usize = 3000;
 const MOST_CELLS: usize = 64;
 
 impl<'a> SweepReport<'a> {
-    pub(super) fn charts(&self) -> Vec<(&'static str, Box<dyn Chart>, &'static str)> {
-        let mut charts: Vec<(_, Box<dyn Chart>, _)> = vec![
-            (
-                "front",
-                Box::new(self.front_chart()),
-                "Every configuration; the line joins those that nothing beats.",
-            ),
-            ("memory-batch", Box::new(self.memory_batch()), "Cost at the timeout that suits each pair best."),
-            (
-                "batch-timeout",
-                Box::new(self.batch_timeout()),
-                "Cost at the memory size of the ringed configuration.",
-            ),
+    pub(super) fn figures(&self) -> Vec<Figure> {
+        let front = "Every configuration; the line joins those that nothing beats.";
+        let pairs = "Cost at the timeout that suits each pair best.";
+        let timeouts = "Cost at the memory size of the ringed configuration.";
+        let mut figures = vec![
+            Figure::new("front", self.front_chart(), front),
+            Figure::new("memory-batch", self.memory_batch(), pairs),
+            Figure::new("batch-timeout", self.batch_timeout(), timeouts),
         ];
         if self.rows.iter().any(|row| row.predicted.is_some() && row.simulated.is_some()) {
             let caption = "Points on the line agree.";
             // Points with an interval are drawn with it, the others without.
             let (what, of) = (format!("{} latency", self.percentile()), |f: Figures| f.latency_s);
             let latency = self.agreement(&what, Unit::Seconds, of, |row| row.interval_s.is_none());
-            charts.push(("predicted-latency", Box::new(self.with_intervals(latency)), caption));
+            figures.push(Figure::new("predicted-latency", self.with_intervals(latency), caption));
             let (what, of) = ("Cost per million requests", |f: Figures| f.usd_per_million);
             let cost = self.agreement(what, Unit::Usd, of, |_| true);
-            charts.push(("predicted-cost", Box::new(cost), caption));
+            figures.push(Figure::new("predicted-cost", cost, caption));
         }
-        charts
+        figures
     }
 
     fn front_chart(&self) -> Scatter {

@@ -1,25 +1,21 @@
-//! What `sim sweep` shows: the front, the table, the charts and the page.
+//! What `sim sweep` shows: the front as JSON, and with the feature `charts` the table, the charts and the page.
 
+#[cfg(feature = "charts")]
 mod charts;
-
-use std::path::Path;
+#[cfg(feature = "charts")]
+mod page;
 
 use serde::Serialize;
 
-use crate::error::InputError;
-use crate::report::files::write_atomically;
-use crate::report::format;
-use crate::report::html::{Card, Page};
-use crate::report::table::text_table;
-use crate::scenario::Setting;
+use super::format;
+use super::json::{self, pretty};
+use crate::outcome::Model;
+use crate::scenario::platform::Environments;
+use crate::scenario::{Scenario, Setting};
 use crate::sweep::front::on_front;
-use crate::sweep::row::{Figures, Row};
+use crate::sweep::row::Row;
 use crate::sweep::table::About;
-
-/// More rows than this are too many for a terminal.
-const MOST_LINES: usize = 24;
-/// More rows than this are too many for a page.
-const MOST_ROWS: usize = 100;
+use crate::text::line;
 
 /// A sweep to be shown.
 #[derive(Debug)]
@@ -47,9 +43,8 @@ struct Summary<'a> {
 
 #[derive(Serialize)]
 struct RowJson {
-    memory_mb: u32,
-    batch: u32,
-    timeout_s: f64,
+    #[serde(flatten, serialize_with = "json::setting")]
+    setting: Setting,
     predicted_p95_s: Option<f64>,
     predicted_cost_usd_per_million: Option<f64>,
     simulated_p95_s: Option<f64>,
@@ -60,9 +55,7 @@ struct RowJson {
 impl From<&Row> for RowJson {
     fn from(row: &Row) -> RowJson {
         RowJson {
-            memory_mb: row.setting.memory.0,
-            batch: row.setting.batch,
-            timeout_s: row.setting.timeout.as_secs_f64(),
+            setting: row.setting,
             predicted_p95_s: row.predicted.map(|f| f.latency_s),
             predicted_cost_usd_per_million: row.predicted.map(|f| f.usd_per_million),
             simulated_p95_s: row.simulated.map(|f| f.latency_s),
@@ -114,17 +107,12 @@ impl<'a> SweepReport<'a> {
             best: self.best.map(RowJson::from),
             front: self.front.iter().map(|row| RowJson::from(*row)).collect(),
         };
-        serde_json::to_string_pretty(&summary).expect("plain data") + "\n"
+        pretty(&summary)
     }
 
     fn meeting(&self) -> Option<usize> {
         let asked = self.rows.iter().any(|row| row.meets_slo.is_some());
         asked.then(|| self.rows.iter().filter(|row| row.meets_slo == Some(true)).count())
-    }
-
-    /// `p95`, `p99.9`.
-    fn percentile(&self) -> String {
-        format!("p{}", self.about.percentile)
     }
 
     fn simulated(&self) -> bool {
@@ -134,7 +122,7 @@ impl<'a> SweepReport<'a> {
     fn notes(&self) -> Vec<String> {
         let basis = if self.simulated() { "simulated" } else { "predicted" };
         let mut notes = vec![format!("The front and the SLO go by the {basis} figures.")];
-        if self.about.cold_starts {
+        if self.about.cold_starts && self.rows.iter().any(|row| row.predicted.is_some()) {
             notes.push("Predictions leave out cold starts, throttling and waiting for capacity.".to_owned());
         }
         if !self.about.cold_starts {
@@ -146,130 +134,30 @@ impl<'a> SweepReport<'a> {
         notes.extend(self.about.reading.iter().cloned());
         notes
     }
-
-    fn headline(&self) -> String {
-        let count = format::count(self.rows.len() as u64);
-        format!("{count} configurations of {}", self.about.headline)
-    }
-
-    /// The table for a terminal.
-    pub fn text(&self) -> String {
-        let mut text = format!("{}: {}\n", self.about.scenario, self.headline());
-        match (self.meeting(), self.best) {
-            (None, _) => {}
-            (Some(_), None) => text.push_str(&format!("None meets the SLO: {}\n", self.about.objective)),
-            (Some(count), Some(best)) => {
-                let (count, name) = (format::count(count as u64), name(best.setting));
-                let (latency, cost) = (format::duration(latency(&best)), format::money(cost(&best)));
-                let kind = self.best_kind();
-                text.push_str(&format!(
-                    "{count} meet the SLO ({}); the {kind} of them: ",
-                    self.about.objective
-                ));
-                text.push_str(&format!("{name} with {latency} for {cost} a million\n"));
-            }
-        }
-        let shown = stride(self.front.len(), MOST_LINES);
-        text.push_str(&format!("\nThe front, {} of {} configurations:\n", shown.len(), self.front.len()));
-        let rows: Vec<_> = shown.iter().map(|i| cells(self.front[*i])).collect();
-        text.push_str(&text_table(&self.headers(), &rows));
-        text.push('\n');
-        self.notes().iter().for_each(|note| text.push_str(&format!("{note}\n")));
-        text
-    }
-
-    fn best_kind(&self) -> &'static str {
-        if self.about.slo_latency_s.is_some() { "cheapest" } else { "fastest" }
-    }
-
-    fn headers(&self) -> [String; 8] {
-        let p = self.percentile();
-        [
-            "memory".to_owned(),
-            "batch".to_owned(),
-            "timeout".to_owned(),
-            format!("predicted {p}"),
-            "predicted cost".to_owned(),
-            format!("simulated {p}"),
-            "simulated cost".to_owned(),
-            "meets the SLO".to_owned(),
-        ]
-    }
-
-    /// Writes charts/*.svg and index.html.
-    ///
-    /// Errors: a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
-        let charts = self.charts();
-        for (name, chart, _) in &charts {
-            write_atomically(&folder.join("charts").join(format!("{name}.svg")), chart.svg())?;
-        }
-        let shown = stride(self.front.len(), MOST_ROWS);
-        let front: Vec<_> = shown.iter().map(|i| cells(self.front[*i])).collect();
-        let mut caption = "Nothing is both faster and cheaper; costs are per million requests".to_owned();
-        if shown.len() < self.front.len() {
-            let (some, all) = (shown.len(), format::count(self.front.len() as u64));
-            caption.push_str(&format!("; {some} of {all} rows, evenly chosen"));
-        }
-        let mut page = Page::new(format!("{}: sweep", self.about.scenario))
-            .subtitle(self.headline())
-            .cards(&self.cards());
-        for note in self.notes() {
-            page = page.note(&note);
-        }
-        for (_, chart, caption) in &charts {
-            page = page.chart(chart.as_ref(), caption);
-        }
-        page = page
-            .heading("The front")
-            .table(&caption, &self.headers(), &front)
-            .link("sweep.csv", "All configurations: sweep.csv")
-            .link("pareto.csv", "The front: pareto.csv");
-        write_atomically(&folder.join("index.html"), page.render())
-    }
-
-    fn cards(&self) -> Vec<Card> {
-        let mut cards = vec![Card::new("Configurations", format::count(self.rows.len() as u64))];
-        if let Some(count) = self.meeting() {
-            let card = Card::new("Meet the SLO", format::count(count as u64)).note(&self.about.objective);
-            cards.push(if count > 0 { card.good() } else { card.bad() });
-        }
-        if let Some(best) = self.best {
-            let label = format!("The {} that meets it", self.best_kind());
-            let (latency, cost) = (format::duration(latency(&best)), format::money(cost(&best)));
-            cards.push(Card::new(label, name(best.setting)).note(format!("{latency}, {cost} a million")));
-        }
-        cards.push(Card::new("On the front", format::count(self.front.len() as u64)));
-        cards
-    }
 }
 
-fn name(setting: Setting) -> String {
-    format!("{}, batch {}, {}", setting.memory, setting.batch, setting.timeout)
-}
-
-fn cells(row: &Row) -> Vec<String> {
-    let pair = |figures: Option<Figures>| match figures {
-        Some(f) => [format::duration(f.latency_s), format::money(f.usd_per_million)],
-        None => [String::new(), String::new()],
-    };
-    let [predicted_s, predicted_usd] = pair(row.predicted);
-    let [simulated_s, simulated_usd] = pair(row.simulated);
-    let meets = match row.meets_slo {
-        None => "",
-        Some(true) => "yes",
-        Some(false) => "no",
-    };
-    let Setting { memory, batch, timeout, .. } = row.setting;
-    let setting = [memory.to_string(), batch.to_string(), timeout.to_string()];
-    let figures = [predicted_s, predicted_usd, simulated_s, simulated_usd, meets.to_owned()];
-    setting.into_iter().chain(figures).collect()
-}
-
-/// At most `most` of `0..len`, evenly spread, both ends kept.
-fn stride(len: usize, most: usize) -> Vec<usize> {
-    match len <= most {
-        true => (0..len).collect(),
-        false => (0..most).map(|i| i * (len - 1) / (most - 1)).collect(),
+/// What a sweep of a scenario is about.
+pub fn about(scenario: &Scenario, model: Model) -> About {
+    let slo = &scenario.slo;
+    let latency = slo.latency.map(|latency| match slo.max_violations {
+        Some(share) => format!("at most {} over {latency}", format::percent(share)),
+        None => format!("{} within {latency}", slo.name()),
+    });
+    let budget = slo.budget_usd_per_million.map(|usd| format!("at most {} a million", format::money(usd)));
+    About {
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        headline: format!(
+            "{}, prices of {}",
+            line(&scenario.profile.model),
+            line(&scenario.platform.book.name)
+        ),
+        model: model.name().to_owned(),
+        percentile: (slo.percentile * 1e8).round() / 1e6,
+        slo_latency_s: slo.latency.map(|latency| latency.as_secs_f64()),
+        objective: latency.into_iter().chain(budget).collect::<Vec<_>>().join(", "),
+        cold_starts: matches!(scenario.platform.environments, Environments::Pool(_)),
+        fitted: scenario.workload.source.is_recorded(),
+        reading: Vec::new(),
     }
 }

@@ -1,34 +1,21 @@
 //! Systems of functions only, and the choice of a memory size.
 
-use crate::document::{Section, Value};
+use crate::document::Section;
 use crate::error::InputError;
-use crate::outcome::Model;
-use crate::policy::batch::Batch;
 use crate::profile::Profile;
-use crate::scenario::platform::{LambdaSpec, check_memory};
+use crate::scenario::platform::{LambdaSpec, covered, of_system, overruled};
 use crate::scenario::policy::PolicySpec;
-use crate::scenario::policy::within_a_year;
-use crate::units::{MemoryMb, Span};
+use crate::units::MemoryMb;
 
-/// Functions with a policy.
-#[derive(Debug, Clone)]
-pub enum FunctionSpec {
-    /// The same setting throughout.
-    Fixed(MemoryChoice, Batch),
-    /// The cheapest setting of a grid within the SLO, for each part of a schedule by itself.
-    Planned {
-        /// The model that predicts.
-        model: Model,
-        /// Largest batches in place of those of `[sweep]`.
-        batch: Option<Vec<u32>>,
-    },
-    /// Given settings, each for a stretch of time, in turn.
-    Listed {
-        /// How long each holds.
-        every: Span,
-        /// Memory size and buffer.
-        settings: Vec<(MemoryMb, Batch)>,
-    },
+/// Functions with a policy: what `[platform]` and `[policy]` say, or a system in their place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionSpec {
+    /// Their memory size, or that at the start; it is not looked at where the policy has memory sizes of its own.
+    pub memory: MemoryChoice,
+    /// Prices, limits, cold starts.
+    pub platform: LambdaSpec,
+    /// When batches leave.
+    pub policy: PolicySpec,
 }
 
 /// Which memory size.
@@ -42,94 +29,22 @@ pub enum MemoryChoice {
     CheapestWithinSlo,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum PolicyKind {
-    Fixed,
-    Planned,
-    Listed,
-}
-
-pub(super) fn functions(
-    section: &Section<'_>,
+/// Reads a system: a policy of its own, and every field of `[platform]` that it gives in place of the scenario's.
+pub(super) fn functions<'a>(
+    section: &Section<'a>,
     profile: &Profile,
-    platform: &LambdaSpec,
+    (written, platform): (&Section<'a>, &LambdaSpec),
 ) -> Result<FunctionSpec, InputError> {
-    let kinds = [
-        ("unbatched", PolicyKind::Fixed),
-        ("batch", PolicyKind::Fixed),
-        ("planned", PolicyKind::Planned),
-        ("listed", PolicyKind::Listed),
-    ];
-    let policy = section.required("policy")?.section()?;
-    let refuse_memory = |reason| section.refuse(&["memory_mb"], reason, "remove it");
-    let spec = match policy.required("kind")?.choice(&kinds)? {
-        PolicyKind::Planned => {
-            refuse_memory("a planned system chooses its memory size from [sweep]")?;
-            FunctionSpec::Planned {
-                model: match policy.optional("model") {
-                    Some(value) => value.choice(&Model::NAMES)?,
-                    None => Model::default(),
-                },
-                batch: policy.optional("batch").map(|value| batches(&value, profile)).transpose()?,
-            }
-        }
-        PolicyKind::Listed => {
-            refuse_memory("a listed system has its memory sizes in `policy`")?;
-            listed(&policy, profile, platform)?
-        }
-        PolicyKind::Fixed => {
-            let memory = memory(section, profile, platform)?;
-            // Any size of the profile has the same batch sizes.
-            let at = MemoryMb(profile.memory_mb[0]);
-            FunctionSpec::Fixed(memory, PolicySpec::from_section(&policy, profile, at)?.buffer)
-        }
-    };
-    policy.finish()?;
-    Ok(spec)
-}
-
-fn batches(value: &Value<'_>, profile: &Profile) -> Result<Vec<u32>, InputError> {
-    let list = value.list()?.iter().map(Value::integer::<u32>).collect::<Result<Vec<_>, _>>()?;
-    let at = MemoryMb(profile.memory_mb[0]);
-    match list.iter().find(|batch| **batch == 0 || profile.at(at, **batch).is_err()) {
-        Some(bad) => Err(value.error(format!("{bad} is not a batch size that the profile covers"))),
-        None if list.is_empty() => Err(value.error("is empty")),
-        None => Ok(list),
+    let platform = of_system(&section.over(written, &overruled(section)?), profile, platform)?;
+    let policy_section = section.required("policy")?.section()?;
+    let policy = PolicySpec::of_system(&policy_section, profile, &platform)?;
+    policy_section.finish()?;
+    if policy.has_memory() {
+        let reason =
+            "a planned system chooses its memory size from [sweep], a listed one has them in `policy`";
+        section.refuse(&["memory_mb"], reason, "remove it")?;
     }
-}
-
-fn listed(
-    policy: &Section<'_>,
-    profile: &Profile,
-    platform: &LambdaSpec,
-) -> Result<FunctionSpec, InputError> {
-    let every_value = policy.required("every")?;
-    let every = every_value.span()?;
-    if every == Span::ZERO {
-        return Err(every_value.error("must be above 0"));
-    }
-    let batch: u32 = policy.required("batch")?.integer()?;
-    let memory_value = policy.required("memory_mb")?;
-    let timeout_value = policy.required("timeout")?;
-    let (memories, timeouts) = (memory_value.list()?, timeout_value.list()?);
-    if memories.is_empty() || memories.len() != timeouts.len() {
-        let message = format!("has {} entries for {} memory sizes", timeouts.len(), memories.len());
-        return Err(timeout_value.error(message).help("give one timeout for each entry of `memory_mb`"));
-    }
-    let mut settings = Vec::new();
-    for (memory, timeout) in memories.iter().zip(&timeouts) {
-        let size = covered(memory, profile, platform)?;
-        profile.at(size, batch).map_err(|e| memory.error(e.to_string()).help(e.mend()))?;
-        settings.push((size, Batch { batch, timeout: within_a_year(timeout)? }));
-    }
-    Ok(FunctionSpec::Listed { every, settings })
-}
-
-fn covered(value: &Value<'_>, profile: &Profile, platform: &LambdaSpec) -> Result<MemoryMb, InputError> {
-    let memory = MemoryMb(value.integer()?);
-    check_memory(memory, &platform.book).map_err(|message| value.error(message))?;
-    profile.at(memory, 1).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
-    Ok(memory)
+    Ok(FunctionSpec { memory: memory(section, profile, &platform)?, platform, policy })
 }
 
 /// `memory_mb`: a size, a rule, or the platform's size if absent.

@@ -1,0 +1,301 @@
+//! `sim fleet`: plans every function of a trace of many.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::lock::Lock;
+use super::{INTERRUPTED, OUTPUT, OutputArgs, heartbeat, note_pipe, progress, tell};
+use crate::arrivals::trace::{FunctionLayout, FunctionsSpec, StampMode, Unit};
+use crate::error::{InputError, expected};
+use crate::fleet_plan::journal::Journal;
+use crate::fleet_plan::profiles::Template;
+use crate::fleet_plan::row::{Row, sort};
+use crate::fleet_plan::run::{Listener, run as plan_all};
+use crate::fleet_plan::table::{self, About, Part};
+use crate::report::files::write_atomically;
+use crate::report::fleet::FleetReport;
+use crate::report::format;
+use crate::scenario::Scenario;
+use crate::scenario::workload::Workload;
+use crate::sweep::shard::Shard;
+use crate::units::Span;
+
+#[derive(Debug, Args)]
+pub(super) struct FleetArgs {
+    /// The trace: a row for each function with a column for each minute (Azure 2019), a row for each call with function
+    /// and time, or a row for each function and bin with a count; plain, .gz or .zst.
+    #[arg(required = true)]
+    traces: Vec<PathBuf>,
+    /// The template: platform, prices, profile, objective and grid of all functions. Its [workload] is not looked at.
+    #[arg(long, value_name = "S.toml")]
+    scenario: PathBuf,
+    /// azure-2019, times or counts; found out if not given.
+    #[arg(long, value_parser = layout)]
+    layout: Option<FunctionLayout>,
+    /// The column of the functions: its name in the header, or its number from 1.
+    #[arg(long)]
+    function: Option<String>,
+    /// The column of the times, or of the periods of counts.
+    #[arg(long)]
+    time: Option<String>,
+    /// The column of the counts.
+    #[arg(long)]
+    count: Option<String>,
+    /// The unit of times that are numbers: s, ms, us or ns.
+    #[arg(long, value_parser = unit)]
+    unit: Option<Unit>,
+    /// The length of a bin of counts: 1s, 1min.
+    #[arg(long, value_parser = Span::parse)]
+    bin: Option<Span>,
+    /// auto spreads coarse time stamps within their resolution, exact replays them as they are.
+    #[arg(long, default_value = "auto", value_parser = stamps)]
+    stamps: StampMode,
+    /// Profiles by function: a CSV with the header function,profile; paths relative to it.
+    #[arg(long, value_name = "FILE", conflicts_with = "durations")]
+    profiles: Option<PathBuf>,
+    /// Measured durations by function: a CSV with HashFunction and Average [ms], as of Azure. The profile's times are
+    /// multiplied so that a lone request at the template's memory size takes that long.
+    #[arg(long, value_name = "FILE")]
+    durations: Option<PathBuf>,
+    /// Go on with an interrupted fleet.
+    #[arg(long)]
+    resume: bool,
+    /// Plan the I-th of N parts only; `sim merge` puts them together.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Override a field of the template: key.path=value; key.path= removes one. May be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The seed of all random streams, instead of the template's.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The folder to write to, instead of output/<scenario name>.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn layout(name: &str) -> Result<FunctionLayout, String> {
+    by_name(name, &FunctionLayout::ALL)
+}
+
+fn unit(name: &str) -> Result<Unit, String> {
+    by_name(name, Unit::ALL)
+}
+
+fn stamps(name: &str) -> Result<StampMode, String> {
+    by_name(name, StampMode::ALL)
+}
+
+fn by_name<T: Copy>(name: &str, all: &[(&str, T)]) -> Result<T, String> {
+    let names: Vec<&str> = all.iter().map(|(known, _)| *known).collect();
+    all.iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, found)| *found)
+        .ok_or_else(|| expected(name, &names))
+}
+
+pub(super) fn run(args: &FleetArgs) -> Result<ExitCode, InputError> {
+    let output = &args.output;
+    output.start_threads()?;
+    let template = template(args)?;
+    let spec = args.spec();
+    let contents = table::contents(&template.scenario().name, &spec.paths)?;
+    let mut functions = spec.open()?;
+    let shard = args.shard.unwrap_or(Shard::WHOLE);
+    let part = Part {
+        fingerprint: table::fingerprint(&template, &spec, &contents),
+        shard: shard.index,
+        of: shard.count,
+        about: table::about(&template, functions.length()),
+    };
+    let folder = args.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&template.scenario().name));
+    let place = Place::new(folder, args.shard);
+    if args.resume && args.shard.is_some() && place.is_whole(&part) {
+        output.note(&format!("all rows were there, in {}", place.shard_file().display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (journal, lock) = place.open(args, &part)?;
+    let kept = journal.len();
+    let watcher = Arc::new(Watcher { journal, lock, bar: bar(output), requests: AtomicU64::new(0) });
+    exit_on_interrupt(&watcher)?;
+    let started = Instant::now();
+    let done: BTreeSet<usize> = watcher.journal.rows().iter().map(|row| row.number).collect();
+    plan_all(&template, &mut *functions, (shard, &done), &*watcher)?;
+    watcher.bar.finish_and_clear();
+    if table::contents(&template.scenario().name, &spec.paths)? != contents {
+        return Err(InputError::new(
+            &part.about.scenario,
+            "the trace changed while its functions were planned",
+        )
+        .help("some rows are of before, some of after: remove the .partial.csv file and plan anew"));
+    }
+    let notes = template.notes().into_iter().chain(functions.notes()).collect();
+    let part = Part { about: About { notes, ..part.about.clone() }, ..part };
+    let rows = watcher.journal.rows();
+    let count = rows.len();
+    let removed = || watcher.journal.remove().map(|()| watcher.lock.release());
+    match args.shard {
+        Some(_) => {
+            write_atomically(&place.shard_file(), table::whole(&part, &rows))?;
+            removed()?;
+            output.note(&format!("{count} rows in {}", place.shard_file().display()));
+        }
+        None => finish(&part.about, rows, &place.folder, output, removed)?,
+    }
+    let time = format::duration(started.elapsed().as_secs_f64());
+    let planned = format::count((count - kept) as u64);
+    output.note(&format!("{planned} functions planned in {time}; results in {}", place.folder.display()));
+    if args.shard.is_none() {
+        output.index(&place.folder);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn template(args: &FleetArgs) -> Result<Template, InputError> {
+    note_pipe(&args.scenario);
+    let nothing = Workload::of(Arc::new(Vec::new()));
+    let mut scenario = Scenario::read_with(&args.scenario, &args.set, Some(nothing))?;
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    let template = Template::new(scenario)?;
+    match (&args.profiles, &args.durations) {
+        (Some(path), _) => template.with_profiles(path),
+        (None, Some(path)) => template.with_durations(path),
+        (None, None) => Ok(template),
+    }
+}
+
+impl FleetArgs {
+    fn spec(&self) -> FunctionsSpec {
+        FunctionsSpec {
+            paths: self.traces.clone(),
+            layout: self.layout,
+            function: self.function.clone(),
+            time: self.time.clone(),
+            count: self.count.clone(),
+            unit: self.unit,
+            bin: self.bin,
+            stamps: self.stamps,
+        }
+    }
+}
+
+/// Where a fleet or a shard is written.
+struct Place {
+    folder: PathBuf,
+    /// Of its files, without their ends.
+    name: String,
+}
+
+impl Place {
+    fn new(folder: PathBuf, shard: Option<Shard>) -> Place {
+        let name = match shard {
+            Some(shard) => format!("shard-{}-of-{}", shard.index, shard.count),
+            None => "fleet".to_owned(),
+        };
+        Place { folder, name }
+    }
+
+    fn shard_file(&self) -> PathBuf {
+        self.folder.join(format!("{}.csv", self.name))
+    }
+
+    /// Are all rows of this shard there? A task of a cluster may be started again after it was done.
+    fn is_whole(&self, part: &Part) -> bool {
+        let text = std::fs::read_to_string(self.shard_file()).unwrap_or_default();
+        table::read(&text).is_ok_and(|(found, _)| {
+            let about = About { notes: Vec::new(), ..found.about.clone() };
+            Part { about, ..found } == *part
+        })
+    }
+
+    /// Takes the place, after whoever works there, and opens the rows that are there.
+    fn open(&self, args: &FleetArgs, part: &Part) -> Result<(Journal, Lock), InputError> {
+        let path = self.folder.join(format!("{}.partial.csv", self.name));
+        let lock = Lock::take(&self.folder, &format!(".sim-lock-{}", self.name), &args.output, || {})?;
+        if !args.resume {
+            return Ok((Journal::create(&path, part)?, lock));
+        }
+        let journal = Journal::resume(&path, part)?;
+        args.output.note(&format!("{} rows were there", journal.len()));
+        if journal.dropped() > 0 {
+            let lines = if journal.dropped() == 1 { "line was" } else { "lines were" };
+            args.output.note(&format!("{} {lines} no row of this fleet, and left out", journal.dropped()));
+        }
+        Ok((journal, lock))
+    }
+}
+
+/// Writes a whole fleet, calls `written`, and shows it.
+pub(super) fn finish(
+    about: &About,
+    mut rows: Vec<Row>,
+    folder: &Path,
+    output: &OutputArgs,
+    written: impl FnOnce() -> Result<(), InputError>,
+) -> Result<(), InputError> {
+    sort(&mut rows);
+    let report = FleetReport::new(about, &rows);
+    let held = output.hold(folder)?;
+    write_atomically(&folder.join("fleet.csv"), table::csv(&rows))?;
+    write_atomically(&folder.join("fleet.json"), report.json())?;
+    if !output.no_charts {
+        report.write_charts(folder)?;
+    }
+    drop(held);
+    written()?;
+    output.show(&report.json(), &report.text())
+}
+
+/// Keeps the rows and shows how far the fleet is.
+#[derive(Debug)]
+struct Watcher {
+    journal: Journal,
+    lock: Lock,
+    bar: ProgressBar,
+    requests: AtomicU64,
+}
+
+impl Listener for Watcher {
+    fn ready(&self, row: Row) -> Result<(), InputError> {
+        let requests = self.requests.fetch_add(row.requests, Ordering::Relaxed) + row.requests;
+        heartbeat::seen(requests, None);
+        self.bar.inc(1);
+        self.journal.add(row)
+    }
+}
+
+fn bar(output: &OutputArgs) -> ProgressBar {
+    let bar = match !output.quiet && std::io::stderr().is_terminal() {
+        true => ProgressBar::new_spinner(),
+        false => ProgressBar::hidden(),
+    };
+    if !bar.is_hidden() {
+        heartbeat::bar_is_shown();
+    }
+    bar.set_style(progress::style("{spinner} {pos} functions planned, {elapsed}"));
+    bar
+}
+
+fn exit_on_interrupt(watcher: &Arc<Watcher>) -> Result<(), InputError> {
+    let watcher = Arc::downgrade(watcher);
+    let handler = move || {
+        let Some(watcher) = watcher.upgrade() else { std::process::exit(INTERRUPTED) };
+        watcher.bar.finish_and_clear();
+        let say = |kept| {
+            tell(&format!("interrupted: {kept} rows are kept; go on with `--resume`"));
+            watcher.lock.release();
+        };
+        watcher.journal.exit(say, INTERRUPTED)
+    };
+    ctrlc::set_handler(handler).map_err(|e| InputError::new("interrupt", e.to_string()))
+}

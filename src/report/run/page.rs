@@ -1,0 +1,213 @@
+//! The table, the charts and the page of a run.
+
+use std::path::Path;
+
+use super::{ClassTables, HoursOver, Plans, RunReport};
+use crate::error::InputError;
+use crate::outcome::{HourRow, KeepAlivePoint, KeepAliveSource};
+use crate::report::beside::{Beside, Figures};
+use crate::report::html::{self, Card, Page};
+use crate::report::table::text_table;
+use crate::report::{format, notes};
+use crate::scenario::Scenario;
+use crate::text::line;
+
+const HEADERS: [&str; 5] = ["", "simulated", "95 % interval", "predicted", "difference"];
+const KEEP_ALIVE_HEADERS: [&str; 4] = ["keep-alive", "cold starts", "of invocations", "how it was found"];
+const HOUR_HEADERS: [&str; 9] =
+    ["hour", "rate [1/s]", "p50", "p95", "p99", "cost", "mean batch", "over the SLO", "cold starts"];
+const CLASS_HEADERS: [&str; 11] = [
+    "class",
+    "",
+    "share",
+    "waits at most",
+    "mean",
+    "p50",
+    "p95",
+    "p99",
+    "objective",
+    "over it",
+    "pays per million",
+];
+
+impl RunReport<'_> {
+    /// The table for a terminal.
+    pub fn text(&self) -> String {
+        let requests = format::count(self.simulation.requests);
+        let mut text = format!("{}: {requests} requests\n{}\n\n", self.scenario.name, self.headline());
+        text.push_str(&text_table(&HEADERS, &self.rows()));
+        if let Some(classes) = self.classes {
+            text.push_str(&format!(
+                "\nBy class\n{}",
+                text_table(&CLASS_HEADERS, &class_rows(&classes, self.scenario))
+            ));
+        }
+        text.push('\n');
+        for note in self.verdict().into_iter().chain(self.notes()) {
+            text.push_str(&format!("{note}\n"));
+        }
+        text
+    }
+
+    /// Writes charts/*.svg and index.html.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+        let figures = self.figures();
+        let requests = format::count(self.simulation.requests);
+        let mut page = Page::new(format!("{}: simulated and predicted", self.scenario.name))
+            .subtitle(format!("{requests} requests; {}", self.headline()))
+            .cards(&self.cards())
+            .table("Simulated beside predicted", &HEADERS, &self.rows());
+        if let Some(classes) = self.classes {
+            page = page.table("By class", &CLASS_HEADERS, &class_rows(&classes, self.scenario));
+        }
+        page = page.notes(self.notes()).figures(&figures);
+        if self.simulation.hours.len() > 1 {
+            page = page.heading("Hours").table("By hour", &HOUR_HEADERS, &self.hour_rows());
+        }
+        if !self.keep_alive.is_empty() {
+            let table = "Cold starts against keep-alive";
+            page = page.heading("Keep-alive").table(table, &KEEP_ALIVE_HEADERS, &self.keep_alive_rows());
+        }
+        html::write(folder, &figures, &page)
+    }
+
+    fn verdict(&self) -> Option<String> {
+        notes::verdict(&self.scenario.slo, &self.simulation.simulated)
+    }
+
+    pub(super) fn headline(&self) -> String {
+        let setting = self.scenario.setting();
+        let (memory, batch, timeout) = (setting.memory, setting.batch, setting.timeout);
+        let model = line(&self.scenario.profile.model);
+        let book = line(&self.scenario.platform.book.name);
+        if !self.scenario.decisions.is_empty() {
+            return format!("{model}, planned as decided before, prices of {book}");
+        }
+        if let Some(settings) = self.scenario.policy.adaptive() {
+            return format!("{model}, planned anew every {}, prices of {book}", settings.period);
+        }
+        if let Some(classes) = &self.scenario.classes {
+            let classes = classes.list.len();
+            return format!(
+                "{model} at {memory}, {classes} classes in batches of up to {batch}, prices of {book}"
+            );
+        }
+        match batch {
+            1 => format!("{model} at {memory}, unbatched, prices of {book}"),
+            _ => format!("{model} at {memory}, batches of up to {batch} within {timeout}, prices of {book}"),
+        }
+    }
+
+    /// Figure, simulated, its interval, predicted, difference.
+    fn rows(&self) -> Vec<Vec<String>> {
+        let s = &self.simulation.simulated;
+        let figures = Figures { simulated: Some(s), predicted: self.prediction.map(|p| &p.predicted) };
+        let slo = &self.scenario.slo;
+        let mut all = figures.mean_and_percentiles(slo);
+        all.extend([figures.cost(), figures.mean_batch()]);
+        all.extend(slo.latency.map(|latency| figures.over(latency)));
+        let mut rows: Vec<Vec<String>> = all.iter().map(Beside::cells_with_difference).collect();
+        let plain = |name: &str, value: String| vec![name.to_owned(), value];
+        if let Some(HoursOver { hours, over, .. }) = self.hours_over() {
+            rows.push(plain("hours over the SLO / all", format!("{over} / {hours}")));
+        }
+        if let Some(Plans { plans, early, memory_changes }) = self.plans() {
+            rows.push(plain("plans / early / new memory", format!("{plans} / {early} / {memory_changes}")));
+        }
+        rows.push(plain("longest latency", format::duration(s.latency_s.max.unwrap_or(0.0))));
+        rows.push(plain("batches full / timed out", {
+            format!("{} / {}", format::count(s.full_batches), format::count(s.timeout_batches))
+        }));
+        rows.push(plain("cold starts", format::count(s.cold_starts)));
+        if s.throttled + s.rejected > 0 {
+            rows.push(plain("throttled tries", format::count(s.throttled)));
+            rows.push(plain("failed requests", format::count(s.rejected)));
+        }
+        rows.push(plain("mean / peak concurrency", {
+            format!("{} / {}", format::number(s.mean_concurrency), format::count(s.peak_concurrency))
+        }));
+        rows.push(plain("cost of the run", format::money(s.cost_usd)));
+        rows.push(plain("cost per month", format::money(s.cost_usd_per_month)));
+        rows
+    }
+
+    fn cards(&self) -> Vec<Card> {
+        let s = &self.simulation.simulated;
+        let p95 = Card::new("p95 latency", format::duration(s.latency_s.p95));
+        let p95 = match self.prediction {
+            Some(p) => p95.note(format!("predicted {}", format::duration(p.predicted.latency_s.p95))),
+            None => p95,
+        };
+        let cost = Card::new("Cost per million requests", format::money(s.cost_usd_per_million));
+        let batch = Card::new("Mean batch", format::number(s.mean_batch));
+        let cold = Card::new("Cold starts", format::count(s.cold_starts));
+        let mut cards = vec![p95, cost, batch, cold];
+        if let Some(slo) = self.scenario.slo.latency {
+            let over = Card::new(format!("Over {slo}"), format::percent(s.slo_violation_share));
+            let met = s.slo_violation_share <= 1.0 - self.scenario.slo.percentile;
+            cards.push(if met { over.good() } else { over.bad() });
+        }
+        cards
+    }
+
+    fn hour_rows(&self) -> Vec<Vec<String>> {
+        let row = |hour: &HourRow| {
+            vec![
+                hour.hour.to_string(),
+                format::number(hour.rate_per_s),
+                format::duration(hour.p50_s),
+                format::duration(hour.p95_s),
+                format::duration(hour.p99_s),
+                format::money(hour.cost_usd),
+                format::number(hour.mean_batch),
+                format::count(hour.slo_violations),
+                format::count(hour.cold_starts),
+            ]
+        };
+        self.simulation.hours.iter().map(row).collect()
+    }
+
+    fn keep_alive_rows(&self) -> Vec<Vec<String>> {
+        let batches = self.simulation.batches as f64 / f64::from(self.simulation.replications);
+        let row = |point: &KeepAlivePoint| {
+            vec![
+                format::duration(point.keep_alive_s),
+                format::count(point.cold_starts),
+                format::percent(point.cold_starts as f64 / batches),
+                match point.source {
+                    KeepAliveSource::Crossing => "from the path of the run".to_owned(),
+                    KeepAliveSource::Simulated => "simulated".to_owned(),
+                },
+            ]
+        };
+        self.keep_alive.iter().map(row).collect()
+    }
+}
+
+/// Two rows a class: simulated, predicted.
+fn class_rows(tables: &ClassTables, scenario: &Scenario) -> Vec<Vec<String>> {
+    let classes = scenario.classes.iter().flat_map(|classes| &classes.list);
+    let mut rows = Vec::new();
+    for ((class, simulated), predicted) in classes.zip(tables.simulated).zip(tables.predicted) {
+        let objective =
+            class.slo.map_or(String::new(), |slo| format!("{} within {}", slo.name(), slo.latency));
+        let name = [class.name.clone(), String::new()];
+        for ((name, what), figures) in
+            name.into_iter().zip(["simulated", "predicted"]).zip([simulated, predicted])
+        {
+            let latency = &figures.latency_s;
+            let times = [latency.mean, latency.p50, latency.p95, latency.p99].map(format::duration);
+            let mut row = vec![name, what.to_owned(), format::percent(figures.share)];
+            row.push(class.longest_wait.to_string());
+            row.extend(times);
+            row.push(objective.clone());
+            row.push(figures.slo_violation_share.map_or(String::new(), format::percent));
+            row.push(format::money(figures.cost_usd_per_million));
+            rows.push(row);
+        }
+    }
+    rows
+}

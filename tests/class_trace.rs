@@ -1,0 +1,285 @@
+//! A trace of which a column says the class, and groups of classes to run: against what stands in the file, counted here
+//! by hand.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use batchsim::numeric::streams::Streams;
+use rand::RngExt as _;
+use serde_json::Value;
+
+const SIM: &str = env!("CARGO_BIN_EXE_sim");
+const BATCH: usize = 5;
+/// The longest wait of each class [ns].
+const WAITS: [(&str, u64); 3] = [("chat", 50_000_000), ("search", 300_000_000), ("mail", 2_000_000_000)];
+const NAMES: [&str; 3] = ["chat", "search", "mail"];
+
+/// Arrivals [us] with the place of their class in [`NAMES`]: Poisson, the mails only from the second half on.
+fn requests(count: usize) -> Vec<(u64, usize)> {
+    let mut stream = Streams::new(9).stream("requests");
+    let mut now = 0.0;
+    let one = |i: usize| {
+        let uniform: f64 = stream.random();
+        now += -(1.0 - uniform).ln() / 20.0;
+        let draw: f64 = stream.random();
+        let class = match (draw, i > count / 2) {
+            (draw, _) if draw < 0.3 => 0,
+            (draw, true) if draw > 0.8 => 2,
+            _ => 1,
+        };
+        ((now * 1e6) as u64, class)
+    };
+    (0..count).map(one).collect()
+}
+
+fn scenario(workload: &str, policy: &str) -> String {
+    let classes: String = WAITS
+        .iter()
+        .map(|(name, wait)| match policy.contains("groups") {
+            true => format!("[[class]]\nname = \"{name}\"\nslo = {{ percentile = 90, latency = \"400ms\" }}\n"),
+            false => format!(
+                "[[class]]\nname = \"{name}\"\nlongest_wait = \"{wait}ns\"\nslo = {{ percentile = 90, latency = \"400ms\" }}\n"
+            ),
+        })
+        .collect();
+    format!(
+        "[workload]\nkind = \"trace\"\n{workload}\n[profile]\nmemory_mb = [1024]\nbatch = [1, 5]\n\
+         service_s = [[0.1, 0.2]]\n[platform]\nkind = \"lambda\"\nbook = \"aws-2026\"\nmemory_mb = 1024\n[policy]\n{policy}\n{classes}"
+    )
+}
+
+const TOGETHER: &str = "kind = \"batch\"\nbatch = 5";
+
+/// The latencies [s] of each class by the rule: a batch leaves with its fifth request or at the earliest deadline of its
+/// members; one who comes at that time joins.
+fn by_hand(requests: &[(u64, usize)], members: &[usize]) -> Vec<Vec<f64>> {
+    let mut latencies = vec![Vec::new(); NAMES.len()];
+    let mut open: Vec<(u64, usize)> = Vec::new();
+    let mut leave = |open: &mut Vec<(u64, usize)>, at: u64| {
+        let service = 100_000_000 + (open.len() as u64 - 1) * 25_000_000;
+        for (arrived, class) in open.drain(..) {
+            latencies[class].push((at + service - arrived) as f64 / 1e9);
+        }
+    };
+    let due = |open: &[(u64, usize)]| open.iter().map(|(at, class)| at + WAITS[*class].1).min();
+    let first = requests[0].0;
+    for (micros, class) in requests.iter().filter(|(_, class)| members.contains(class)) {
+        let now = (micros - first) * 1000;
+        if let Some(at) = due(&open).filter(|at| *at < now) {
+            leave(&mut open, at);
+        }
+        open.push((now, *class));
+        if open.len() == BATCH {
+            leave(&mut open, now);
+        }
+    }
+    if let Some(at) = due(&open) {
+        leave(&mut open, at);
+    }
+    latencies
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn sim(&self, args: &[&str]) -> Output {
+        Command::new(SIM).args(args).current_dir(&self.0).output().unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.sim(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn run(&self, text: &str) -> Value {
+        self.write("s.toml", text);
+        self.json(&["run", "s.toml", "--json", "--no-charts"])
+    }
+
+    fn refused(&self, text: &str, reason: &str) {
+        self.write("s.toml", text);
+        let output = self.sim(&["run", "s.toml", "--no-charts"]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains(reason), "{reason}: {told}");
+    }
+}
+
+fn check(classes: &Value, members: &[usize], latencies: &[Vec<f64>]) {
+    for (place, class) in members.iter().enumerate() {
+        let (figures, own) = (&classes[place], &latencies[*class]);
+        assert_eq!(figures["name"], NAMES[*class]);
+        let mean = own.iter().sum::<f64>() / own.len() as f64;
+        let found = figures["latency_s"]["mean"].as_f64().unwrap();
+        assert!((found / mean - 1.0).abs() < 1e-9, "{class}: {found} {mean}");
+        let max = own.iter().copied().fold(0.0, f64::max);
+        assert_eq!(figures["latency_s"]["max"], max);
+        let over = own.iter().filter(|latency| **latency > 0.4).count() as f64 / own.len() as f64;
+        let found = figures["slo_violation_share"].as_f64().unwrap();
+        assert!((found - over).abs() < 1e-12, "{class}: {found} {over}");
+    }
+}
+
+fn csv(requests: &[(u64, usize)]) -> String {
+    let row = |(at, class): &(u64, usize)| format!("{at},{},200\n", NAMES[*class]);
+    let rows: String = requests.iter().map(row).collect();
+    format!("time_us,model,status\n{rows}")
+}
+
+#[test]
+fn each_request_of_a_table_or_of_json_has_its_class() {
+    let requests = requests(6000);
+    let latencies = by_hand(&requests, &[0, 1, 2]);
+    let folder = Folder::new();
+    folder.write("a.csv", &csv(&requests));
+    let object = |(at, class): &(u64, usize)| {
+        format!("{{\"t_us\": {at}, \"call\": {{\"model\": \"{}\"}}}}\n", NAMES[*class])
+    };
+    folder.write("a.jsonl", &requests.iter().map(object).collect::<String>());
+    let workloads = [
+        "file = \"a.csv\"\nclass_column = \"model\"",
+        "file = \"a.csv\"\nclass_column = \"2\"\nwhere = \"status < 500\"",
+        "file = \"a.jsonl\"\ncolumn = \"t_us\"\nunit = \"us\"\nclass_column = \"call.model\"",
+    ];
+    for workload in workloads {
+        let run = folder.run(&scenario(workload, TOGETHER));
+        assert_eq!(run["requests"], 6000);
+        check(&run["simulated"]["classes"], &[0, 1, 2], &latencies);
+    }
+}
+
+#[test]
+fn several_files_in_no_order_are_one_trace() {
+    let requests = requests(3000);
+    let folder = Folder::new();
+    let odd: Vec<_> = requests.iter().step_by(2).rev().copied().collect();
+    let even: Vec<_> = requests.iter().skip(1).step_by(2).copied().collect();
+    folder.write("1.csv", &csv(&odd));
+    folder.write("2.csv", &csv(&even));
+    let run = folder
+        .run(&scenario("file = [\"1.csv\", \"2.csv\"]\nclass_column = \"model\"\nsort = true", TOGETHER));
+    check(&run["simulated"]["classes"], &[0, 1, 2], &by_hand(&requests, &[0, 1, 2]));
+}
+
+#[test]
+fn a_part_of_the_trace_begins_for_all_classes_at_once() {
+    let requests = requests(4000);
+    let folder = Folder::new();
+    folder.write("a.csv", &csv(&requests));
+    // Before the second half there is no mail at all.
+    let first = requests[0].0;
+    let early: Vec<_> = requests.iter().filter(|(at, _)| at - first < 20_000_000).copied().collect();
+    let text = scenario("file = \"a.csv\"\nclass_column = \"model\"\nuntil = \"20s\"", TOGETHER);
+    folder.write("s.toml", &text);
+    let output = folder.sim(&["run", "s.toml", "--no-charts"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no request of class `mail`"));
+    let two = text.replace("[[class]]\nname = \"mail\"\nlongest_wait = \"2000000000ns\"\nslo = { percentile = 90, latency = \"400ms\" }\n", "");
+    let run = folder.run(&two);
+    check(&run["simulated"]["classes"], &[0, 1], &by_hand(&early, &[0, 1]));
+}
+
+#[test]
+fn records_of_no_class_are_counted() {
+    let requests = requests(4000);
+    let mails = requests.iter().filter(|(_, class)| *class == 2).count();
+    let folder = Folder::new();
+    folder.write("a.csv", &csv(&requests));
+    let text = scenario("file = \"a.csv\"\nclass_column = \"model\"", TOGETHER);
+    let two = text.replace("[[class]]\nname = \"mail\"\nlongest_wait = \"2000000000ns\"\nslo = { percentile = 90, latency = \"400ms\" }\n", "");
+    let run = folder.run(&two);
+    assert_eq!(run["requests"], 4000 - mails);
+    let notes = run["notes"].to_string();
+    assert!(notes.contains(&format!("{mails} lines that are of no [[class]]")), "{notes}");
+    check(&run["simulated"]["classes"], &[0, 1], &by_hand(&requests, &[0, 1]));
+}
+
+/// The hours of the trace are Poisson, so their fits and shares predict what happened.
+#[test]
+fn the_law_of_each_class_is_near_what_happened() {
+    let requests = requests(60_000);
+    let folder = Folder::new();
+    folder.write("a.csv", &csv(&requests));
+    let run = folder.run(&scenario("file = \"a.csv\"\nclass_column = \"model\"", TOGETHER));
+    for class in 0..2 {
+        let of = |block: &str, name: &str| run[block]["classes"][class]["latency_s"][name].as_f64().unwrap();
+        for name in ["mean", "p50", "p95"] {
+            let (law, run) = (of("predicted", name), of("simulated", name));
+            assert!((law / run - 1.0).abs() < 0.03, "{class} {name}: {law} {run}");
+        }
+    }
+}
+
+#[test]
+fn coarse_stamps_are_spread_by_the_clock_of_the_whole_trace() {
+    let requests = requests(4000);
+    let folder = Folder::new();
+    let whole: Vec<_> = requests.iter().map(|(at, class)| (at / 1_000_000 * 1_000_000, *class)).collect();
+    folder.write("a.csv", &csv(&whole));
+    let run = folder.run(&scenario("file = \"a.csv\"\nclass_column = \"model\"", TOGETHER));
+    assert_eq!(run["stamps"], "spread");
+    // Spread evenly, the batches are nearly those of the true times; as they stand, nearly all would be full.
+    let fine = by_hand(&requests, &[0, 1, 2]);
+    let mean = fine[1].iter().sum::<f64>() / fine[1].len() as f64;
+    let found = run["simulated"]["classes"][1]["latency_s"]["mean"].as_f64().unwrap();
+    assert!((found / mean - 1.0).abs() < 0.05, "{found} {mean}");
+}
+
+const GROUPS: &str = "kind = \"groups\"\n[[policy.group]]\nclasses = [\"search\", \"chat\"]\nmemory_mb = 1024\nbatch = 5\n\
+                      longest_wait = [\"300ms\", \"50ms\"]\n[[policy.group]]\nclasses = [\"mail\"]\nmemory_mb = 1024\nbatch = 5\nlongest_wait = [\"2s\"]";
+
+#[test]
+fn groups_run_side_by_side_on_the_same_requests() {
+    let requests = requests(6000);
+    let folder = Folder::new();
+    folder.write("a.csv", &csv(&requests));
+    let run = folder.run(&scenario("file = \"a.csv\"\nclass_column = \"model\"", GROUPS));
+    check(&run["groups"][0]["simulated"]["classes"], &[1, 0], &by_hand(&requests, &[0, 1]));
+    let mut alone = by_hand(&requests, &[0, 1]);
+    // Time 0 is that of the trace for each group.
+    alone[2] = by_hand(&requests, &[2])[2].clone();
+    check(&run["simulated"]["classes"], &[0, 1, 2], &alone);
+    assert_eq!(run["requests"], 6000);
+    let shares: f64 = (0..3).map(|k| run["simulated"]["classes"][k]["share"].as_f64().unwrap()).sum();
+    assert!((shares - 1.0).abs() < 1e-9);
+    // One group of all is the buffer of all.
+    let one = GROUPS.split("[[policy.group]]\nclasses = [\"mail\"]").next().unwrap();
+    let one = one.replace("[\"search\", \"chat\"]", "[\"search\", \"chat\", \"mail\"]");
+    let one = one.replace("\"50ms\"]", "\"50ms\", \"2s\"]");
+    let run = folder.run(&scenario("file = \"a.csv\"\nclass_column = \"model\"", &one));
+    check(&run["simulated"]["classes"], &[0, 1, 2], &by_hand(&requests, &[0, 1, 2]));
+}
+
+#[test]
+fn what_cannot_act_is_refused() {
+    let folder = Folder::new();
+    folder.write("a.csv", &csv(&requests(100)));
+    let trace = "file = \"a.csv\"\nclass_column = \"model\"";
+    let text = scenario(trace, TOGETHER);
+    folder
+        .refused(&text.replace("name = \"chat\"\n", "name = \"chat\"\nshare = 0.5\n"), "a share cannot act");
+    folder.refused(&text.replace("\n[profile]", "\nrepeat = 2\n[profile]"), "`repeat` cannot act");
+    folder.refused(&text.replace("\"model\"", "\"modle\""), "did you mean `model`?");
+    folder.refused(&text.replace("name = \"chat\"", "name = \"chess\""), "no record that can be used");
+    let one = text.split("[[class]]").next().unwrap().replace("batch = 5", "batch = 5\ntimeout = \"1s\"");
+    folder.refused(&one, "has no [[class]]");
+    let groups = scenario(trace, GROUPS);
+    folder
+        .refused(&groups.replace("classes = [\"mail\"]", "classes = [\"chat\"]"), "in 2 groups, not in one");
+    folder.refused(
+        &groups.replace("name = \"chat\"\n", "name = \"chat\"\nlongest_wait = \"1s\"\n"),
+        "the groups of [policy]",
+    );
+    folder.refused(
+        &groups.replace("batch = 5\nlongest_wait = [\"2s\"]", "batch = 50\nlongest_wait = [\"2s\"]"),
+        "outside the profile",
+    );
+    folder.refused(&format!("{groups}[output]\nbatches = true\n"), "[output] cannot act");
+}
