@@ -37,10 +37,11 @@ fn doubled(call: &Message) -> (u16, String) {
 #[test]
 fn a_batch_is_one_signed_invocation() {
     let function = Function::start(doubled);
-    let gateway = &start(&function);
+    let gateway = start(&function);
     std::thread::scope(|scope| {
         let posts = [("/v1/m:predict", 4), ("/v1/m:predict", 5)].map(|(path, i)| {
-            (i, scope.spawn(move || gateway.post(path, &format!("{{\"instances\": [{i}]}}"))))
+            let (gateway, body) = (&gateway, format!("{{\"instances\": [{i}]}}"));
+            (i, scope.spawn(move || gateway.post(path, &body)))
         });
         for (i, post) in posts {
             let answer = post.join().unwrap();
