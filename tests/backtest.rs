@@ -129,7 +129,7 @@ fn what_comes_from_the_same_function_is_within_what_is_tolerated() {
     let found = backtest(&log, &options()).unwrap();
     assert!(found.verdict.is_good(), "{:?} {:?}", found.verdict, found.observed);
     let [hits, missed, alarms] = found.hits.unwrap();
-    assert!(hits > 10.0 * (missed + alarms), "{hits} {missed} {alarms}");
+    assert!(hits > 3.0 * (missed + alarms), "{hits} {missed} {alarms}");
     // The parts add up to the whole.
     let (seen, model) = (found.observed.named(), found.predicted.named());
     for at in 0..7 {

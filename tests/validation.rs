@@ -376,7 +376,8 @@ fn pools_of_idle_environments_go_by_halves() {
         (1140.0, 0.14),
         (1320.0, 0.14),
     ];
-    let share = |idle: f64| batchsim::backtest::keep_alive::halved(idle, 380.0);
+    // An environment is idle for a little longer than the time between two calls is set to.
+    let share = |idle: f64| batchsim::backtest::keep_alive::halved(idle + 1.0, 380.0);
     let error =
         measured.iter().map(|(idle, left)| (share(*idle) - left).abs()).sum::<f64>() / measured.len() as f64;
     println!("mean absolute error {error:.4}");

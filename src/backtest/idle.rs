@@ -5,7 +5,7 @@
 //! gone, if they are never seen again. So an idle time is known up to a bound: current-status data, of which reuse is the
 //! censored part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::Call;
 
@@ -44,6 +44,8 @@ pub struct Seen {
     pub votes: Vec<Vote>,
     /// Calls that overlap another in the same environment.
     pub overlaps: usize,
+    /// New environments with the number of one that was there already.
+    pub born_again: usize,
     /// How old those were, at their last call, that had not been passed over at the end \[s\].
     pub left: Vec<f64>,
 }
@@ -65,9 +67,12 @@ pub fn seen(calls: &[Call]) -> Seen {
     let next = next_uses(calls);
     let mut known: BTreeMap<u32, Environment> = BTreeMap::new();
     let mut seen = Seen::default();
+    let mut ever = BTreeSet::new();
     for (call, next) in calls.iter().zip(next) {
         let Some(number) = call.environment else { continue };
         let now = call.sent;
+        seen.born_again += usize::from(call.is_cold() && ever.contains(&number));
+        ever.insert(number);
         let own = known.get(&number).copied().filter(|_| !call.is_cold());
         if own.is_some_and(|own| own.ended - now > SETTLED) {
             seen.overlaps += 1;

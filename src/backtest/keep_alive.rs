@@ -52,7 +52,8 @@ impl Stays {
         let count = |is_there: bool| sights.iter().filter(|sight| sight.is_there == is_there).count();
         let most = |of: fn(&Sight) -> f64| sights.iter().filter(|s| s.is_there).map(of).fold(0.0, f64::max);
         let (longest_outlived, oldest) = (most(|s| s.idle), most(|s| s.age));
-        let gone = count(false);
+        let (there, gone) = (count(true), count(false));
+        let sights = &telling(sights);
         let mut form = (gone > 0).then(|| best(sights));
         let early =
             |sight: &Sight, form: &Form| !sight.is_there && sight.idle < too_soon(form, sight.has_others);
@@ -65,13 +66,26 @@ impl Stays {
                 form = rest.iter().any(|sight| !sight.is_there).then(|| best(&rest));
             }
         }
-        Stays { form, longest_outlived, max_age, oldest, there: count(true), gone }
+        Stays { form, longest_outlived, max_age, oldest, there, gone }
     }
 
     /// Were too few seen to go for a form to be told from others?
     pub fn are_few(&self) -> bool {
         self.gone < FEW
     }
+}
+
+/// Sights that tell something: all that were gone, and the longest idle of those that were there. What had hardly been
+/// idle is there by every form.
+fn telling(sights: &[Sight]) -> Vec<Sight> {
+    const MOST: usize = 20_000;
+    let mut there: Vec<f64> = sights.iter().filter(|s| s.is_there).map(|s| s.idle).collect();
+    if there.len() <= MOST {
+        return sights.to_vec();
+    }
+    there.sort_unstable_by(|a, b| b.total_cmp(a));
+    let least = there[MOST];
+    sights.iter().filter(|sight| !sight.is_there || sight.idle > least).copied().collect()
 }
 
 /// So many must have gone too soon for an age limit.
@@ -151,7 +165,13 @@ fn threshold(there: Vec<f64>, gone: Vec<f64>) -> Estimate {
             best = (beyond + before, *k);
         }
     }
-    Estimate { value: best.1, from: shortest.min(best.1), to: Some(longest.max(best.1)), observations }
+    // Up to the next observation nothing changes.
+    let low = best.1;
+    let next = |list: &[f64]| list.get(list.partition_point(|x| *x <= low)).copied();
+    let high = [next(&there), next(&gone)].into_iter().flatten().fold(f64::INFINITY, f64::min);
+    let high = if high.is_finite() { high } else { low };
+    let value = (low + high) / 2.0;
+    Estimate { value, from: shortest.min(low), to: Some(longest.max(high)), observations }
 }
 
 /// The form with the best likelihood, less what its figures cost.
@@ -188,6 +208,32 @@ fn split(sights: &[Sight], of: impl Fn(&Sight) -> bool) -> Estimate {
 
 fn step(sight: &Sight, keep_alive: f64) -> f64 {
     if sight.idle <= keep_alive { 1.0 } else { 0.0 }
+}
+
+/// How much better what was seen is explained by one keep-alive than by another: the difference of the logarithms of
+/// their likelihoods. Each says which share of the environments with a sight's idle time, and others or none, is left.
+pub fn evidence(sights: &[Sight], one: impl Fn(&Sight) -> f64, other: impl Fn(&Sight) -> f64) -> f64 {
+    likelihood(sights, one) - likelihood(sights, other)
+}
+
+/// The share of a form that is left.
+pub fn left(form: &Form, sight: &Sight) -> f64 {
+    match form {
+        Form::Fixed(keep) => step(sight, keep.value),
+        Form::Halving(every) => halved(sight.idle, every.value),
+        Form::Random(mean, cv) => left_of_lognormal(sight.idle, mean.value, *cv),
+        Form::LastAndSpare(last, spare) => {
+            step(sight, if sight.has_others { spare.value } else { last.value })
+        }
+    }
+}
+
+/// The share that is left where stays are lognormal.
+pub fn left_of_lognormal(idle: f64, mean: f64, cv: f64) -> f64 {
+    use statrs::distribution::{ContinuousCDF, LogNormal};
+    let square = (cv * cv).ln_1p();
+    let law = LogNormal::new(mean.ln() - square / 2.0, square.sqrt());
+    law.map_or(if idle <= mean { 1.0 } else { 0.0 }, |law| 1.0 - law.cdf(idle))
 }
 
 /// The logarithm of the likelihood where `survival` is the share that is still there.

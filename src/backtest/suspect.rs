@@ -7,7 +7,9 @@ use super::idle::seen;
 use super::stats;
 
 /// Environments of two functions differ by this much at least, and by as many deviations within one.
-const APART: (f64, f64) = (1.15, 4.0);
+const APART: (f64, f64) = (1.15, 2.5);
+/// Environments with fewer calls say nothing.
+const FEWEST: usize = 5;
 /// A smaller share of the calls may be anything.
 const SHARE: f64 = 0.02;
 
@@ -25,7 +27,14 @@ pub fn mixed(log: &Log) -> Vec<String> {
         let list: Vec<String> = sizes.keys().map(|mb| format!("{mb} MB")).collect();
         reasons.push(format!("its calls ran at {}", list.join(" and ")));
     }
-    let overlaps = seen(&log.calls).overlaps;
+    let found = seen(&log.calls);
+    let overlaps = found.overlaps;
+    if found.born_again >= 3 {
+        reasons.push(format!(
+            "an environment is new once, and {} are new again under the number of another",
+            found.born_again
+        ));
+    }
     if overlaps >= 3 && overlaps * 200 >= log.calls.len() {
         reasons.push(format!(
             "an environment serves one call at a time, and {overlaps} calls overlap another in theirs"
@@ -45,7 +54,7 @@ fn by_environment(log: &Log) -> Option<String> {
     }
     let mut groups: Vec<(f64, f64, usize)> = durations
         .into_values()
-        .filter(|all| all.len() > 1)
+        .filter(|all| all.len() >= FEWEST)
         .map(|all| {
             let (count, deviation) = (all.len(), stats::deviation(&all));
             (stats::quantile(&stats::sorted(all), 0.5), deviation, count)

@@ -2,8 +2,8 @@
 
 use super::attribute::PARTS;
 use super::call::Log;
-use super::idle::{Seen, seen};
-use super::keep_alive::{Form, Stays};
+use super::idle::{Seen, Sight, seen};
+use super::keep_alive::{Form, Stays, evidence, halved, left, left_of_lognormal};
 use super::learn::Learnt;
 use super::predict::{NAMES, Played};
 use super::stats::{self, Estimate};
@@ -19,7 +19,7 @@ pub struct Tolerance(pub [f64; 7]);
 
 impl Default for Tolerance {
     fn default() -> Tolerance {
-        Tolerance([0.01, 0.03, 0.03, 0.05, 0.01, 0.01, 0.10])
+        Tolerance([0.01, 0.05, 0.03, 0.05, 0.01, 0.01, 0.10])
     }
 }
 
@@ -60,6 +60,7 @@ impl Verdict {
             .iter()
             .map(|reason| format!("calls of another function are mixed in: {reason}"))
             .collect();
+        let refuted = refuted(log, learnt, scenario);
         let change = change(log).filter(Change::is_real);
         let stays_changed = stays_changed(log);
         if !at.is_empty() {
@@ -81,6 +82,12 @@ impl Verdict {
                 causes.push(format!("the service times change within the log: {}", in_words(change)));
             }
             causes.extend(stays_changed.clone());
+        }
+        if let Some(refuted) = refuted.filter(|_| !causes.iter().any(|cause| cause.starts_with("keep-alive")))
+        {
+            causes.push(refuted);
+        }
+        if !at.is_empty() {
             if causes.is_empty() {
                 causes.push("the log does not tell which part of the model differs".into());
             }
@@ -159,6 +166,39 @@ fn words(
 fn learnt_of_all(log: &Log, learnt: &Learnt) -> Stays {
     let all = Stays::of(&seen(&log.calls));
     if all.form.is_some() { all } else { learnt.stays.clone() }
+}
+
+/// Evidence beyond this is no chance: 1 in 3,000 by the likelihood's chi square with one degree of freedom.
+const BEYOND_CHANCE: f64 = 6.5;
+
+/// Why the keep-alive that was predicted with is not that of the log's environments, whether or not so few cold starts
+/// tell: how long they had been idle when they were reused speaks for another.
+fn refuted(log: &Log, learnt: &Learnt, scenario: &Scenario) -> Option<String> {
+    let Environments::Pool(pool) = &scenario.platform.environments else { return None };
+    let form = learnt.stays.form?;
+    let used = |sight: &Sight| {
+        let seconds = |span: crate::units::Span| span.as_secs_f64();
+        let fixed = |span| if sight.idle <= seconds(span) { 1.0 } else { 0.0 };
+        match pool.keep_alive {
+            KeepAlive::Fixed(span) => fixed(span),
+            KeepAlive::Random { mean, cv } => left_of_lognormal(sight.idle, seconds(mean), cv),
+            KeepAlive::Halving(every) => halved(sight.idle, seconds(every)),
+            KeepAlive::LastAndSpare { last, spare } => fixed(if sight.has_others { spare } else { last }),
+        }
+    };
+    let sights = seen(&log.calls).sights;
+    if evidence(&sights, |sight| left(&form, sight), used) < BEYOND_CHANCE {
+        return None;
+    }
+    let there: Vec<&Sight> = sights.iter().filter(|sight| sight.is_there).collect();
+    let expected: f64 = there.iter().map(|sight| used(sight)).sum();
+    let learnt_there: f64 = there.iter().map(|sight| left(&form, sight)).sum();
+    let side = if expected < learnt_there { "too short" } else { "too long" };
+    Some(format!(
+        "keep-alive {side}: predicted with {}, while {}",
+        keep_alive_in_words(scenario),
+        stays_in_words(&learnt_of_all(log, learnt))
+    ))
 }
 
 fn keep_alive_in_words(scenario: &Scenario) -> String {

@@ -95,7 +95,9 @@ impl BacktestReport<'_> {
         );
         match verdict.is_good() {
             true => format!("within what is tolerated ({calls} calls)"),
-            false if verdict.outside.is_empty() => format!("not the log of one function ({calls} calls)"),
+            false if verdict.outside.is_empty() => {
+                format!("not borne out by the log: see the causes ({calls} calls)")
+            }
             false => {
                 let names: Vec<&str> = verdict.outside.iter().map(|name| label(name)).collect();
                 format!("beyond what is tolerated: {} ({calls} calls)", names.join(", "))
