@@ -257,12 +257,8 @@ impl Draft<'_> {
         let timeout = Span::from_millis((answers.latency.as_secs_f64() * 100.0).round().max(1.0) as u64);
         let loads = profile.init_s.iter().any(|init| *init > 0.0);
         let cold = match loads {
-            true => {
-                "cold_starts = true               # new environments load the model first; false: always warm\n"
-            }
-            false => {
-                "cold_starts = false              # always warm, since the profile has no init_s; true needs one\n"
-            }
+            true => "new environments start cold; false: always warm",
+            false => "without the time to load the model: the profile has no init_s",
         };
         let model = line(&profile.model);
         Ok(format!(
@@ -280,7 +276,7 @@ impl Draft<'_> {
              kind = \"lambda\"\n\
              book = {book}                # prices and limits, dated\n\
              memory_mb = {memory}                 # what the function has now; a plan looks for better\n\
-             {cold}\n\
+             cold_starts = true               # {cold}\n\n\
              [policy]                         # a batch leaves with its last request, or this long after its first\n\
              kind = \"batch\"                   # \"unbatched\": each request by itself\n\
              batch = {batch}\n\
