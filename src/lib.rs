@@ -60,7 +60,7 @@
 //! # Where is what
 //! | room | holds |
 //! |---|---|
-//! | [`units`], [`numeric`], [`text`], [`document`] | integer time and money; random streams, histograms; safe names; TOML that knows its places |
+//! | [`units`], [`numeric`], [`text`], [`bounded`], [`document`] | integer time and money; random streams, histograms; safe names; files of a bounded size; TOML that knows its places |
 //! | [`arrivals`], [`fitting`], [`profile`], [`price`] | where requests come from; processes fitted to them; service times; prices and limits |
 //! | [`policy`], [`platform`] | when a batch leaves; where it runs |
 //! | [`scenario`], [`outcome`] | what is asked, read from TOML; what is answered |
@@ -79,6 +79,8 @@
 
 pub mod analytic;
 pub mod arrivals;
+pub mod backtest;
+pub mod bounded;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod document;

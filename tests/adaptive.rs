@@ -44,7 +44,7 @@ fn planner(stay: f64) -> Planner {
 
 /// Plays evenly spaced arrivals, `rates[k]` a second during the k-th 600 s; the memory sizes that were set.
 fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
-    let mut set = Vec::new();
+    let (mut set, mut leaves) = (Vec::new(), None);
     for (k, rate) in rates.iter().enumerate() {
         for second in 0..600 {
             for i in 0..*rate {
@@ -56,8 +56,11 @@ fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
                     }
                     assert!(policy.next_review() > at);
                 }
-                if policy.joined(Buffer::of_one_class(1, now, now)) == Dispatch::Now {
-                    policy.left(now);
+                // Alone in its batch, which leaves at its deadline if it has one.
+                leaves.take().into_iter().for_each(|at| policy.left(at));
+                match policy.joined(Buffer::of_one_class(1, now, now)) {
+                    Dispatch::Now => policy.left(now),
+                    Dispatch::At(deadline) => leaves = Some(deadline),
                 }
             }
         }

@@ -152,6 +152,21 @@ fn segments() {
     // As many requests as three segments have: the others are never begun, but they are read.
     let few = [&plan[..], &["--set", "workload.requests=100000"]].concat();
     tried(folder.path(), "10,000 segments", &few, 0, "configurations evaluated");
+    // All of them, none like another: the time goes with their number.
+    let other = |i: usize| {
+        let rate = 5.0 + (i * 7919 % 10_007) as f64 / 100.0;
+        format!("[[segment]]\nduration = \"60s\"\nkind = \"poisson\"\nrate = {rate}\n")
+    };
+    let all = SCENARIO.replace("\"poisson\", rate = 50, requests = 500", "\"schedule\", file = \"all.toml\"");
+    fs::write(folder.path().join("s-all.toml"), all).unwrap();
+    let words = ["plan", "s-all.toml", "--predict-only", "--no-charts"];
+    let took = |count: usize| {
+        fs::write(folder.path().join("all.toml"), (0..count).map(other).collect::<String>()).unwrap();
+        tried(folder.path(), &format!("{count} segments, all planned"), &words, 0, "configurations evaluated")
+            .took
+    };
+    let (some, all) = (took(2_500), took(10_000));
+    assert!(all < 8 * some + Duration::from_secs(2), "{some:?}, then {all:?} for four times as many");
     fs::write(folder.path().join("schedule.toml"), schedule(10_001)).unwrap();
     let over = "has 10001 segments, more than the 10000";
     tried(folder.path(), "10,001 segments", &plan, 1, over);

@@ -61,7 +61,7 @@ fn what_is_no_plan_is_refused_with_its_line() {
     for (rows, reason) in [
         ("", "has no plan"),
         ("1,1,period,50,50,1024,2,0.1\n", "found record with 8 fields"),
-        ("1,1,period,50,50,1024,9,0.1,true\n", "line 2: batch 9 is outside the profile"),
+        ("1,1,period,50,50,1024,9,0.1,true\n", "line 2: batch size 9 is outside the profile"),
         ("1,1,mood,50,50,1024,2,0.1,true\n", "line 2: the reason `mood`"),
         ("1,x,period,50,50,1024,2,0.1,true\n", "line 2: `x` is no time"),
         ("5,5,period,50,50,1024,2,0.1,true\n4,4,period,50,50,1024,2,0.1,true\n", "line 3: is earlier"),

@@ -1,5 +1,6 @@
 //! The invariants of lib.rs, read off the source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -59,9 +60,8 @@ fn policy_knows_no_prices_and_platform_no_batching() {
 fn files_are_touched_only_where_they_may_be() {
     let allowed = [
         "arrivals/",
+        "bounded",
         "profile",
-        "price/",
-        "document/",
         "scenario/",
         "report/",
         "cli/",
@@ -70,6 +70,52 @@ fn files_are_touched_only_where_they_may_be() {
         "gateway/log",
     ];
     forbid(&[""], &["std::fs", "File::open", "File::create"], &allowed);
+}
+
+#[test]
+fn the_domain_reads_no_documents() {
+    let domain = [
+        "analytic/",
+        "arrivals/",
+        "engine/",
+        "fitting/",
+        "numeric/",
+        "outcome",
+        "platform/",
+        "policy/",
+        "price/",
+    ];
+    let more = ["profile/", "planner/", "systems/", "sweep/", "backtest/", "fleet_plan/", "gateway/"];
+    forbid(&[&domain[..], &more[..]].concat(), &["crate::document"], &[]);
+}
+
+#[test]
+fn rooms_make_no_circle() {
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, code) in modules() {
+        let room = file.split(['/', '.']).next().unwrap().to_owned();
+        for part in code.split("crate::").skip(1) {
+            let other: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if other != room {
+                imports.entry(room.clone()).or_default().insert(other);
+            }
+        }
+    }
+    // A room is done once all that it imports are.
+    let mut left: BTreeSet<String> = imports.keys().cloned().collect();
+    loop {
+        let done: Vec<String> = left
+            .iter()
+            .filter(|room| imports[*room].iter().all(|other| !left.contains(other)))
+            .cloned()
+            .collect();
+        if done.is_empty() {
+            break;
+        }
+        done.iter().for_each(|room| assert!(left.remove(room)));
+    }
+    assert!(left.is_empty(), "rooms that import each other in a circle, or import one that does: {left:?}");
+    assert!(imports.len() > 15, "{imports:?}");
 }
 
 #[test]
@@ -86,13 +132,13 @@ fn reports_never_simulate() {
 /// The rooms from left to right: each may import its own column and those to the right of it.
 const COLUMNS: [&[&str]; 8] = [
     &["cli"],
-    &["gateway", "report", "systems", "planner", "sweep", "fleet_plan", "profiler"],
+    &["gateway", "report", "systems", "planner", "sweep", "fleet_plan", "profiler", "backtest"],
     &["engine", "analytic"],
     &["scenario", "outcome"],
     &["policy", "platform"],
     &["price", "profile", "arrivals", "fitting"],
     &["numeric"],
-    &["units", "document", "text"],
+    &["units", "document", "bounded", "text"],
 ];
 
 #[test]

@@ -130,3 +130,24 @@ fn every_part_asks_more_than_the_mix() {
     let Decision::Meets(choice) = search(&parts, &space, &constraint).unwrap() else { panic!() };
     assert!(choice.latency <= 6.0 + 1e-9);
 }
+
+#[test]
+fn the_best_at_a_memory_size_is_the_best_of_that_size_alone() {
+    use batchsim::planner::best::{best, best_and_at};
+
+    let space = paper((1..=8).collect());
+    for (hour, map) in hours("traces/twitter.toml").into_iter().take(3).enumerate() {
+        let parts = [Part::known(1.0, map)];
+        for seconds in [1, 3, 5] {
+            let slo = Slo { latency: Some(Span::from_secs(seconds)), ..Slo::default() };
+            let constraint = constraint(Model::Exact, slo);
+            for memory in [MemoryMb(1280), MemoryMb(2112), MemoryMb(3008)] {
+                let mut here = space.clone();
+                here.functions.retain(|function| function.memory == memory);
+                let found = best_and_at(&parts, &space, &constraint, memory).unwrap();
+                let alone = [&space, &here].map(|space| best(&parts, space, &constraint).unwrap());
+                assert_eq!(found, alone, "hour {hour}, {seconds} s, {memory}");
+            }
+        }
+    }
+}

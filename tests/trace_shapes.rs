@@ -218,6 +218,12 @@ fn tables() -> Vec<Shape> {
             "the date",
         )
         .set("column = \"1\""),
+        shape(
+            "Python's logging times",
+            "asctime\n2026-11-23 00:00:00,250\n2026-11-23 00:00:01,500\n",
+            &[0, 1250],
+            "the date, with its milliseconds",
+        ),
         shape("dates with `/`", "2026/11/23 00:00:01 a\n", &[0], "the date of a table of one column")
             .set("format = \"timestamps\"\ncolumn = \"1\"")
             .line("2026/11/23 00:00:01"),

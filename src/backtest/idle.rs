@@ -5,7 +5,7 @@
 //! gone, if they are never seen again. So an idle time is known up to a bound: current-status data, of which reuse is the
 //! censored part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::Call;
 
@@ -44,6 +44,10 @@ pub struct Seen {
     pub votes: Vec<Vote>,
     /// Calls that overlap another in the same environment.
     pub overlaps: usize,
+    /// New environments with the number of one that was there already.
+    pub born_again: usize,
+    /// How old those were, at their last call, that had not been passed over at the end \[s\].
+    pub left: Vec<f64>,
 }
 
 /// Environments that have just become idle may not be known to be: the log's clocks are those of the functions.
@@ -63,9 +67,12 @@ pub fn seen(calls: &[Call]) -> Seen {
     let next = next_uses(calls);
     let mut known: BTreeMap<u32, Environment> = BTreeMap::new();
     let mut seen = Seen::default();
+    let mut ever = BTreeSet::new();
     for (call, next) in calls.iter().zip(next) {
         let Some(number) = call.environment else { continue };
         let now = call.sent;
+        seen.born_again += usize::from(call.is_cold() && ever.contains(&number));
+        ever.insert(number);
         let own = known.get(&number).copied().filter(|_| !call.is_cold());
         if own.is_some_and(|own| own.ended - now > SETTLED) {
             seen.overlaps += 1;
@@ -81,6 +88,7 @@ pub fn seen(calls: &[Call]) -> Seen {
         let born = own.map_or(now, |own| own.born);
         known.insert(number, Environment { born, ended: call.ended, next });
     }
+    seen.left = known.values().map(|left| left.ended - left.born).collect();
     seen
 }
 
@@ -102,19 +110,15 @@ fn next_uses(calls: &[Call]) -> Vec<f64> {
 }
 
 /// Those that became idle after the one that is taken, and are never seen again, are gone.
-fn look(
-    known: &mut BTreeMap<u32, Environment>,
-    taken: u32,
-    (now, taken_since): (f64, f64),
-    seen: &mut Seen,
-) {
+fn look(known: &mut BTreeMap<u32, Environment>, taken: u32, (now, taken_since): (f64, f64), seen: &mut Seen) {
     let gone = |number: &u32, other: &Environment| {
         *number != taken
             && other.next == f64::INFINITY
             && other.ended > taken_since
             && now - other.ended > SETTLED
     };
-    let passed: Vec<u32> = known.iter().filter(|(number, other)| gone(number, other)).map(|(n, _)| *n).collect();
+    let passed: Vec<u32> =
+        known.iter().filter(|(number, other)| gone(number, other)).map(|(n, _)| *n).collect();
     for number in passed {
         let has_others = others(known, number, now);
         // What was passed over once says nothing any more.
@@ -127,21 +131,13 @@ fn look(
 
 /// Is there another environment: busy, or idle and used again later?
 fn others(known: &BTreeMap<u32, Environment>, number: u32, now: f64) -> bool {
-    known
-        .iter()
-        .any(|(other, environment)| {
-            *other != number && (environment.ended > now || environment.next < f64::INFINITY)
-        })
+    known.iter().any(|(other, environment)| {
+        *other != number && (environment.ended > now || environment.next < f64::INFINITY)
+    })
 }
 
 /// The choice among those that are there for sure: each is used again.
-fn choose(
-    known: &BTreeMap<u32, Environment>,
-    number: u32,
-    own: Environment,
-    now: f64,
-    seen: &mut Seen,
-) {
+fn choose(known: &BTreeMap<u32, Environment>, number: u32, own: Environment, now: f64, seen: &mut Seen) {
     let settled = |environment: &Environment| now - environment.ended > SETTLED;
     let rivals: Vec<Environment> = known
         .iter()

@@ -2,12 +2,12 @@
 //!
 //! Each sight says whether an environment that had been idle for some time was still there. A fixed keep-alive k
 //! splits them: there up to k, gone beyond. Where sights contradict any k, it lies between the shortest idle time that
-//! ended one and the longest that did not, and the value is where as many of one kind are beyond it as of the other
-//! before it: then it gives as many cold starts as there were. The forms are compared by their likelihood, where each
+//! ended one and the longest that did not, and the value is what the fewest contradict. Environments that go after much
+//! less than others outlive do not go for being idle: they give the age at which environments are replaced. The forms are compared by their likelihood, where each
 //! sight is believed to 98 %, less half the logarithm of the sights for each figure that is fitted (Schwarz, Annals of
 //! Statistics 6(2), 1978).
 
-use super::idle::Sight;
+use super::idle::{Seen, Sight};
 use super::stats::Estimate;
 
 /// A keep-alive, in seconds.
@@ -46,17 +46,27 @@ pub const FEW: usize = 5;
 const BELIEF: f64 = 0.98;
 
 impl Stays {
-    /// Learns from sights.
-    pub fn of(sights: &[Sight]) -> Stays {
+    /// Learns from what was seen.
+    pub fn of(seen: &Seen) -> Stays {
+        let sights = &seen.sights;
         let count = |is_there: bool| sights.iter().filter(|sight| sight.is_there == is_there).count();
         let most = |of: fn(&Sight) -> f64| sights.iter().filter(|s| s.is_there).map(of).fold(0.0, f64::max);
         let (longest_outlived, oldest) = (most(|s| s.idle), most(|s| s.age));
-        let max_age = age_limit(sights, longest_outlived, oldest);
-        let young = |sight: &&Sight| max_age.is_none_or(|age| sight.age < 0.97 * age.from);
-        let usable: Vec<Sight> = sights.iter().filter(young).copied().collect();
-        let gone = usable.iter().filter(|sight| !sight.is_there).count();
-        let form = (gone > 0).then(|| best(&usable));
-        Stays { form, longest_outlived, max_age, oldest, there: count(true), gone: count(false) }
+        let (there, gone) = (count(true), count(false));
+        let sights = &telling(sights);
+        let mut form = (gone > 0).then(|| best(sights));
+        let early =
+            |sight: &Sight, form: &Form| !sight.is_there && sight.idle < too_soon(form, sight.has_others);
+        let mut max_age = None;
+        if let Some(found) = form {
+            let (soon, rest): (Vec<Sight>, Vec<Sight>) =
+                sights.iter().partition(|sight| early(sight, &found));
+            if soon.len() >= FEWEST_EARLY {
+                max_age = Some(lifetime(&soon, sights, &seen.left));
+                form = rest.iter().any(|sight| !sight.is_there).then(|| best(&rest));
+            }
+        }
+        Stays { form, longest_outlived, max_age, oldest, there, gone }
     }
 
     /// Were too few seen to go for a form to be told from others?
@@ -65,16 +75,69 @@ impl Stays {
     }
 }
 
-/// The age limit: environments that go although they were idle for much less than others outlived, all of them old.
-fn age_limit(sights: &[Sight], longest: f64, oldest: f64) -> Option<Estimate> {
-    let early: Vec<&Sight> = sights.iter().filter(|s| !s.is_there && s.idle < 0.5 * longest).collect();
-    let old = early.iter().filter(|s| s.age >= 0.85 * oldest).count();
-    if old < 3 || 10 * old < 9 * early.len() {
-        return None;
+/// Sights that tell something: all that were gone, and the longest idle of those that were there. What had hardly been
+/// idle is there by every form.
+fn telling(sights: &[Sight]) -> Vec<Sight> {
+    const MOST: usize = 20_000;
+    let mut there: Vec<f64> = sights.iter().filter(|s| s.is_there).map(|s| s.idle).collect();
+    if there.len() <= MOST {
+        return sights.to_vec();
     }
-    let gone = early.iter().filter(|s| s.age >= 0.85 * oldest).map(|s| s.age);
-    let there = sights.iter().filter(|s| s.is_there).map(|s| s.age);
-    Some(threshold(there.collect(), gone.collect()))
+    there.sort_unstable_by(|a, b| b.total_cmp(a));
+    let least = there[MOST];
+    sights.iter().filter(|sight| !sight.is_there || sight.idle > least).copied().collect()
+}
+
+/// So many must have gone too soon for an age limit.
+const FEWEST_EARLY: usize = 3;
+
+/// An environment that goes after so little idle time does not go for being idle \[s\].
+fn too_soon(form: &Form, has_others: bool) -> f64 {
+    match form {
+        Form::Fixed(keep) => 0.6 * keep.value,
+        Form::LastAndSpare(last, spare) => {
+            0.6 * if has_others { spare.value.min(last.value) } else { last.value }
+        }
+        // Within the first period none goes.
+        Form::Halving(every) => 0.6 * every.value,
+        // Some go at once.
+        Form::Random(mean, _) => 0.05 * mean.value,
+    }
+}
+
+/// How old environments become that do not go for being idle. Where all of them go at one age, that; else their mean life
+/// by Kaplan and Meier (Journal of the American Statistical Association 53, 1958), in which those that went for being
+/// idle, or had not gone yet, are censored: with it, as many are replaced as were.
+fn lifetime(soon: &[Sight], sights: &[Sight], left: &[f64]) -> Estimate {
+    let ages: Vec<f64> = soon.iter().map(|sight| sight.age).collect();
+    let there: Vec<f64> = sights.iter().filter(|s| s.is_there).map(|s| s.age).collect();
+    let sharp = threshold(there, ages.clone());
+    if sharp.to.is_some_and(|to| sharp.from <= to) && !is_contradicted(soon, sights) {
+        return sharp;
+    }
+    // Age and whether it went too soon.
+    let mut lives: Vec<(f64, bool)> = soon.iter().map(|sight| (sight.age, true)).collect();
+    let is_soon = |sight: &Sight| soon.iter().any(|other| other == sight);
+    lives.extend(sights.iter().filter(|s| !s.is_there && !is_soon(s)).map(|s| (s.age - s.idle, false)));
+    lives.extend(left.iter().map(|age| (*age, false)));
+    lives.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+    let (mut share, mut mean, mut before) = (1.0, 0.0, 0.0);
+    for (at, (age, went)) in lives.iter().enumerate() {
+        mean += share * (age - before);
+        before = *age;
+        if *went {
+            share *= 1.0 - 1.0 / (lives.len() - at) as f64;
+        }
+    }
+    let sorted = super::stats::sorted(ages);
+    let observations = lives.len();
+    Estimate { value: mean, from: sorted[0].min(mean), to: Some(before.max(mean)), observations }
+}
+
+/// Did some serve at an age at which others went?
+fn is_contradicted(soon: &[Sight], sights: &[Sight]) -> bool {
+    let youngest = soon.iter().map(|sight| sight.age).fold(f64::INFINITY, f64::min);
+    sights.iter().any(|sight| sight.is_there && sight.age > youngest)
 }
 
 /// The threshold between what was there and what was gone: each at most, and at least, so large.
@@ -86,19 +149,29 @@ fn threshold(there: Vec<f64>, gone: Vec<f64>) -> Estimate {
         return Estimate { value: longest, from: longest, to: None, observations };
     };
     if longest <= shortest {
-        return Estimate { value: (longest + shortest) / 2.0, from: longest, to: Some(shortest), observations };
+        return Estimate {
+            value: (longest + shortest) / 2.0,
+            from: longest,
+            to: Some(shortest),
+            observations,
+        };
     }
-    // As many were there beyond it as were gone before it.
-    let excess = |k: f64| {
-        let beyond = there.len() - there.partition_point(|x| *x <= k);
-        beyond as f64 - gone.partition_point(|x| *x <= k) as f64
-    };
-    let (mut low, mut high) = (shortest, longest);
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        if excess(middle) > 0.0 { low = middle } else { high = middle }
+    // The split that the fewest contradict.
+    let mut best = (usize::MAX, shortest);
+    for k in there.iter().chain(&gone) {
+        let beyond = there.len() - there.partition_point(|x| x <= k);
+        let before = gone.partition_point(|x| x <= k);
+        if beyond + before < best.0 {
+            best = (beyond + before, *k);
+        }
     }
-    Estimate { value: (low + high) / 2.0, from: shortest, to: Some(longest), observations }
+    // Up to the next observation nothing changes.
+    let low = best.1;
+    let next = |list: &[f64]| list.get(list.partition_point(|x| *x <= low)).copied();
+    let high = [next(&there), next(&gone)].into_iter().flatten().fold(f64::INFINITY, f64::min);
+    let high = if high.is_finite() { high } else { low };
+    let value = (low + high) / 2.0;
+    Estimate { value, from: shortest.min(low), to: Some(longest.max(high)), observations }
 }
 
 /// The form with the best likelihood, less what its figures cost.
@@ -137,6 +210,32 @@ fn step(sight: &Sight, keep_alive: f64) -> f64 {
     if sight.idle <= keep_alive { 1.0 } else { 0.0 }
 }
 
+/// How much better what was seen is explained by one keep-alive than by another: the difference of the logarithms of
+/// their likelihoods. Each says which share of the environments with a sight's idle time, and others or none, is left.
+pub fn evidence(sights: &[Sight], one: impl Fn(&Sight) -> f64, other: impl Fn(&Sight) -> f64) -> f64 {
+    likelihood(sights, one) - likelihood(sights, other)
+}
+
+/// The share of a form that is left.
+pub fn left(form: &Form, sight: &Sight) -> f64 {
+    match form {
+        Form::Fixed(keep) => step(sight, keep.value),
+        Form::Halving(every) => halved(sight.idle, every.value),
+        Form::Random(mean, cv) => left_of_lognormal(sight.idle, mean.value, *cv),
+        Form::LastAndSpare(last, spare) => {
+            step(sight, if sight.has_others { spare.value } else { last.value })
+        }
+    }
+}
+
+/// The share that is left where stays are lognormal.
+pub fn left_of_lognormal(idle: f64, mean: f64, cv: f64) -> f64 {
+    use statrs::distribution::{ContinuousCDF, LogNormal};
+    let square = (cv * cv).ln_1p();
+    let law = LogNormal::new(mean.ln() - square / 2.0, square.sqrt());
+    law.map_or(if idle <= mean { 1.0 } else { 0.0 }, |law| 1.0 - law.cdf(idle))
+}
+
 /// The logarithm of the likelihood where `survival` is the share that is still there.
 fn likelihood(sights: &[Sight], survival: impl Fn(&Sight) -> f64) -> f64 {
     let of = |sight: &Sight| {
@@ -169,8 +268,8 @@ fn lognormal(sights: &[Sight]) -> Option<(f64, Estimate, f64)> {
     let mut tried = Vec::new();
     for mean in &grid {
         let mut of_mean = f64::NEG_INFINITY;
-        for cv in [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0] {
-            let square = (cv * cv as f64).ln_1p();
+        for cv in [0.05_f64, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0] {
+            let square = (cv * cv).ln_1p();
             let law = LogNormal::new(mean.ln() - square / 2.0, square.sqrt()).ok()?;
             let score = likelihood(sights, |s| 1.0 - law.cdf(s.idle));
             if best.is_none_or(|(most, _)| score > most) {
@@ -208,15 +307,19 @@ mod tests {
     use super::*;
     use crate::numeric::streams::Streams;
 
+    fn only(sights: Vec<Sight>) -> Seen {
+        Seen { sights, ..Seen::default() }
+    }
+
     /// Sights at uniform idle times of environments with these stays.
-    fn sights(n: usize, mut stay: impl FnMut(bool) -> f64) -> Vec<Sight> {
+    fn sights(n: usize, mut stay: impl FnMut(bool) -> f64) -> Seen {
         let mut stream = Streams::new(4).stream("sights");
         let mut one = |_| {
             let (idle, has_others) = (stream.random_range(1.0..2000.0), stream.random_bool(0.5));
             let is_there = stay(has_others) >= idle;
             Sight { idle, age: 3000.0, is_there, has_others, at: 0.0 }
         };
-        (0..n).map(&mut one).collect()
+        only((0..n).map(&mut one).collect())
     }
 
     #[test]
@@ -237,11 +340,23 @@ mod tests {
     #[test]
     fn an_age_limit_is_seen_where_environments_go_that_were_hardly_idle() {
         let sight = |idle: f64, age: f64, is_there| Sight { idle, age, is_there, has_others: false, at: 0.0 };
-        let mut all: Vec<Sight> = (0..200).map(|i| sight(f64::from(i) * 3.0, f64::from(i) * 36.0, true)).collect();
-        assert_eq!(Stays::of(&all).max_age, None);
+        let mut all: Vec<Sight> =
+            (0..200).map(|i| sight(f64::from(i) * 3.0, f64::from(i) * 36.0, true)).collect();
+        assert_eq!(Stays::of(&only(all.clone())).max_age, None);
+        // The keep-alive is seen, too.
+        all.extend((0..20).map(|i| sight(700.0 + f64::from(i), 2000.0, false)));
         all.extend((0..4).map(|i| sight(20.0, 7250.0 + 10.0 * f64::from(i), false)));
-        let limit = Stays::of(&all).max_age.unwrap();
+        let found = Stays::of(&only(all.clone()));
+        let limit = found.max_age.unwrap();
         assert_eq!((limit.from, limit.to), (7164.0, Some(7250.0)));
+        let Some(Form::Fixed(keep)) = found.form else { panic!() };
+        assert_eq!((keep.from, keep.to), (597.0, Some(700.0)));
+        // Where they go at any age, their mean life: half at 1,000 and half at 3,000 s.
+        all.retain(|sight| sight.is_there || sight.idle > 100.0);
+        all.extend((0..40).map(|i| sight(20.0, if i % 2 == 0 { 1000.0 } else { 3000.0 }, false)));
+        let life =
+            Stays::of(&only(all.iter().filter(|s| s.is_there || s.idle < 100.0).copied().collect())).max_age;
+        assert!(life.is_none_or(|life| (life.value - 2000.0).abs() < 1.0), "{life:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::call::{Call, Log};
-use super::idle::{Seen, Vote, seen};
+use super::idle::{Vote, seen};
 use super::keep_alive::{Form, Stays};
 use super::stats::{self, Estimate};
 use crate::numeric::least_squares::least_squares;
@@ -108,8 +108,8 @@ impl Learnt {
             mb_per_vcpu: None,
             image_mb: None,
         };
-        let Seen { sights, votes, .. } = seen(calls);
-        let stays = Stays::of(&sights);
+        let seen = seen(calls);
+        let stays = Stays::of(&seen);
         let span = calls.last()?.sent - calls[0].sent;
         let requests: usize = calls.iter().map(|call| call.members.len()).sum();
         Some(Learnt {
@@ -122,7 +122,7 @@ impl Learnt {
             first_call,
             overhead,
             stays,
-            reuse: reuse(&votes),
+            reuse: reuse(&seen.votes),
             knows_cold: log.knows_cold(),
             profile,
             rate: requests as f64 / span.max(1e-9),
@@ -132,7 +132,8 @@ impl Learnt {
 
     /// `[platform]` as TOML, without its header.
     pub fn platform(&self) -> String {
-        let mut text = format!("kind = \"lambda\"\nbook = {:?}\nmemory_mb = {}\n", self.book.0, self.memory.0.0);
+        let mut text =
+            format!("kind = \"lambda\"\nbook = {:?}\nmemory_mb = {}\n", self.book.0, self.memory.0.0);
         if !self.knows_cold {
             return text;
         }
@@ -220,7 +221,8 @@ fn book(calls: &[Call], told: &Told, notes: &mut Vec<String>) -> (String, Known)
     match 2 * agree(best) > billed.len() {
         true => (best.to_owned(), Known::Seen),
         false => {
-            notes.push(format!("no book's rule gives what was billed: {newest} is taken; say it with --book"));
+            notes
+                .push(format!("no book's rule gives what was billed: {newest} is taken; say it with --book"));
             (newest, Known::Assumed)
         }
     }
@@ -304,7 +306,9 @@ fn table(
         let nearest = seen.iter().min_by_key(|size| size.abs_diff(end)).and_then(|size| cells.get(size));
         let Some((of, row)) = nearest else { continue };
         let row = row.iter().map(|s| s / of * mean).collect();
-        notes.push(format!("batches of {end} were seen too rarely: their time is on the line through the others"));
+        notes.push(format!(
+            "batches of {end} were seen too rarely: their time is on the line through the others"
+        ));
         cells.insert(end, (mean, row));
     }
     let batch = cells.keys().copied().collect();

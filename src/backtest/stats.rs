@@ -29,7 +29,7 @@ pub fn sorted(mut list: Vec<f64>) -> Vec<f64> {
     list
 }
 
-/// A figure with the interval that holds it in 95 % of cases, and how many observations speak for it.
+/// A figure with the interval that holds it, in 99 % of cases where it is a mean, and how many observations speak for it.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Estimate {
     /// The figure.
@@ -50,7 +50,7 @@ impl Estimate {
         if n < 2 {
             return None;
         }
-        let t = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?.inverse_cdf(0.975);
+        let t = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?.inverse_cdf(0.995);
         let half = t * deviation(list) / (n as f64).sqrt();
         let value = mean(list);
         Some(Estimate { value, from: value - half, to: Some(value + half), observations: n })

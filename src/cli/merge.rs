@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::sweep::finish;
 use super::{OutputArgs, note_pipe};
+use crate::bounded::read_bounded;
 use crate::error::InputError;
 use crate::fleet_plan::merge::merge;
 use crate::fleet_plan::table::HEAD;
@@ -60,11 +61,16 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A row has some 200 bytes.
+const LARGEST_SHARD: u64 = 1 << 30;
+
 /// Puts the shards of a fleet together.
 fn fleet(args: &MergeArgs, files: &[PathBuf]) -> Result<ExitCode, InputError> {
     let text = |path: &PathBuf| {
-        let text = std::fs::read_to_string(path).map_err(|e| InputError::io(path, &e))?;
-        Ok((path.display().to_string(), text))
+        let name = path.display().to_string();
+        let text = String::from_utf8(read_bounded(path, LARGEST_SHARD)?);
+        let text = text.map_err(|_| InputError::new(&name, "is no part of a fleet: it is no text"))?;
+        Ok((name, text))
     };
     let (part, rows) = merge(&files.iter().map(text).collect::<Result<Vec<_>, InputError>>()?)?;
     let count = format::count(rows.len() as u64);
@@ -75,7 +81,11 @@ fn fleet(args: &MergeArgs, files: &[PathBuf]) -> Result<ExitCode, InputError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A pipe is read only once, so it is not looked at: it may hold the shard of a sweep.
 fn begins_with(path: &Path, head: &str) -> bool {
+    if !path.is_file() {
+        return false;
+    }
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(head.len() as u64).read_to_end(&mut start));
     read.is_ok() && start == head.as_bytes()

@@ -1,5 +1,6 @@
 //! The command line: arguments, and one file a subcommand.
 
+mod backtest;
 mod compare;
 mod diff;
 mod examples;
@@ -104,6 +105,7 @@ enum Command {
     /// Measure a server with the scenario's workload (needs the feature serve)
     #[cfg(not(feature = "serve"))]
     Observe(missing::MissingArgs),
+    Backtest(backtest::BacktestArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
     #[command(after_help = examples::SCHEMA)]
     Schema(schema::SchemaArgs),
@@ -354,6 +356,7 @@ fn dispatch(command: Command) -> Result<ExitCode, InputError> {
         Command::Serve(args) => missing::run("serve", "serve", &args),
         #[cfg(not(feature = "serve"))]
         Command::Observe(args) => missing::run("observe", "serve", &args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
         Command::Man(args) => manual::man(&args, Cli::command()),

@@ -18,6 +18,7 @@ use crate::report::files::write_atomically;
 use crate::report::format;
 use crate::report::max_rate::MaxRateReport;
 use crate::report::plan::PlanReport;
+use crate::report::plan::calibration::Calibration;
 use crate::scenario::Scenario;
 
 #[derive(Debug, Args)]
@@ -39,6 +40,9 @@ pub(super) struct PlanArgs {
     /// Find the largest arrival rate that the scenario's own configuration carries within the SLO.
     #[arg(long, conflicts_with_all = ["predict_only", "grid_only", "emit"])]
     max_rate: bool,
+    /// Carry the error that a backtest found as the plan's own error bar: a backtest.json.
+    #[arg(long, value_name = "FILE", conflicts_with = "max_rate")]
+    calibrated: Option<std::path::PathBuf>,
     /// Print the recommended configuration for what is to run it.
     #[arg(long, value_name = "LANGUAGE", value_parser = one_of(&Emit::NAMES), conflicts_with = "json")]
     emit: Option<Emit>,
@@ -51,6 +55,12 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
     let scenario = common.read()?;
     if let Some(classes) = &scenario.classes {
+        if let Some(path) = &args.calibrated {
+            let help = "a backtest is of one class; leave it out";
+            return Err(
+                InputError::new(path.display().to_string(), "--calibrated knows no [[class]]").help(help)
+            );
+        }
         return groups::run(args, &scenario, classes);
     }
     predictable(&scenario)?;
@@ -70,8 +80,14 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
         common.output.index(&folder);
         return Ok(if found.scale.is_some() { ExitCode::SUCCESS } else { ExitCode::from(INFEASIBLE) });
     }
+    let calibration = args.calibrated.as_deref().map(Calibration::read).transpose()?;
     let plan = plan(&scenario, request)?;
-    let report = PlanReport { scenario: &scenario, plan: &plan, elapsed_s: started.elapsed().as_secs_f64() };
+    let report = PlanReport {
+        scenario: &scenario,
+        plan: &plan,
+        calibration: calibration.as_ref(),
+        elapsed_s: started.elapsed().as_secs_f64(),
+    };
     let held = common.output.hold(&folder)?;
     write_atomically(&folder.join("plan.json"), report.file())?;
     if !common.output.no_charts {

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::OutputArgs;
 use crate::error::InputError;
+use crate::profile::beside::InitIn;
 use crate::profile::file;
 use crate::profiler::input::Given;
 use crate::profiler::runtime::Runtime;
@@ -51,6 +52,9 @@ pub struct ProfileArgs {
     /// Measure about five batch sizes and fill the others by a fitted surface
     #[arg(long)]
     fit: bool,
+    /// The model is loaded within the first call (handler), with the memory size's share of the processor, and not before it
+    #[arg(long, value_enum, default_value = "init")]
+    load_in: LoadIn,
     /// What runs the model
     #[arg(long, value_enum, default_value = "tract")]
     runtime: RuntimeName,
@@ -72,6 +76,12 @@ enum RuntimeName {
     Tract,
     #[cfg_attr(not(feature = "onnxruntime"), value(hide = true))]
     Onnxruntime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LoadIn {
+    Init,
+    Handler,
 }
 
 /// A single size or a range of them.
@@ -128,6 +138,10 @@ fn options(args: &ProfileArgs) -> Result<Options, InputError> {
         inputs: args.input.iter().map(|text| Given::parse(text)).collect::<Result<_, _>>()?,
         fixed_batch: if args.free_batch { FixedBatch::Free } else { FixedBatch::Refuse },
         shares: if args.enforce { Shares::Enforced } else { Shares::Scaled },
+        load_in: match args.load_in {
+            LoadIn::Init => InitIn::Init,
+            LoadIn::Handler => InitIn::Handler,
+        },
         cells: if args.fit { Cells::Sparse } else { Cells::All },
     })
 }

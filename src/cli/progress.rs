@@ -39,19 +39,25 @@ impl Progress {
         Progress { bar, length, requests: 0, next: STEP }
     }
 
+    #[inline]
     fn count(&mut self, now: Time, requests: u64) {
         self.requests += requests;
         if self.requests >= self.next {
-            self.next = self.requests + STEP;
-            let share = self.length.map(|length| now.as_secs_f64() / length.as_secs_f64());
-            if let Some(share) = share {
-                self.bar.set_position((share * 1000.0) as u64);
-            }
-            heartbeat::seen(self.requests, share);
-            let rate = self.requests as f64 / self.bar.elapsed().as_secs_f64().max(1e-9);
-            self.bar.set_message(format!("{} requests, {:.1} M/s", self.requests, rate / 1e6));
-            self.bar.tick();
+            self.show(now);
         }
+    }
+
+    #[cold]
+    fn show(&mut self, now: Time) {
+        self.next = self.requests + STEP;
+        let share = self.length.map(|length| now.as_secs_f64() / length.as_secs_f64());
+        if let Some(share) = share {
+            self.bar.set_position((share * 1000.0) as u64);
+        }
+        heartbeat::seen(self.requests, share);
+        let rate = self.requests as f64 / self.bar.elapsed().as_secs_f64().max(1e-9);
+        self.bar.set_message(format!("{} requests, {:.1} M/s", self.requests, rate / 1e6));
+        self.bar.tick();
     }
 
     /// Takes the bar away.
@@ -87,6 +93,7 @@ impl Observer for Progress {
         self.count(now, requests);
     }
 
+    #[inline]
     fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
         self.count(batch.started, arrivals.len() as u64);
     }

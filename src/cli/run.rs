@@ -14,7 +14,7 @@ use crate::engine::record::{Batch, Cause, Detail, Observer};
 use crate::error::InputError;
 use crate::outcome::{ClassFigures, Model, Simulation};
 use crate::planner::class_compare::run_groups;
-use crate::planner::predict::{Prediction, is_covered, no_users, predict};
+use crate::planner::predict::{Prediction, is_covered, no_users, predict, predict_figures};
 use crate::planner::shared::predict_group;
 use crate::policy::adaptive::Decision;
 use crate::report::files::{CsvFile, write_atomically};
@@ -49,7 +49,8 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     });
     let mut classes = (Vec::new(), Vec::new());
     let prediction;
-    (prediction, classes.1) = predicted(&scenario, group.as_ref(), args.model)?;
+    let alone = if common.output.no_charts { predict_figures } else { predict };
+    (prediction, classes.1) = predicted(&scenario, group.as_ref(), args.model, alone)?;
     let mut progress = Progress::new(length(&scenario.workload), !common.output.quiet);
     let mut rows = match scenario.output.batches {
         true => BatchRows::create(&folder.join("batches.csv"))?,
@@ -64,8 +65,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let held = common.output.hold(&folder)?;
     rows.finish()?;
     let keep_alive = match scenario.policy.adaptive() {
-        None => keep_alive::curve(&scenario)?,
-        Some(_) => Vec::new(),
+        // It may take several times what the run itself takes.
+        None if !common.output.no_charts => keep_alive::curve(&scenario)?,
+        None | Some(_) => Vec::new(),
     };
     let report = RunReport {
         scenario: &scenario,
@@ -77,16 +79,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;
-    if scenario.policy.adaptive().is_some() {
-        let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
-        report.decision_rows().try_for_each(|row| file.serialize(row))?;
-        file.finish()?;
-    }
-    if scenario.output.hours {
-        let mut file = CsvFile::create(&folder.join("hours.csv"))?;
-        simulation.hours.iter().try_for_each(|row| file.serialize(row))?;
-        file.finish()?;
-    }
+    write_tables(&report, &folder)?;
     if !common.output.no_charts {
         report.write_charts(&folder)?;
     }
@@ -101,6 +94,21 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     ));
     common.output.index(&folder);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes decisions.csv and hours.csv, where there is something to say in them.
+fn write_tables(report: &RunReport<'_>, folder: &Path) -> Result<(), InputError> {
+    if report.scenario.policy.adaptive().is_some() {
+        let mut file = CsvFile::create(&folder.join("decisions.csv"))?;
+        report.decision_rows().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
+    if report.scenario.output.hours {
+        let mut file = CsvFile::create(&folder.join("hours.csv"))?;
+        report.simulation.hours.iter().try_for_each(|row| file.serialize(row))?;
+        file.finish()?;
+    }
+    Ok(())
 }
 
 /// The simulation, the plans of an adaptive policy, and each class where there are several.
@@ -161,18 +169,22 @@ fn classes_have_one_law() -> InputError {
     InputError::new("--model published", "knows no [[class]]").help(help)
 }
 
+/// How one class alone is predicted.
+type Predictor = fn(&Scenario, Setting, Model) -> Result<Option<Prediction>, InputError>;
+
 /// The prediction, and that of each class where there are several.
 fn predicted(
     scenario: &Scenario,
     group: Option<&(&Classes, Group)>,
     model: Model,
+    alone: Predictor,
 ) -> Result<(Option<Prediction>, Vec<ClassFigures>), InputError> {
     match group {
         None if model == Model::Published && scenario.workload.closed().is_some() => {
             no_users(scenario).map(|()| (None, Vec::new()))
         }
         None if !is_covered(&scenario.workload) => Ok((None, Vec::new())),
-        None => Ok((predict(scenario, scenario.setting(), model)?, Vec::new())),
+        None => Ok((alone(scenario, scenario.setting(), model)?, Vec::new())),
         Some(_) if model == Model::Published => Err(classes_have_one_law()),
         Some((classes, group)) => {
             let found = predict_group(scenario, classes, group)?;
@@ -222,6 +234,7 @@ impl BatchRows {
         Ok(BatchRows { file: Some(file), error: None })
     }
 
+    #[cold]
     fn write(&mut self, batch: &Batch, arrivals: &[Time]) {
         let Some(file) = self.file.as_mut().filter(|_| self.error.is_none()) else { return };
         let seconds = |nanos: u64| format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
@@ -265,8 +278,11 @@ impl Observer for BatchRows {
         }
     }
 
+    #[inline]
     fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
-        self.write(batch, arrivals);
+        if self.file.is_some() {
+            self.write(batch, arrivals);
+        }
     }
 
     fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {}

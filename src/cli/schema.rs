@@ -49,7 +49,7 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 30] = examples![
+const EXAMPLES: [(&str, &str); 31] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
@@ -65,6 +65,7 @@ const EXAMPLES: [(&str, &str); 30] = examples![
     "scenario-lognormal.toml"
     "scenario-classes.toml"
     "scenario-classes-compare.toml"
+    "scenario-classes-groups.toml"
     "scenario-classes-map.toml"
     "scenario-classes-own.toml"
     "scenario-classes-trace.toml"

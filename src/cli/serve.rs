@@ -10,8 +10,9 @@ use hyper::header::HeaderName;
 use super::tell;
 use crate::error::InputError;
 use crate::gateway::hold::Limits;
+use crate::gateway::lambda::{Credentials, Lambda};
 use crate::gateway::log::Rotation;
-use crate::gateway::upstream::Upstream;
+use crate::gateway::upstream::{Place, Upstream, plain_http};
 use crate::gateway::{NamedClasses, Settings, Totals, serve};
 use crate::numeric::streams::Streams;
 use crate::planner::adaptive;
@@ -33,9 +34,20 @@ pub(super) struct ServeArgs {
     /// Override a field: key.path=value. May be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// The function: it takes {"instances": [..]} and answers {"predictions": [..]}. A client's path is added to the URL.
-    #[arg(long, value_name = "URL")]
+    /// The function: it takes {"instances": [..]} and answers {"predictions": [..]}. A URL, to which a client's path is added;
+    /// or lambda:NAME, a function of Lambda, with the credentials and the region of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+    /// AWS_SESSION_TOKEN, AWS_REGION).
+    #[arg(long, value_name = "URL|lambda:NAME")]
     upstream: String,
+    /// Where Lambda's API is reached over plain HTTP: a proxy that ends TLS, or a stand-in.
+    #[arg(long, value_name = "URL")]
+    lambda_endpoint: Option<String>,
+    /// The endpoint is a stand-in for Lambda: requests are signed for its own host, not for the service's.
+    #[arg(long, requires = "lambda_endpoint")]
+    stand_in: bool,
+    /// Let an adaptive policy choose the memory size too, and give it to the function of Lambda.
+    #[arg(long)]
+    apply_memory: bool,
     /// Where to listen. TLS and authentication are the business of a proxy in front.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -101,15 +113,19 @@ fn positive(text: &str) -> Result<usize, String> {
 
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, InputError> {
     let mut scenario = Scenario::read(&args.scenario, &args.set)?;
-    let adaptive = adaptive_policy(&mut scenario)?;
-    let backoff = Streams::new(scenario.seed).stream("back-off");
-    let upstream = Upstream::new(&args.upstream, args.upstream_timeout, scenario.platform.retry, backoff)
-        .map_err(|reason| InputError::new(format!("--upstream {}", args.upstream), reason))?;
+    if args.apply_memory && (scenario.policy.adaptive().is_none() || !args.upstream.starts_with(LAMBDA)) {
+        let message = "cannot act: it takes an adaptive policy and --upstream lambda:NAME";
+        return Err(InputError::new("--apply-memory", message).help("leave it out"));
+    }
+    let adaptive = adaptive_policy(&mut scenario, args.apply_memory)?;
+    let upstream = upstream(args, &scenario)?;
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let settings = Settings {
         listen: args.listen,
         upstream,
         buffer: scenario.policy.start(),
+        memory: scenario.platform.memory,
+        apply_memory: args.apply_memory,
         classes: classes(&scenario)?,
         limits: Limits {
             requests: args.max_requests,
@@ -172,9 +188,56 @@ fn concurrency(scenario: &Scenario) -> usize {
     }
 }
 
-/// The policy if it is adaptive. It keeps to the function's memory size, which the gateway cannot change: the grid shrinks
-/// to that.
-fn adaptive_policy(scenario: &mut Scenario) -> Result<Option<Adaptive>, InputError> {
+/// How an upstream begins that is a function of Lambda.
+const LAMBDA: &str = "lambda:";
+
+fn upstream(args: &ServeArgs, scenario: &Scenario) -> Result<Upstream, InputError> {
+    let refused = |reason: String| InputError::new(format!("--upstream {}", args.upstream), reason);
+    let backoff = Streams::new(scenario.seed).stream("back-off");
+    let (timeout, retry) = (args.upstream_timeout, scenario.platform.retry);
+    let Some(function) = args.upstream.strip_prefix(LAMBDA) else {
+        if args.lambda_endpoint.is_some() {
+            let message = "cannot act: the upstream is a URL";
+            return Err(
+                InputError::new("--lambda-endpoint", message).help("name a function: --upstream lambda:NAME")
+            );
+        }
+        return Upstream::new(&args.upstream, timeout, retry, backoff).map_err(refused);
+    };
+    let variable =
+        |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let needed = |names: &[&str]| {
+        variable(names).ok_or_else(|| {
+            refused(format!("the environment has no {}", names[0])).help(
+                "Lambda's calls are signed: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
+            )
+        })
+    };
+    if function.is_empty() {
+        return Err(
+            refused("names no function".to_owned()).help("lambda:NAME, lambda:NAME:ALIAS or lambda:ARN")
+        );
+    }
+    let region = needed(&["AWS_REGION", "AWS_DEFAULT_REGION"])?;
+    let own = format!("lambda.{region}.amazonaws.com");
+    let given = args.lambda_endpoint.clone().or_else(|| variable(&["AWS_ENDPOINT_URL_LAMBDA"]));
+    let given = given.ok_or_else(|| {
+        refused(format!("https://{own} is not spoken to directly"))
+            .help("let a proxy end TLS and name it: --lambda-endpoint http://127.0.0.1:9443")
+    })?;
+    let endpoint = plain_http(&given).map_err(|reason| InputError::new("--lambda-endpoint", reason))?;
+    let host = if args.stand_in { endpoint.trim_start_matches("http://").to_owned() } else { own };
+    let credentials = Credentials {
+        key: needed(&["AWS_ACCESS_KEY_ID"])?,
+        secret: needed(&["AWS_SECRET_ACCESS_KEY"])?,
+        token: variable(&["AWS_SESSION_TOKEN"]),
+    };
+    let lambda = Lambda { function: function.to_owned(), endpoint, host, region, credentials };
+    Ok(Upstream::at(Place::Lambda(Box::new(lambda)), timeout, retry, backoff))
+}
+
+/// The policy if it is adaptive. Unless the gateway may change the function's memory size, the grid shrinks to that.
+fn adaptive_policy(scenario: &mut Scenario, apply_memory: bool) -> Result<Option<Adaptive>, InputError> {
     let Some(settings) = scenario.policy.adaptive() else { return Ok(None) };
     if !scenario.decisions.is_empty() {
         return Err(InputError::new(
@@ -187,7 +250,7 @@ fn adaptive_policy(scenario: &mut Scenario) -> Result<Option<Adaptive>, InputErr
         return Err(InputError::new(&scenario.name, "`forecast = \"oracle\"` needs to know the future")
             .help("serve with last, yesterday or smoothing"));
     }
-    if let Some(Grid { memory, .. }) = &mut scenario.sweep {
+    if let Some(Grid { memory, .. }) = scenario.sweep.as_mut().filter(|_| !apply_memory) {
         *memory = vec![scenario.platform.memory];
     }
     adaptive::policy(scenario, settings, Vec::new()).map(Some)

@@ -9,7 +9,6 @@ mod mend;
 pub mod schema;
 mod section;
 
-use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +18,7 @@ use toml::de::{DeTable, DeValue};
 
 use self::asked::{Questions, Record};
 pub use self::section::{Section, Value};
+use crate::bounded::read_bounded;
 use crate::error::{Excerpt, InputError};
 
 /// A parsed document with the texts it came from.
@@ -55,22 +55,6 @@ enum Content {
 
 /// The largest document \[bytes\]: a schedule of ten years of hours has some 10 MB.
 const LARGEST_DOCUMENT: u64 = 64 << 20;
-
-/// The bytes of a file, if there are at most `most`.
-pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, InputError> {
-    let failed = |e: std::io::Error| InputError::io(path, &e);
-    let file = std::fs::File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(InputError::new(path.display().to_string(), "is a folder").help("name a file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 > most {
-        true => Err(InputError::new(path.display().to_string(), format!("is larger than {} MB", most >> 20))
-            .help("is this the right file?")),
-        false => Ok(bytes),
-    }
-}
 
 impl Document {
     /// Reads and parses a file.

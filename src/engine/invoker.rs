@@ -63,21 +63,21 @@ impl<L: Platform> Invoker<L> {
     /// The batch whose turn is next tries again.
     pub fn try_again<O: Observer>(&mut self, memory: MemoryMb, observer: &mut O) {
         let Some(Reverse(waiting)) = self.waiting.pop() else { return };
-        let Waiting { at, attempts, left, arrivals, .. } = waiting;
-        let emptied = self.attempt(at, left, (attempts + 1, memory), arrivals, observer);
-        self.spare.push(emptied);
+        let Waiting { at, attempts, left, mut arrivals, .. } = waiting;
+        self.attempt(at, left, (attempts + 1, memory), &mut arrivals, observer);
+        self.spare.push(arrivals);
     }
 
-    /// Tries to start a batch, for the first or a later time; returns an empty list to use again.
+    /// Tries to start a batch, for the first or a later time; leaves an empty list.
     #[inline]
     pub fn attempt<O: Observer>(
         &mut self,
         now: Time,
         left: Left,
         (attempts, memory): (u32, MemoryMb),
-        mut arrivals: Vec<Time>,
+        arrivals: &mut Vec<Time>,
         observer: &mut O,
-    ) -> Vec<Time> {
+    ) {
         match self.platform.invoke(now, left.service) {
             Admission::Started { cold, init, first_call, capacity, environment } => {
                 let batch = Batch {
@@ -94,20 +94,19 @@ impl<L: Platform> Invoker<L> {
                     concurrency: self.platform.load().busy,
                     attempts,
                 };
-                observer.started(&batch, &arrivals);
+                observer.started(&batch, arrivals);
             }
             Admission::Throttled if attempts < self.retry.attempts => {
                 let at = now + self.back_off(attempts);
                 self.sequence += 1;
+                let arrivals = std::mem::replace(arrivals, self.spare.pop().unwrap_or_default());
                 self.waiting.push(Reverse(Waiting { at, sequence: self.sequence, attempts, left, arrivals }));
-                return self.spare.pop().unwrap_or_default();
             }
             Admission::Throttled => {
-                observer.rejected(now, attempts, &arrivals);
+                observer.rejected(now, attempts, arrivals);
             }
         }
         arrivals.clear();
-        arrivals
     }
 
     fn back_off(&mut self, attempts: u32) -> Span {

@@ -190,16 +190,16 @@ impl<P: Policy, L: Platform> State<P, L> {
         self.next_review = next;
     }
 
+    #[inline]
     fn dispatch<O: Observer>(&mut self, now: Time, cause: Cause, observer: &mut O) {
         let (service, overhead) = self.service.draw(self.open.items().len() as u32);
         let left = Left { at: now, cause, service, overhead };
-        let arrivals = self.open.leave(now);
         let first = (1, self.service.memory());
-        let room = match &mut self.under_way {
+        let arrivals = self.open.leave(now);
+        match &mut self.under_way {
             None => self.invoker.attempt(now, left, first, arrivals, observer),
             Some(all) => self.invoker.attempt(now, left, first, arrivals, &mut (all, &mut *observer)),
-        };
-        self.open.reuse(room);
+        }
         self.set_horizon();
     }
 
@@ -210,7 +210,6 @@ impl<P: Policy, L: Platform> State<P, L> {
         while self.horizon < Time::NEVER {
             self.catch_up(self.horizon, observer);
         }
-        self.invoker.platform.finish();
     }
 }
 

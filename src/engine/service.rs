@@ -116,6 +116,13 @@ impl ServiceDraws {
     /// The service time of a batch of `n`, and the overhead.
     #[inline]
     pub fn draw(&mut self, n: u32) -> (Span, Span) {
+        match (self.factors.law, &self.factors.overhead) {
+            (Law::Fixed, None) => (self.times.of(n), Span::ZERO),
+            _ => self.drawn(n),
+        }
+    }
+
+    fn drawn(&mut self, n: u32) -> (Span, Span) {
         match self.factors.draw() {
             Some(luck) => (served(&self.times, n, luck.service), luck.overhead),
             None => (self.times.of(n), Span::ZERO),
@@ -128,6 +135,7 @@ impl ServiceDraws {
     }
 
     /// The memory size.
+    #[inline]
     pub fn memory(&self) -> MemoryMb {
         self.times.memory
     }

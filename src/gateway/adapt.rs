@@ -15,11 +15,13 @@ use crate::units::{Span, Time};
 /// Between looks at the clock: the end of `arrivals` is also noticed.
 const LONGEST_WAIT: Span = Span::from_secs(1);
 
-/// Plans until `arrivals` ends; `made` is told each plan and when it took effect.
+/// Plans until `arrivals` ends; `made` is told each plan and when it took effect. First `change` sees to the function's
+/// memory size: where it says that this failed, the plan for another one does not take effect.
 pub fn follow(
     policy: Adaptive,
     arrivals: &Receiver<Time>,
     hold: &Hold,
+    mut change: impl FnMut(&Decision) -> bool,
     mut made: impl FnMut(&Decision, Time),
 ) {
     let mut shadow: Batcher<Adaptive, ()> = Batcher::new(policy);
@@ -41,7 +43,9 @@ pub fn follow(
         }
         let decisions = shadow.policy().decisions();
         for decision in &decisions[known..] {
-            made(decision, hold.change(decision.buffer));
+            if change(decision) {
+                made(decision, hold.change(decision.buffer));
+            }
         }
         known = decisions.len();
     }

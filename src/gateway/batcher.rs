@@ -202,9 +202,10 @@ impl<P: Policy, T> Batcher<P, T> {
         }
         let number = self.batches;
         self.batches += 1;
-        let members = self.open.leave(left);
+        let open = self.open.leave(left);
         // The next batch is likely as large.
-        self.open.reuse(Vec::with_capacity(members.len()));
+        let room = Vec::with_capacity(open.len());
+        let members = std::mem::replace(open, room);
         Some(Left { number, left, due, cause, members })
     }
 }

@@ -14,6 +14,7 @@ pub mod batcher;
 pub mod clock;
 mod deliver;
 pub mod hold;
+pub mod lambda;
 pub mod log;
 mod metrics;
 pub mod observe;
@@ -38,10 +39,10 @@ use self::log::{Log, Rotation};
 use self::metrics::Metrics;
 use self::upstream::Upstream;
 use crate::error::InputError;
-use crate::policy::adaptive::{Adaptive, Reason};
+use crate::policy::adaptive::{Adaptive, Decision, Reason};
 use crate::policy::batch::Batch;
 use crate::policy::classes::SharedBatch;
-use crate::units::{Span, Time};
+use crate::units::{MemoryMb, Span, Time};
 
 /// What a gateway does.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// The buffer; with an adaptive policy that of the first period.
     pub buffer: Batch,
+    /// The function's memory size at first.
+    pub memory: MemoryMb,
     /// The classes that share it, where there are several.
     pub classes: Option<NamedClasses>,
     /// How much is held.
@@ -70,6 +73,8 @@ pub struct Settings {
     pub log: Option<(PathBuf, Rotation)>,
     /// Threads that serve; one a core if not given.
     pub threads: Option<usize>,
+    /// Is the function's memory size changed as planned?
+    pub apply_memory: bool,
 }
 
 impl Settings {
@@ -206,8 +211,22 @@ async fn run(
     threads.push(spawn(move || keeper.hold.keep_time()));
     if let Some((policy, received)) = adaptive {
         let gateway = Arc::clone(&gateway);
+        let (runtime, apply) = (Handle::current(), settings.apply_memory);
         threads.push(spawn(move || {
-            adapt::follow(policy, &received, &gateway.hold, |decision, effective| {
+            let mut now = settings.memory;
+            let change = |decision: &Decision| {
+                if !apply || decision.memory == now {
+                    return true;
+                }
+                match runtime.block_on(gateway.upstream.set_memory(decision.memory)) {
+                    Ok(()) => now = decision.memory,
+                    Err(reason) => {
+                        say(&format!("the memory size stays {now}, not {}: {reason}", decision.memory));
+                    }
+                }
+                now == decision.memory
+            };
+            adapt::follow(policy, &received, &gateway.hold, change, |decision, effective| {
                 gateway.metrics.decision(match decision.reason {
                     Reason::Period => "period",
                     Reason::RateChanged => "rate changed",

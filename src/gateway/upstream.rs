@@ -12,13 +12,14 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rand::RngExt as _;
 
-use super::clock::duration;
+use super::clock::{duration, signing_time};
 use super::deliver::Route;
+use super::lambda::Lambda;
 use super::metrics::Metrics;
 use super::protocol::error_body;
 use crate::numeric::streams::Stream;
 use crate::scenario::platform::RetrySpec;
-use crate::units::Span;
+use crate::units::{MemoryMb, Span};
 
 /// The largest answer to a call \[bytes\].
 const LARGEST_ANSWER: usize = 256 << 20;
@@ -36,12 +37,20 @@ pub fn http_client() -> HttpClient {
     Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
 }
 
-/// A function behind a URL.
+/// Where a function is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Scheme, host and the path before the client's, without a slash at the end.
+    Url(String),
+    /// A function of Lambda: a batch is its event, whatever paths the clients asked for.
+    Lambda(Box<Lambda>),
+}
+
+/// A function that is called.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     client: HttpClient,
-    /// Scheme, host and the path before the client's, without a slash at the end.
-    base: String,
+    place: Place,
     timeout: Span,
     retry: RetrySpec,
     backoff: Arc<Mutex<Stream>>,
@@ -75,19 +84,53 @@ impl Upstream {
     ///
     /// Errors: what is wrong with the URL.
     pub fn new(url: &str, timeout: Span, retry: RetrySpec, backoff: Stream) -> Result<Upstream, String> {
-        let uri: Uri = url.parse().map_err(|e| format!("`{url}` is no URL: {e}"))?;
-        match (uri.scheme_str(), uri.authority(), uri.query()) {
-            (Some("http"), Some(_), None) => {}
-            (Some("https"), ..) => {
-                return Err(
-                    "https is not spoken here: let a proxy in front of the function end TLS".to_owned()
-                );
-            }
-            _ => return Err(format!("`{url}` is no URL such as http://127.0.0.1:9000")),
+        let base = plain_http(url)?;
+        Ok(Upstream::at(Place::Url(base), timeout, retry, backoff))
+    }
+
+    /// A function at a place that is known to be one.
+    pub fn at(place: Place, timeout: Span, retry: RetrySpec, backoff: Stream) -> Upstream {
+        Upstream { client: http_client(), place, timeout, retry, backoff: Arc::new(Mutex::new(backoff)) }
+    }
+
+    /// Gives a function of Lambda another memory size.
+    ///
+    /// Errors: why it has not.
+    pub async fn set_memory(&self, memory: MemoryMb) -> Result<(), String> {
+        let Place::Lambda(lambda) = &self.place else {
+            return Err("only a function of Lambda can be told its memory size".to_owned());
+        };
+        let request = lambda.set_memory(memory, &signing_time())?;
+        let exchange = async {
+            let response = self.client.request(request).await.map_err(|e| lost(&e))?;
+            read(response, Kind::Lambda).await
+        };
+        match tokio::time::timeout(duration(self.timeout), exchange).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(failure)) => Err(String::from_utf8_lossy(&failure.body).into_owned()),
+            Err(_) => Err(format!("there was no answer within {}", self.timeout)),
         }
-        let base = url.trim_end_matches('/').to_owned();
-        let backoff = Arc::new(Mutex::new(backoff));
-        Ok(Upstream { client: http_client(), base, timeout, retry, backoff })
+    }
+
+    fn request(&self, route: &Route, body: Bytes) -> Result<(Request<Full<Bytes>>, Kind), Failure> {
+        let unsent = |reason: String| Failure::new(StatusCode::BAD_REQUEST, reason);
+        match &self.place {
+            Place::Lambda(lambda) => {
+                let request = lambda.invoke(body, &signing_time()).map_err(unsent)?;
+                Ok((request, Kind::Lambda))
+            }
+            Place::Url(base) => {
+                let mut request = Request::post(format!("{base}{}", route.path))
+                    .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                    .header(ACCEPT, HeaderValue::from_static("application/json"));
+                for (name, value) in &route.headers {
+                    request = request.header(name, value);
+                }
+                let request = request.body(Full::new(body));
+                let request = request.map_err(|e| unsent(format!("the path cannot be passed on: {e}")))?;
+                Ok((request, Kind::Server))
+            }
+        }
     }
 
     /// Posts `body`, as often as the retries allow. The body of the answer.
@@ -115,18 +158,10 @@ impl Upstream {
     }
 
     async fn try_once(&self, route: &Route, body: Bytes) -> Result<Bytes, Failure> {
-        let mut request = Request::post(format!("{}{}", self.base, route.path))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in &route.headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(Full::new(body)).map_err(|e| {
-            Failure::new(StatusCode::BAD_REQUEST, format!("the path cannot be passed on: {e}"))
-        })?;
+        let (request, kind) = self.request(route, body)?;
         let exchange = async {
             let response = self.client.request(request).await.map_err(|e| lost(&e))?;
-            read(response).await
+            read(response, kind).await
         };
         tokio::time::timeout(duration(self.timeout), exchange).await.unwrap_or_else(|_| {
             let reason = format!("the upstream gave no answer within {}", self.timeout);
@@ -134,6 +169,32 @@ impl Upstream {
         })
     }
 }
+
+/// A URL of plain HTTP, without a slash at the end.
+///
+/// Errors: what is wrong with it.
+pub fn plain_http(url: &str) -> Result<String, String> {
+    let uri: Uri = url.parse().map_err(|e| format!("`{url}` is no URL: {e}"))?;
+    match (uri.scheme_str(), uri.authority(), uri.query()) {
+        (Some("http"), Some(_), None) => Ok(url.trim_end_matches('/').to_owned()),
+        (Some("https"), ..) => {
+            Err("https is not spoken here: let a proxy in front of the function end TLS".to_owned())
+        }
+        _ => Err(format!("`{url}` is no URL such as http://127.0.0.1:9000")),
+    }
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A server of the predict protocol.
+    Server,
+    /// Lambda's API.
+    Lambda,
+}
+
+/// The header of an answer whose function failed.
+const FUNCTION_ERROR: &str = "x-amz-function-error";
 
 /// There was no answer.
 fn lost(error: &(dyn Error + 'static)) -> Failure {
@@ -146,14 +207,18 @@ fn lost(error: &(dyn Error + 'static)) -> Failure {
     Failure { passing: true, ..Failure::new(StatusCode::BAD_GATEWAY, reason) }
 }
 
-async fn read(response: Response<Incoming>) -> Result<Bytes, Failure> {
+async fn read(response: Response<Incoming>, kind: Kind) -> Result<Bytes, Failure> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|e| lost(e.as_ref()))?.to_bytes();
     let status = head.status;
+    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).into_owned();
+    if kind == Kind::Lambda && head.headers.contains_key(FUNCTION_ERROR) {
+        let reason = format!("the function failed: {}", text.trim());
+        return Err(Failure::new(StatusCode::BAD_GATEWAY, reason));
+    }
     if status.is_success() {
         return Ok(body);
     }
-    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).into_owned();
     let reason = format!("the upstream answered {status}: {}", text.trim());
     let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     Err(match status.as_u16() {
@@ -162,6 +227,9 @@ async fn read(response: Response<Incoming>) -> Result<Bytes, Failure> {
             retry_after: Some(retry_after.unwrap_or(1)),
             ..Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason)
         },
+        // Lambda says of calls, not of their instances, that they are wrong; but one may be too long together.
+        413 if kind == Kind::Lambda => Failure { blames_input: true, ..Failure::new(status, reason) },
+        _ if kind == Kind::Lambda => Failure::new(StatusCode::BAD_GATEWAY, reason),
         400 | 413 | 422 => Failure { blames_input: true, ..Failure::new(status, reason) },
         400..500 => Failure::new(status, reason),
         _ => Failure::new(StatusCode::BAD_GATEWAY, reason),

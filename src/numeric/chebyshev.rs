@@ -46,6 +46,7 @@ impl Panel {
     }
 
     /// The interpolant of `values` at `at` in `[0, 1]`: the barycentric formula (Trefethen, theorem 5.2).
+    #[inline]
     pub fn interpolate(&self, values: &[f64], at: f64) -> f64 {
         let (mut above, mut below) = (0.0, 0.0);
         for (i, (value, node)) in values.iter().zip(&self.nodes).enumerate() {

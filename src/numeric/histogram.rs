@@ -39,8 +39,7 @@ pub fn bounds(bucket: usize) -> (u64, u64) {
 #[derive(Debug, Clone)]
 pub struct Recording {
     counts: Vec<u32>,
-    low: usize,
-    high: usize,
+    least: u64,
     largest: u64,
 }
 
@@ -76,7 +75,7 @@ pub struct Histogram {
 
 impl Default for Recording {
     fn default() -> Self {
-        Recording { counts: vec![0; BUCKETS], low: usize::MAX, high: 0, largest: 0 }
+        Recording { counts: vec![0; BUCKETS], least: u64::MAX, largest: 0 }
     }
 }
 
@@ -90,24 +89,24 @@ impl Recording {
     /// Says that of the values just counted none is less than `least`, and that the largest is `most`.
     #[inline(always)]
     pub fn touch(&mut self, least: u64, most: u64) {
-        self.low = self.low.min(bucket(least));
-        self.high = self.high.max(bucket(most));
+        self.least = self.least.min(least);
         self.largest = self.largest.max(most);
     }
 
     /// Takes the counts out and leaves nothing behind.
     pub fn drain(&mut self) -> Histogram {
-        if self.low > self.high {
+        if self.least > self.largest {
             return Histogram::default();
         }
-        let range = &mut self.counts[self.low..=self.high];
+        let low = bucket(self.least);
+        let range = &mut self.counts[low..=bucket(self.largest)];
         let first = range.iter().position(|count| *count > 0).unwrap_or(range.len());
         let end = range.iter().rposition(|count| *count > 0).map_or(first, |last| last + 1);
         let counts: Vec<u64> = range[first..end].iter().map(|count| u64::from(*count)).collect();
         range.fill(0);
         let (total, largest) = (counts.iter().sum(), self.largest);
-        let drained = Histogram { first: self.low + first, total, counts, largest };
-        (self.low, self.high, self.largest) = (usize::MAX, 0, 0);
+        let drained = Histogram { first: low + first, total, counts, largest };
+        (self.least, self.largest) = (u64::MAX, 0);
         drained
     }
 }

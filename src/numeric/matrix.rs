@@ -133,6 +133,7 @@ impl Matrix {
 }
 
 /// The inner product.
+#[inline]
 pub fn dot(left: &[f64], right: &[f64]) -> f64 {
     left.iter().zip(right).map(|(a, b)| a * b).sum()
 }

@@ -7,3 +7,4 @@ pub mod histogram;
 pub mod least_squares;
 pub mod matrix;
 pub mod streams;
+pub mod tournament;

@@ -1,8 +1,9 @@
 //! The planner of the adaptive policy: fits what it is shown and searches the grid with the exact law.
 
+use super::best::best_and_at;
 use super::constraint::{Constraint, Scope};
 use super::predict::Part;
-use super::search::{Choice, Decision as Found, Space, search};
+use super::search::{Candidate, Choice, Space, choice, nearest, search};
 use crate::arrivals::map::Map;
 use crate::error::InputError;
 use crate::fitting::{Counts, Observed, fit_window};
@@ -58,40 +59,51 @@ pub fn planner(space: Space, constraint: Constraint, profile: Profile, largest: 
             let buffer = Batch { batch: setting.batch, timeout: setting.timeout };
             Proposal { times, buffer, score, meets }
         };
-        let mut here = space.clone();
-        here.functions.retain(|function| function.memory == outlook.memory);
-        let best = proposal(plan(&process, outlook, &space, &constraint));
-        let stay = match (here.is_empty(), best.times.memory == outlook.memory) {
-            (true, _) => None,
-            (false, true) => Some(best.clone()),
-            (false, false) => Some(proposal(plan(&process, outlook, &here, &constraint))),
+        let (best, here) = plans(&process, outlook, &space, &constraint);
+        let best = proposal(best);
+        let stay = match best.times.memory == outlook.memory {
+            true => Some(best.clone()),
+            false => here.map(proposal),
         };
         Proposals { best, stay }
     })
 }
 
 /// The best configuration that holds from the lowest to the highest rate, and true; where none does, the best for
-/// the forecast rate, and false.
+/// the forecast rate, and false. Then the same for the memory size that runs, if the space has it.
 ///
 /// Where the forecast is no certainty, neither is the course of the window: a burst or a gap in it need not come
 /// again. So the plan must also hold for Poisson arrivals at the forecast rate.
-fn plan(process: &Map, outlook: &Outlook<'_>, space: &Space, constraint: &Constraint) -> (Choice, bool) {
+fn plans(
+    process: &Map,
+    outlook: &Outlook<'_>,
+    space: &Space,
+    constraint: &Constraint,
+) -> (Plan, Option<Plan>) {
+    const COVERED: &str = "the exact law covers every process";
     let part = |requests, rate: f64| Part::known(requests, at_rate(process, rate));
     let expected = part(1.0, outlook.rate);
-    let found =
-        |parts: &[Part]| search(parts, space, constraint).expect("the exact law covers every process");
     let edges = [outlook.lowest, outlook.highest].into_iter().filter(|rate| *rate != outlook.rate);
     let mut robust: Vec<Part> =
         std::iter::once(expected.clone()).chain(edges.map(|rate| part(EDGE, rate))).collect();
     if robust.len() > 1 {
         robust.push(Part::known(EDGE, Map::poisson(outlook.rate)));
     }
-    match found(&robust) {
-        Found::Meets(choice) => (choice, true),
-        Found::Nearest(choice) if robust.len() == 1 => (choice, false),
-        Found::Nearest(_) => (found(&[expected]).choice(), false),
-    }
+    let [best, stay] = best_and_at(&robust, space, constraint, outlook.memory).expect(COVERED);
+    let or_nearest = |found: Option<Candidate>, space: &Space| match found {
+        Some(best) => (choice(&robust, space, constraint, best.setting).expect(COVERED), true),
+        None if robust.len() == 1 => (nearest(&robust, space, constraint).expect(COVERED), false),
+        None => (search(std::slice::from_ref(&expected), space, constraint).expect(COVERED).choice(), false),
+    };
+    let best = or_nearest(best, space);
+    let mut here = space.clone();
+    here.functions.retain(|function| function.memory == outlook.memory);
+    let stays = best.0.setting.memory != outlook.memory && !here.functions.is_empty();
+    (best, stays.then(|| or_nearest(stay, &here)))
 }
+
+/// A configuration, and whether it meets the constraints.
+type Plan = (Choice, bool);
 
 /// The course of the window at the rate that is forecast; Poisson where there is too little to fit.
 fn process(outlook: &Outlook<'_>) -> Map {

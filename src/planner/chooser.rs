@@ -5,7 +5,7 @@
 //! Elsewhere trials on the scenario's own arrivals rank ([`super::trial`]); where the law covers the scenario too, it
 //! must agree that a configuration meets what is asked, so that the luck of a short run recommends nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bound;
 use super::edge;
@@ -31,6 +31,12 @@ const REFINED: usize = 6;
 const MANY: f64 = 1e6;
 /// See [`MANY`].
 const REFINED_OF_MANY: usize = 2;
+/// The law of larger batches takes long: one line is refined, down to this share of its timeout.
+const DEAR: u32 = 64;
+/// See [`DEAR`].
+const FINEST_OF_DEAR: f64 = 0.02;
+/// So many lines have the batches beside them tried, where nobody gave a grid.
+const REFINED_IN_BATCHES: usize = 2;
 /// So many next-best configurations are listed.
 const NEXT_BEST: usize = 5;
 /// The law's percentiles are looked at for about so many configurations of a grid: each takes as long as many verdicts.
@@ -207,9 +213,11 @@ impl<'a> Chooser<'a> {
             Ranking::Predicted => self.predicted(settings),
             Ranking::Simulated => self.trials.of(settings),
             Ranking::SimulatedWithinLaw => {
-                let predicted = self.predicted(settings)?;
                 let mut tried = self.trials.of(settings)?;
-                tried.iter_mut().zip(predicted).for_each(|(tried, law)| tried.meets &= law.meets);
+                // What a trial refuses the law is not asked about.
+                let open = tried.iter().filter(|c| c.meets).map(|c| c.setting).collect();
+                let kept = self.kept_by_law(open)?;
+                tried.iter_mut().for_each(|tried| tried.meets &= kept.contains(&tried.setting));
                 Ok(tried)
             }
         }
@@ -224,6 +232,32 @@ impl<'a> Chooser<'a> {
             (Check::Simulated, Ranking::Predicted) => self.trials.of(settings),
             (Check::Simulated, _) => self.evaluate(settings),
         }
+    }
+
+    /// Those configurations that meet the constraints by the law. Those of one timeout share most of its work.
+    fn kept_by_law(&self, settings: Vec<Setting>) -> Result<BTreeSet<Setting>, InputError> {
+        use rayon::prelude::*;
+        let constraint = &self.request.constraint;
+        let mut groups: BTreeMap<Span, BTreeMap<u32, Vec<Setting>>> = BTreeMap::new();
+        for setting in settings {
+            groups.entry(setting.timeout).or_default().entry(setting.batch).or_default().push(setting);
+        }
+        let group = |(timeout, settings): (&Span, &BTreeMap<u32, Vec<Setting>>)| {
+            let batches: Vec<u32> = settings.keys().copied().collect();
+            let laws = BatchLaws::of(&self.laws, constraint.model, &batches, *timeout)?;
+            let mut kept = Vec::new();
+            for (laws, (batch, settings)) in laws.into_iter().zip(settings) {
+                for setting in settings {
+                    let function = self.function(*setting)?;
+                    if function.candidate(&laws, (*batch, *timeout), constraint).meets {
+                        kept.push(*setting);
+                    }
+                }
+            }
+            Ok(kept)
+        };
+        let kept = groups.par_iter().map(group).collect::<Result<Vec<_>, InputError>>()?;
+        Ok(kept.into_iter().flatten().collect())
     }
 
     /// Predicts configurations with their percentiles: those of one batch and timeout share their law.
@@ -291,14 +325,37 @@ impl<'a> Chooser<'a> {
         match self.request.timeouts {
             Timeouts::Grid => Ok(()),
             Timeouts::Refined => {
-                let count = match self.ranking {
-                    Ranking::Simulated if self.replayed.requests() > MANY => REFINED_OF_MANY,
-                    _ => REFINED,
+                self.refine_batches(lines, margin)?;
+                let (count, finest) = match self.ranking {
+                    Ranking::Simulated if self.replayed.requests() > MANY => (REFINED_OF_MANY, 0.0),
+                    Ranking::Simulated => (REFINED, 0.0),
+                    _ if self.is_dear(lines, margin) => (1, FINEST_OF_DEAR),
+                    _ => (REFINED, 0.0),
                 };
                 let beside = lines.beside(margin, count, &self.grid.timeout);
                 lines.add(&self.evaluate(&beside)?);
-                lines.refine(margin, count, |settings| self.evaluate(settings))
+                lines.refine(margin, (count, finest), |settings| self.evaluate(settings))
             }
+        }
+    }
+
+    /// Would each step of refining by the law take long? Where a grid was given, what is asked for is done.
+    fn is_dear(&self, lines: &Lines, margin: &Margin) -> bool {
+        let best = lines.ranked(margin).into_iter().next();
+        self.scenario.sweep.is_none() && best.is_some_and(|best| best.setting.batch > DEAR)
+    }
+
+    /// Where nobody gave a grid, it has gaps between large batches: those beside the best are halved until none is left.
+    fn refine_batches(&mut self, lines: &mut Lines, margin: &Margin) -> Result<(), InputError> {
+        if self.scenario.sweep.is_some() {
+            return Ok(());
+        }
+        loop {
+            let wanted = lines.between_batches(margin, REFINED_IN_BATCHES);
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            lines.add(&self.evaluate(&wanted)?);
         }
     }
 

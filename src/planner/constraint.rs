@@ -95,7 +95,14 @@ impl Constraint {
     /// Does the share of requests that is asked for stay within `latency` \[s\]?
     pub fn keeps(&self, law: &LatencyLaw<'_>, latency: f64) -> bool {
         match self.model {
-            Model::Exact => self.share_within(law, latency) >= self.share - ROUNDING,
+            Model::Exact => {
+                let keeps = |law: &LatencyLaw<'_>| law.cdf(latency) >= self.share - ROUNDING;
+                match self.scope {
+                    Scope::Mix => keeps(law),
+                    // The first part that does not ends it, so that the waits of the others are not worked out.
+                    Scope::EveryPart => law.parts().iter().all(keeps),
+                }
+            }
             Model::Published => to_resolution(self.needed(law)) < latency,
         }
     }

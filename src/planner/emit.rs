@@ -79,13 +79,30 @@ pub fn emit(language: Emit, scenario: &Scenario, setting: Setting, serving: Span
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let name: String = scenario.name.chars().map(plain).take(LONGEST_NAME).collect();
     let mut text = format!("# Recommended by sim plan for {}.\n", line(&scenario.name));
+    let function = Function { setting, timeout_s, architecture: architecture(scenario) };
     match language {
-        Emit::Sam => sam(&mut text, setting, timeout_s, &window),
-        Emit::Terraform => terraform(&mut text, (&hcl(&name), setting), timeout_s, &window),
+        Emit::Sam => sam(&mut text, function, &window),
+        Emit::Terraform => terraform(&mut text, &hcl(&name), function, &window),
         Emit::Server(kind) => server(&mut text, kind, &line(&scenario.name), setting),
     }
     .expect("writing to a string");
     text
+}
+
+/// A function as it is deployed.
+#[derive(Debug, Clone, Copy)]
+struct Function {
+    setting: Setting,
+    timeout_s: u64,
+    /// As AWS calls it.
+    architecture: &'static str,
+}
+
+fn architecture(scenario: &Scenario) -> &'static str {
+    match scenario.written.pointer("/platform/architecture").and_then(serde_json::Value::as_str) {
+        Some("arm64") => "arm64",
+        _ => "x86_64",
+    }
 }
 
 /// A text in double quotes, as Python, YAML and protocol buffers read it.
@@ -98,7 +115,12 @@ fn buffer(text: &mut String, indent: &str, setting: Setting, reason: &str) -> st
     writeln!(text, "{indent}# No SQS event source mapping: {reason}.")?;
     writeln!(
         text,
-        "{indent}# Put a buffer in front that sends {} requests, or what has come {} after the first.",
+        "{indent}# Put a buffer in front that sends {} requests, or what has come {} after the first: `sim serve`, with",
+        setting.batch, setting.timeout
+    )?;
+    writeln!(
+        text,
+        "{indent}# [policy] kind = \"batch\", batch = {}, timeout = \"{}\".",
         setting.batch, setting.timeout
     )
 }
@@ -108,15 +130,18 @@ fn visibility(timeout_s: u64, window: u64) -> u64 {
     6 * timeout_s + window
 }
 
-fn sam(
-    text: &mut String,
-    setting: Setting,
-    timeout_s: u64,
-    window: &Result<u64, String>,
-) -> std::fmt::Result {
+fn sam(text: &mut String, function: Function, window: &Result<u64, String>) -> std::fmt::Result {
+    let Function { setting, timeout_s, architecture } = function;
+    writeln!(text, "AWSTemplateFormatVersion: \"2010-09-09\"\nTransform: AWS::Serverless-2016-10-31")?;
+    writeln!(text, "Parameters:\n  ImageUri:   # of the function's image\n    Type: String")?;
     writeln!(text, "Resources:\n  Inference:\n    Type: AWS::Serverless::Function\n    Properties:")?;
-    writeln!(text, "      PackageType: Image\n      ImageUri: your-image   # set this")?;
+    writeln!(text, "      PackageType: Image\n      ImageUri: !Ref ImageUri")?;
+    writeln!(text, "      Architectures:\n        - {architecture}")?;
     writeln!(text, "      MemorySize: {}\n      Timeout: {timeout_s}", setting.memory.0)?;
+    if setting.provisioned > 0 {
+        writeln!(text, "      AutoPublishAlias: live\n      ProvisionedConcurrencyConfig:")?;
+        writeln!(text, "        ProvisionedConcurrentExecutions: {}", setting.provisioned)?;
+    }
     match window {
         Err(reason) => buffer(text, "      ", setting, reason),
         Ok(window) => {
@@ -132,26 +157,44 @@ fn sam(
 
 fn terraform(
     text: &mut String,
-    (name, setting): (&str, Setting),
-    timeout_s: u64,
+    name: &str,
+    function: Function,
     window: &Result<u64, String>,
 ) -> std::fmt::Result {
+    let Function { setting, timeout_s, architecture } = function;
     writeln!(text, "resource \"aws_lambda_function\" \"inference\" {{")?;
     writeln!(text, "  function_name = {name}\n  package_type  = \"Image\"")?;
     writeln!(text, "  image_uri     = var.image_uri\n  role          = var.role_arn")?;
-    writeln!(text, "  memory_size   = {}\n  timeout       = {timeout_s}\n}}\n", setting.memory.0)?;
+    writeln!(text, "  architectures = [\"{architecture}\"]")?;
+    let publish = if setting.provisioned > 0 { "\n  publish       = true" } else { "" };
+    writeln!(text, "  memory_size   = {}\n  timeout       = {timeout_s}{publish}\n}}\n", setting.memory.0)?;
+    let mut called = "aws_lambda_function.inference.arn";
+    if setting.provisioned > 0 {
+        called = "aws_lambda_alias.live.arn";
+        writeln!(text, "resource \"aws_lambda_alias\" \"live\" {{\n  name             = \"live\"")?;
+        writeln!(text, "  function_name    = aws_lambda_function.inference.function_name")?;
+        writeln!(text, "  function_version = aws_lambda_function.inference.version\n}}\n")?;
+        writeln!(text, "resource \"aws_lambda_provisioned_concurrency_config\" \"live\" {{")?;
+        writeln!(text, "  function_name                     = aws_lambda_function.inference.function_name")?;
+        writeln!(text, "  qualifier                         = aws_lambda_alias.live.name")?;
+        writeln!(text, "  provisioned_concurrent_executions = {}\n}}\n", setting.provisioned)?;
+    }
     match window {
-        Err(reason) => buffer(text, "", setting, reason),
+        Err(reason) => buffer(text, "", setting, reason)?,
         Ok(window) => {
             writeln!(text, "resource \"aws_sqs_queue\" \"requests\" {{")?;
             writeln!(text, "  visibility_timeout_seconds = {}\n}}\n", visibility(timeout_s, *window))?;
             writeln!(text, "resource \"aws_lambda_event_source_mapping\" \"requests\" {{")?;
             writeln!(text, "  event_source_arn                   = aws_sqs_queue.requests.arn")?;
-            writeln!(text, "  function_name                      = aws_lambda_function.inference.arn")?;
+            writeln!(text, "  function_name                      = {called}")?;
             writeln!(text, "  batch_size                         = {}", setting.batch)?;
-            writeln!(text, "  maximum_batching_window_in_seconds = {window}\n}}")
+            writeln!(text, "  maximum_batching_window_in_seconds = {window}\n}}")?;
         }
     }
+    writeln!(
+        text,
+        "\nvariable \"image_uri\" {{\n  type = string\n}}\n\nvariable \"role_arn\" {{\n  type = string\n}}"
+    )
 }
 
 #[cfg(test)]
@@ -162,6 +205,44 @@ mod tests {
     fn window(batch: u32, timeout: &str) -> Result<u64, String> {
         let timeout = Span::parse(timeout).unwrap();
         queue_window(Setting::new(MemoryMb(1024), batch, timeout))
+    }
+
+    const SCENARIO: &str = r#"
+        name = "e"
+        workload = { kind = "poisson", rate = 5, requests = 10 }
+        profile = { memory_mb = [1024], batch = [1, 8], service_s = [[0.2, 0.9]] }
+        platform = { kind = "lambda", book = "aws-2026", memory_mb = 1024, architecture = "ARCH" }
+        policy = { kind = "unbatched" }
+    "#;
+
+    #[test]
+    fn architecture_and_provisioned_concurrency_are_carried() {
+        let read = |architecture: &str| {
+            let text = SCENARIO.replace("ARCH", architecture);
+            let document = crate::document::Document::parse("e.toml", &text).unwrap();
+            Scenario::from_document(&document, "e").unwrap()
+        };
+        let setting =
+            |provisioned| Setting { provisioned, ..Setting::new(MemoryMb(1024), 8, Span::from_secs(2)) };
+        for (architecture, named) in [("arm64", "arm64"), ("x86", "x86_64")] {
+            let scenario = read(architecture);
+            for provisioned in [0, 3] {
+                let text = |language| emit(language, &scenario, setting(provisioned), Span::from_secs(1));
+                let (sam, terraform) = (text(Emit::Sam), text(Emit::Terraform));
+                assert!(sam.contains("Transform: AWS::Serverless-2016-10-31"), "{sam}");
+                assert!(sam.contains(&format!("- {named}\n")), "{sam}");
+                assert!(terraform.contains(&format!("architectures = [\"{named}\"]")), "{terraform}");
+                let carried = provisioned > 0;
+                assert_eq!(sam.contains("ProvisionedConcurrentExecutions: 3"), carried, "{sam}");
+                assert_eq!(
+                    terraform.contains("provisioned_concurrent_executions = 3"),
+                    carried,
+                    "{terraform}"
+                );
+                let called = if carried { "aws_lambda_alias.live.arn" } else { "inference.arn" };
+                assert!(terraform.lines().any(|line| line.ends_with(called)), "{terraform}");
+            }
+        }
     }
 
     #[test]

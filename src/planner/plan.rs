@@ -156,7 +156,7 @@ pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
 ///
 /// Errors: the policy is adaptive.
 pub fn one_configuration(scenario: &Scenario) -> Result<(), InputError> {
-    if scenario.policy.adaptive().is_none() {
+    if scenario.policy.is_fixed() {
         return Ok(());
     }
     let help = "`sim run` simulates it; to plan one configuration, add --set policy.kind=batch";
@@ -189,8 +189,8 @@ pub fn space_of(scenario: &Scenario, setting: Setting) -> Result<Space, InputErr
         .map_err(|e| InputError::new(&scenario.name, e.to_string()))
 }
 
-/// The grid of \[sweep\]; without one, the memory sizes of the profile that the book offers, every batch of the
-/// profile, and timeouts of 1, 2, 5, 10, ... ms up to the latency target.
+/// The grid of \[sweep\]; without one, the memory sizes of the profile that the book offers, batches of the profile, every one
+/// up to 16 and then in steps of an eighth, and timeouts of 1, 2, 5, 10, ... ms up to the latency target.
 ///
 /// Errors: a memory size of \[sweep\] is not offered, or none of the profile's is.
 pub fn grid(scenario: &Scenario) -> Result<Grid, InputError> {
@@ -210,7 +210,7 @@ pub fn grid(scenario: &Scenario) -> Result<Grid, InputError> {
         let message = format!("{} offers none of the profile's memory sizes", book.name);
         return Err(InputError::new(&scenario.name, message).help("give [sweep] with sizes that it offers"));
     }
-    let batch = (profile.batch[0]..=profile.batch[profile.batch.len() - 1]).collect();
+    let batch = batches(&profile.batch);
     let longest = scenario.slo.latency.unwrap_or(LONGEST_TIMEOUT);
     let mut timeout: Vec<Span> = (0..)
         .flat_map(|power| [1, 2, 5].map(|digit| Span(digit * 10_u64.pow(power) * 1_000_000)))
@@ -220,6 +220,20 @@ pub fn grid(scenario: &Scenario) -> Result<Grid, InputError> {
         timeout.push(longest);
     }
     Ok(Grid { memory, batch, timeout, provisioned: vec![scenario.platform.environments.provisioned()] })
+}
+
+/// The batches of a grid that nobody gave: the law of a batch of n takes n^2 steps, so that all of them would take n^3. What
+/// was measured is among them unless it is more than that.
+fn batches(measured: &[u32]) -> Vec<u32> {
+    let (least, largest) = (measured[0], measured[measured.len() - 1]);
+    let steps = std::iter::successors(Some(least), |batch| Some(batch + (batch / 8).max(1)));
+    let mut batches: Vec<u32> = steps.take_while(|batch| *batch < largest).chain([largest]).collect();
+    if measured.len() <= batches.len() {
+        batches.extend_from_slice(measured);
+    }
+    batches.sort_unstable();
+    batches.dedup();
+    batches
 }
 
 impl Plan {

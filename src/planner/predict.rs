@@ -440,13 +440,36 @@ pub fn predict(
     setting: Setting,
     model: Model,
 ) -> Result<Option<Prediction>, InputError> {
-    if scenario.policy.adaptive().is_some() {
+    predict_fitted(scenario, setting, model, POINTS)
+}
+
+/// As [`predict`], without the distribution, which takes most of the time where service times are random.
+///
+/// Errors: as [`predict`].
+pub fn predict_figures(
+    scenario: &Scenario,
+    setting: Setting,
+    model: Model,
+) -> Result<Option<Prediction>, InputError> {
+    predict_fitted(scenario, setting, model, 0)
+}
+
+/// Steps of a distribution that is drawn.
+const POINTS: u32 = 400;
+
+fn predict_fitted(
+    scenario: &Scenario,
+    setting: Setting,
+    model: Model,
+    points: u32,
+) -> Result<Option<Prediction>, InputError> {
+    if !scenario.policy.is_fixed() {
         return Ok(None);
     }
     let parts = fitted_parts(scenario)?;
     match parts.is_empty() {
         true => Ok(None),
-        false => predict_parts(scenario, &parts, setting, model).map(Some),
+        false => predict_with(scenario, &parts, (setting, model), points).map(Some),
     }
 }
 
@@ -459,6 +482,15 @@ pub fn predict_parts(
     setting: Setting,
     model: Model,
 ) -> Result<Prediction, InputError> {
+    predict_with(scenario, parts, (setting, model), POINTS)
+}
+
+fn predict_with(
+    scenario: &Scenario,
+    parts: &[Part],
+    (setting, model): (Setting, Model),
+    points: u32,
+) -> Result<Prediction, InputError> {
     knows_the_overhead(scenario, model)?;
     let times = scenario.service(setting)?;
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
@@ -468,9 +500,12 @@ pub fn predict_parts(
     let cost = batch_cost(&scenario.platform.tariff, &times);
     let slo = scenario.slo.latency.map(Span::as_secs_f64);
     let predicted = law.predicted(model, scenario.slo.percentile, cost, slo);
-    let longest = law.quantile(0.9999).max(1e-6);
-    let points = (0..=400).map(|i| longest * f64::from(i) / 400.0);
-    let cdf = points.map(|x| (x, law.cdf(x))).collect();
+    let mut cdf = Vec::new();
+    if points > 0 {
+        let longest = law.quantile(0.9999).max(1e-6);
+        let steps = (0..=points).map(|i| longest * f64::from(i) / f64::from(points));
+        cdf.extend(steps.map(|x| (x, law.cdf(x))));
+    }
     Ok(Prediction {
         predicted,
         cdf,
@@ -483,7 +518,7 @@ pub fn predict_parts(
 pub struct Prediction {
     /// The figures.
     pub predicted: Predicted,
-    /// The distribution.
+    /// The distribution, where it was asked for.
     pub cdf: Vec<(f64, f64)>,
     /// Where the fits behind it miss the trace, at the time scales of the timeout.
     pub misfit: Option<Misfit>,

@@ -110,6 +110,25 @@ impl Lines {
         wanted
     }
 
+    /// Batches half-way between those of the `count` best lines and the next ones on both sides.
+    pub fn between_batches(&self, margin: &Margin, count: usize) -> Vec<Setting> {
+        let mut wanted: Vec<Setting> = Vec::new();
+        for best in self.ranked(margin).into_iter().take(count) {
+            let (memory, batch, provisioned) = key(&best);
+            let same = self.lines.keys().filter(|line| (line.0, line.2) == (memory, provisioned));
+            let batches: Vec<u32> = same.map(|(_, batch, _)| *batch).collect();
+            let at = batches.partition_point(|other| *other < batch);
+            let ends = [at.checked_sub(1).map(|low| batches[low]), batches.get(at + 1).copied()];
+            let halves = ends.into_iter().flatten().map(|end| end.midpoint(batch));
+            wanted.extend(
+                halves.filter(|half| !batches.contains(half)).map(|batch| Setting { batch, ..best.setting }),
+            );
+        }
+        wanted.sort();
+        wanted.dedup();
+        wanted
+    }
+
     /// More candidates.
     pub fn add(&mut self, candidates: &[Candidate]) {
         for candidate in candidates {
@@ -119,20 +138,21 @@ impl Lines {
         }
     }
 
-    /// Refines the timeouts of the `count` best lines, which `evaluate` evaluates.
+    /// Refines the timeouts of the `count` best lines, which `evaluate` evaluates; gaps of less than the share `finest` of a
+    /// timeout are left.
     ///
     /// Errors: those of `evaluate`.
     pub fn refine(
         &mut self,
         margin: &Margin,
-        count: usize,
+        (count, finest): (usize, f64),
         mut evaluate: impl FnMut(&[Setting]) -> Result<Vec<Candidate>, InputError>,
     ) -> Result<(), InputError> {
         let mut open: Vec<Key> = self.ranked(margin).iter().take(count).map(key).collect();
         while !open.is_empty() {
             let mut wanted: Vec<Setting> = Vec::new();
             open.retain(|key| {
-                let found = self.between(&self.lines[key], margin);
+                let found = self.between(&self.lines[key], margin, finest);
                 wanted.extend_from_slice(&found);
                 !found.is_empty()
             });
@@ -142,7 +162,7 @@ impl Lines {
     }
 
     /// New timeouts on both sides of a line's best candidate, up to its neighbours.
-    fn between(&self, line: &[Candidate], margin: &Margin) -> Vec<Setting> {
+    fn between(&self, line: &[Candidate], margin: &Margin, finest: f64) -> Vec<Setting> {
         let Some(at) = best(line, margin).filter(|at| line[*at].setting.batch > 1) else {
             return Vec::new();
         };
@@ -151,6 +171,9 @@ impl Lines {
         let mut timeouts = Vec::new();
         for (low, high) in ends.into_iter().flatten() {
             let (low, gap) = (units(low), units(high) - units(low));
+            if (gap as f64) < finest * units(at) as f64 {
+                continue;
+            }
             let pieces = gap.min(PIECES);
             timeouts.extend((1..pieces).map(|i| Span((low + gap * i / pieces) * self.resolution)));
         }

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::best::best;
 use super::constraint::{Constraint, Objective};
 use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost, variation};
 use super::trial::Trial;
@@ -147,7 +148,7 @@ impl Space {
 
     /// The batches worth asking for at the timeout of this index: without waiting for others every timeout is
     /// the same, so that a batch of 1 is tried at the first only.
-    fn batches_at(&self, index: usize) -> &[u32] {
+    pub(super) fn batches_at(&self, index: usize) -> &[u32] {
         let skip = self.batch.partition_point(|batch| *batch == 1 && index > 0);
         &self.batch[skip..]
     }
@@ -248,48 +249,6 @@ pub fn search(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<
     }
 }
 
-fn best(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Option<Candidate>, InputError> {
-    let found = every_timeout(parts, space, constraint, |batches, _, setting| {
-        let functions = space.functions.iter();
-        functions.fold(None, |best, function| better(function, batches, setting, constraint, best))
-    })?;
-    Ok(found.into_iter().flatten().flatten().min_by(order))
-}
-
-/// The better of a configuration and the best so far; the latency is only looked at where the cost is less.
-fn better(
-    function: &Function,
-    batches: &BatchLaws,
-    (batch, timeout): (u32, Span),
-    constraint: &Constraint,
-    best: Option<Candidate>,
-) -> Option<Candidate> {
-    let law = function.law(batches);
-    let cost = function.per_request(&law, constraint);
-    if !constraint.affords(cost) {
-        return best;
-    }
-    let candidate = |score| Candidate {
-        setting: Setting::new(function.memory, batch, timeout),
-        cost,
-        late: 1.0 - constraint.share,
-        percentile_s: None,
-        score,
-        meets: true,
-        trial: None,
-    };
-    let new = match (constraint.objective(), best) {
-        (Objective::Cost, best) => {
-            let new = candidate(cost);
-            let less = best.is_none_or(|best| order(&new, &best).is_lt());
-            (less && constraint.kept(&law)).then_some(new)
-        }
-        (Objective::Latency, Some(best)) if !constraint.keeps(&law, best.score) => None,
-        (Objective::Latency, _) => Some(candidate(constraint.needed(&law))),
-    };
-    new.into_iter().chain(best).min_by(order)
-}
-
 /// The configuration that is nearest to the constraints: the fastest within the budget, else the cheapest.
 ///
 /// Errors: as [`search`].
@@ -339,7 +298,7 @@ pub fn choice(
 }
 
 /// Applies `each` to the batches of every timeout and batch size, in that order, with their number; the timeouts in
-/// parallel.
+/// parallel. A law is dropped once it has been looked at, so that memory does not grow with their number.
 fn every_timeout<T: Send>(
     parts: &[Part],
     space: &Space,
@@ -351,8 +310,8 @@ fn every_timeout<T: Send>(
         let before: usize = (0..index).map(|i| space.batches_at(i).len()).sum();
         let laws = BatchLaws::of(parts, constraint.model, batches, *timeout)?;
         let one =
-            |(i, (laws, batch)): (usize, (&BatchLaws, &u32))| each(laws, before + i, (*batch, *timeout));
-        Ok(laws.iter().zip(batches).enumerate().map(one).collect())
+            |(i, (laws, batch)): (usize, (BatchLaws, &u32))| each(&laws, before + i, (*batch, *timeout));
+        Ok(laws.into_iter().zip(batches).enumerate().map(one).collect())
     };
     space.timeout.par_iter().enumerate().map(at).collect()
 }

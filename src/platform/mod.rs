@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod fleet;
 pub mod lambda;
 pub mod mark;
+pub mod running;
 pub mod token_bucket;
 pub mod warm;
 
@@ -50,13 +51,11 @@ impl Admission {
     }
 }
 
-/// Concurrency seen so far.
+/// What a platform has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Load {
     /// Environments that serve or initialise just now.
     pub busy: u64,
-    /// The integral of `busy` over time \[ns\], up to the last event.
-    pub area: u128,
 }
 
 /// A platform that runs invocations.
@@ -70,7 +69,4 @@ pub trait Platform {
 
     /// The load after the last invocation.
     fn load(&self) -> Load;
-
-    /// Lets everything that runs finish.
-    fn finish(&mut self);
 }

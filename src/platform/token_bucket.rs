@@ -11,22 +11,41 @@ pub struct TokenBucket {
     tokens: u64,
     period: Span,
     last: Time,
+    /// From when on it is surely full, if nothing is taken: then there is nothing to multiply.
+    full_from: Time,
+    /// How long it takes to regain a token.
+    regain: Span,
 }
 
 impl TokenBucket {
     /// A full bucket.
     pub fn new(burst: u64, tokens: u64, period: Span) -> Self {
         let cap = u128::from(burst) * u128::from(period.0);
-        Self { credit: cap, cap, tokens, period, last: Time::ZERO }
+        let regain = if burst > 0 && tokens > 0 { Span(period.0.div_ceil(tokens)) } else { Span::MAX };
+        let full_from = if regain == Span::MAX { Time::NEVER } else { Time::ZERO };
+        Self { credit: cap, cap, tokens, period, last: Time::ZERO, full_from, regain }
     }
 
     /// Takes one token if there is a whole one at `now`. Calls come in the order of time.
+    #[inline]
     pub fn take(&mut self, now: Time) -> bool {
+        if now >= self.full_from {
+            self.credit = self.cap - u128::from(self.period.0);
+            self.last = now;
+            self.full_from = now + self.regain;
+            return true;
+        }
+        self.take_of_some(now)
+    }
+
+    fn take_of_some(&mut self, now: Time) -> bool {
         let gained = u128::from(now.since(self.last).0) * u128::from(self.tokens);
         self.last = now;
         self.credit = (self.credit + gained).min(self.cap);
         let one = u128::from(self.period.0);
         let enough = self.credit >= one;
+        let is_full = enough && self.credit == self.cap && self.regain < Span::MAX;
+        self.full_from = if is_full { now + self.regain } else { Time::NEVER };
         if enough {
             self.credit -= one;
         }
@@ -36,6 +55,8 @@ impl TokenBucket {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -48,5 +69,24 @@ mod tests {
         assert_eq!(taken(&mut bucket, 500), 1);
         assert_eq!(taken(&mut bucket, 1500), 2);
         assert_eq!(taken(&mut bucket, 60_000), 3);
+    }
+
+    proptest! {
+        /// What a bucket gives is what counting all its credit at every call gives.
+        #[test]
+        fn a_full_bucket_needs_no_arithmetic(
+            (burst, tokens, period) in (0_u64..4, 0_u64..5, 0_u64..9),
+            gaps in prop::collection::vec(0_u64..20, 0..60),
+        ) {
+            let mut bucket = TokenBucket::new(burst, tokens, Span(period));
+            let (mut credit, mut now) = (burst * period, 0);
+            for gap in gaps {
+                now += gap;
+                credit = (credit + gap * tokens).min(burst * period);
+                let enough = credit >= period;
+                credit -= if enough { period } else { 0 };
+                prop_assert_eq!(bucket.take(Time(now)), enough);
+            }
+        }
     }
 }

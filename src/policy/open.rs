@@ -67,19 +67,13 @@ impl<P: Policy, T> Open<P, T> {
         }
     }
 
-    /// The batch leaves at `now`. Its requests.
+    /// The batch leaves at `now`. Its requests, to be taken out: the next batch gathers in the list that is left, so that
+    /// none is allocated anew.
     #[inline(always)]
-    pub fn leave(&mut self, now: Time) -> Vec<T> {
+    pub fn leave(&mut self, now: Time) -> &mut Vec<T> {
         self.deadline = Time::NEVER;
         self.policy.left(now);
-        std::mem::take(&mut self.items)
-    }
-
-    /// The next batch gathers in `room`: a list without requests, so that none is allocated anew.
-    #[inline(always)]
-    pub fn reuse(&mut self, room: Vec<T>) {
-        debug_assert!(room.is_empty() && self.items.is_empty(), "only between batches");
-        self.items = room;
+        &mut self.items
     }
 
     /// Takes the request at a place out. The batch, whose first request came at `opened`, then leaves at `deadline`: never if

@@ -218,7 +218,6 @@ impl Bill {
 
 #[cfg(test)]
 mod tests {
-    use super::book::BOOKS;
     use super::*;
 
     fn tariff(volume: VolumePricing) -> Tariff {
@@ -226,10 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn every_book_reads_and_bills_as_its_provider_says() {
-        for (name, _) in BOOKS {
-            assert_eq!(Book::named(name).unwrap().name, name);
-        }
+    fn an_old_book_bills_as_its_provider_did() {
         let old = Book::named("aws-2020").unwrap();
         assert_eq!(old.billing.granule, Span::from_millis(100));
         assert!(Tariff::new(&old, Architecture::Arm64, VolumePricing::FLAT).is_none());

@@ -1,86 +1,21 @@
 //! How fast a rented instance serves a model: its workers and their service times by batch size.
 
-use std::path::Path;
-
-use super::beside::Beside;
-use super::{OutOfRange, Profile, ServiceTimes, batch_sizes, variation};
-use crate::document::{Document, Section};
-use crate::error::InputError;
+use super::{OutOfRange, Profile, ServiceTimes};
 use crate::units::{MemoryMb, Span};
 
 /// An instance has no memory size to choose; its batches are recorded at this one.
 pub const NO_MEMORY: MemoryMb = MemoryMb(0);
-
-/// The most workers an instance may have.
-const MOST_WORKERS: u32 = 1024;
 
 /// What is known of a model on an instance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InstanceProfile {
     /// Batches that it serves at once, each at the table's speed.
     pub workers: u32,
-    table: Profile,
+    /// Its service times, at one memory size: [`NO_MEMORY`].
+    pub table: Profile,
 }
 
 impl InstanceProfile {
-    /// Reads an instance profile file: `model`, `source`, `workers`, `batch`, `service_s` (one time \[s\] a batch
-    /// size) and, optionally, `service_cv`.
-    ///
-    /// Errors: a field that is missing, unknown or out of its range.
-    pub fn read(path: &Path) -> Result<InstanceProfile, InputError> {
-        InstanceProfile::from_document(&Document::read(path)?)
-    }
-
-    /// Reads an instance profile from a document.
-    ///
-    /// Errors: as [`InstanceProfile::read`].
-    pub fn from_document(document: &Document) -> Result<InstanceProfile, InputError> {
-        let root = document.root();
-        let profile = InstanceProfile::from_section(&root)?;
-        root.finish()?;
-        Ok(profile)
-    }
-
-    /// Reads the profile's fields from a section, whose `finish` is left to the caller.
-    ///
-    /// Errors: as [`InstanceProfile::read`].
-    pub fn from_section(section: &Section<'_>) -> Result<InstanceProfile, InputError> {
-        let text = |name| section.optional(name).map(|v| v.str().map(str::to_owned)).transpose();
-        let (model, source) = (text("model")?.unwrap_or("model".into()), text("source")?.unwrap_or_default());
-        let workers = match section.optional("workers") {
-            None => 1,
-            Some(value) => match value.integer()? {
-                n @ 1..=MOST_WORKERS => n,
-                n => return Err(value.error(format!("must be 1 to {MOST_WORKERS}, is {n}"))),
-            },
-        };
-        let batch = batch_sizes(&section.required("batch")?)?;
-        let times = section.required("service_s")?;
-        let row = times.numbers()?;
-        if row.len() != batch.len() {
-            let message = format!("has {} entries for {} batch sizes", row.len(), batch.len());
-            return Err(times.error(message).help("give one service time for each entry of `batch`"));
-        }
-        if let Some(bad) = row.iter().find(|s| **s <= 0.0 || **s > 1e6) {
-            return Err(times.error(format!("must be above 0 s and at most 1e6 s, one is {bad}")));
-        }
-        let service_cv = section.optional("service_cv").map_or(Ok(0.0), |v| variation(&v))?;
-        let table = Profile {
-            model,
-            source,
-            memory_mb: vec![NO_MEMORY.0],
-            batch,
-            service_s: vec![row],
-            service_cv,
-            service_quantiles: None,
-            init_s: vec![0.0],
-            beside: Beside::default(),
-            mb_per_vcpu: None,
-            image_mb: None,
-        };
-        Ok(InstanceProfile { workers, table })
-    }
-
     /// The service times of batches of 1 to `largest`.
     ///
     /// Errors: the profile does not cover `largest`.

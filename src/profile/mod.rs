@@ -8,12 +8,8 @@ pub mod instance;
 pub mod quantiles;
 pub mod surface;
 
-use std::path::Path;
-
 use self::beside::{Beside, InitIn};
 use self::quantiles::{Quantiles, Shape};
-use crate::document::{Document, Section, Value};
-use crate::error::InputError;
 use crate::units::{MemoryMb, Span};
 
 /// What is known of a model on a platform's functions.
@@ -93,66 +89,6 @@ impl OutOfRange {
 }
 
 impl Profile {
-    /// Reads a profile file.
-    pub fn read(path: &Path) -> Result<Profile, InputError> {
-        Profile::from_document(&Document::read(path)?)
-    }
-
-    /// Reads a profile from a document.
-    pub fn from_document(document: &Document) -> Result<Profile, InputError> {
-        let root = document.root();
-        let profile = Profile::from_section(&root)?;
-        root.finish()?;
-        Ok(profile)
-    }
-
-    /// Reads the profile's fields from a section, whose `finish` is left to the caller.
-    pub fn from_section(section: &Section<'_>) -> Result<Profile, InputError> {
-        let text = |name| section.optional(name).map(|v| v.str().map(str::to_owned)).transpose();
-        let memory_mb = ascending(&section.required("memory_mb")?)?;
-        let batch = batch_sizes(&section.required("batch")?)?;
-        let table = section.required("service_s")?;
-        let service_s = table.rows()?;
-        if service_s.len() != memory_mb.len() || service_s[0].len() != batch.len() {
-            let (rows, columns) = (service_s.len(), service_s[0].len());
-            let wanted = format!("{} rows (memory_mb) of {} columns (batch)", memory_mb.len(), batch.len());
-            return Err(table
-                .error(format!("is {rows} rows of {columns} columns"))
-                .help(format!("expected {wanted}")));
-        }
-        if let Some(bad) = service_s.iter().flatten().find(|s| **s <= 0.0 || **s > 1e6) {
-            return Err(
-                table.error(format!("service times must be above 0 s and at most 1e6 s, one is {bad}"))
-            );
-        }
-        let init_s = match section.optional("init_s") {
-            Some(value) => init_by_memory(&value, memory_mb.len())?,
-            None => vec![0.0; memory_mb.len()],
-        };
-        let mut beside = Beside::read(section, init_s.iter().any(|init| *init > 0.0))?;
-        let is_one = section.optional("init_s").is_some_and(|value| !value.is_list());
-        beside.init_at_one_vcpu = is_one && beside.init_in == InitIn::Handler;
-        let (service_cv, service_quantiles) = spread(section, memory_mb.len() * batch.len())?;
-        let image_mb = section.optional("image_mb").map(|v| v.positive()).transpose()?;
-        // How the figures were measured: for people and for `sim profile`, not needed to use them.
-        let _ = section.optional("measurement");
-        let (model, source) = (text("model")?.unwrap_or("model".into()), text("source")?.unwrap_or_default());
-        let table = Profile {
-            model,
-            source,
-            memory_mb,
-            batch,
-            service_s,
-            service_cv,
-            service_quantiles,
-            init_s,
-            beside,
-            mb_per_vcpu: None,
-            image_mb,
-        };
-        Ok(table)
-    }
-
     /// Does a batch take longer at one time than at another, or its answer longer than it is served?
     pub fn is_random(&self) -> bool {
         self.service_cv > 0.0 || self.service_quantiles.is_some() || self.beside.has_overhead()
@@ -268,6 +204,7 @@ impl ServiceTimes {
     }
 
     /// The mean service time of a batch of `n`. Panics if the table was cut below `n`.
+    #[inline]
     pub fn of(&self, n: u32) -> Span {
         self.mean[n as usize - 1]
     }
@@ -277,59 +214,11 @@ fn blend(from: f64, to: f64, share: f64) -> f64 {
     if share == 0.0 { from } else { from + (to - from) * share }
 }
 
-fn ascending(value: &Value<'_>) -> Result<Vec<u32>, InputError> {
-    let list = value.list()?.iter().map(Value::integer::<u32>).collect::<Result<Vec<_>, _>>()?;
-    let rising = list.windows(2).all(|w| w[0] < w[1]);
-    match list.first() {
-        Some(first) if *first > 0 && rising => Ok(list),
-        _ => Err(value.error("expected whole numbers above 0 in ascending order, at least one")),
-    }
-}
-
-fn batch_sizes(value: &Value<'_>) -> Result<Vec<u32>, InputError> {
-    let sizes = ascending(value)?;
-    match sizes.last() {
-        Some(largest) if *largest > LARGEST_BATCH => {
-            Err(value.error(format!("batches are of at most {LARGEST_BATCH} requests, one is {largest}")))
-        }
-        _ => Ok(sizes),
-    }
-}
-
-fn variation(value: &Value<'_>) -> Result<f64, InputError> {
-    match value.nonnegative()? {
-        cv if cv <= LARGEST_CV => Ok(cv),
-        cv => Err(value.error(format!("is a coefficient of variation of at most {LARGEST_CV}, not {cv}"))),
-    }
-}
-
-/// `service_cv` or, in its place, `service_quantiles`.
-fn spread(section: &Section<'_>, cells: usize) -> Result<(f64, Option<Quantiles>), InputError> {
-    let cv = section.optional("service_cv").map(|v| variation(&v)).transpose()?;
-    let Some(value) = section.optional("service_quantiles") else { return Ok((cv.unwrap_or(0.0), None)) };
-    if cv.is_some() {
-        return Err(value
-            .error("says how service times vary, as `service_cv` does")
-            .help("leave one of them out"));
-    }
-    let quantiles = Quantiles::read(&value, cells)?;
-    Ok((quantiles.cv(), Some(quantiles)))
-}
-
-fn init_by_memory(value: &Value<'_>, sizes: usize) -> Result<Vec<f64>, InputError> {
-    let init = if value.is_list() { value.numbers()? } else { vec![value.f64()?; sizes] };
-    if init.len() != sizes {
-        return Err(value.error(format!("has {} entries for {sizes} memory sizes", init.len())));
-    }
-    match init.iter().find(|s| !(0.0..=1e6).contains(*s)) {
-        Some(bad) => Err(value.error(format!("must be 0 to 1e6 seconds, one is {bad}"))),
-        None => Ok(init),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
+    use crate::error::InputError;
 
     const TEXT: &str = "model = \"m\"\nmemory_mb = [1000, 3000]\nbatch = [1, 2, 5]\n\
         service_s = [[2.0, 3.0, 6.0], [1.0, 2.0, 4.0]]\ninit_s = [4.0, 2.0]\n";

@@ -1,8 +1,6 @@
 //! The distribution of service times as quantiles, a row a cell of the table.
 
 use super::LARGEST_CV;
-use crate::document::Value;
-use crate::error::InputError;
 
 /// Quantiles of service times: the file's `service_quantiles`, in place of `service_cv`.
 ///
@@ -20,34 +18,7 @@ pub struct Quantiles {
 pub const SHARES: [f64; 17] =
     [0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.0];
 
-/// The longest service time [s].
-const LONGEST: f64 = 1e6;
-
 impl Quantiles {
-    /// Reads `{ shares = [..], service_s = [[..], ..] }` for a table of so many cells.
-    pub(super) fn read(value: &Value<'_>, cells: usize) -> Result<Quantiles, InputError> {
-        let section = value.section()?;
-        let shares = shares(&section.required("shares")?)?;
-        let table = section.required("service_s")?;
-        let rows = table.rows()?;
-        section.finish()?;
-        if rows.len() != cells || rows[0].len() != shares.len() {
-            let message = format!("is {} rows of {} columns", rows.len(), rows[0].len());
-            let wanted = format!(
-                "expected {cells} rows (all batch sizes of the first memory size, then of the next) of {} columns (shares)",
-                shares.len()
-            );
-            return Err(table.error(message).help(wanted));
-        }
-        if let Some(row) = rows.iter().find(|row| row.windows(2).any(|w| w[0] > w[1])) {
-            return Err(table.error(format!("quantiles must not fall along a row, these do: {row:?}")));
-        }
-        match rows.iter().flatten().find(|s| **s <= 0.0 || **s > LONGEST) {
-            Some(bad) => Err(table.error(format!("quantiles are above 0 s and at most 1e6 s, one is {bad}"))),
-            None => Ok(Quantiles { shares, rows }),
-        }
-    }
-
     /// The quantiles at [`SHARES`] of ascending samples, with the samples' own mean: what the straight lines add or lose
     /// is made up for at the longest time as far as the samples allow, and then by a common factor.
     pub fn of_sorted(sorted: &[f64]) -> Vec<f64> {
@@ -85,18 +56,8 @@ impl Quantiles {
     }
 }
 
-/// The columns of a table of quantiles.
-pub(super) fn shares(value: &Value<'_>) -> Result<Vec<f64>, InputError> {
-    let shares = value.numbers()?;
-    let rising = shares.windows(2).all(|w| w[0] < w[1]);
-    if !rising || shares.len() < 2 || shares[0] != 0.0 || shares[shares.len() - 1] != 1.0 {
-        return Err(value.error("expected ascending shares from 0 to 1, as in [0, 0.5, 0.9, 0.99, 1]"));
-    }
-    Ok(shares)
-}
-
 /// The mean under straight lines between the quantiles.
-pub(super) fn mean_of(shares: &[f64], row: &[f64]) -> f64 {
+pub(crate) fn mean_of(shares: &[f64], row: &[f64]) -> f64 {
     shares.windows(2).zip(row.windows(2)).map(|(p, s)| (p[1] - p[0]) * (s[0] + s[1]) / 2.0).sum()
 }
 

@@ -2,15 +2,22 @@
 //!
 //! Two families compete and the one with the least leave-one-out error wins:
 //! - the polynomial of the BATCH paper (Ali et al., SC 2020, section IV), `S = sum c_ij k^i M^j`, `i + j <= d`;
-//! - a physical form, `S = o + (c + w k) / share(M)` with the CPU share `min(M / 1769, threads)`, whose
+//! - a physical form, `S = o + (c + w k) / share(M)` with the CPU share `min(M / V, threads)` (V the memory that buys a whole one), whose
 //!   coefficients are never negative, so that it is safe with few points.
 //!
 //! Both minimise the relative error, since that is what a plan feels.
 
-use crate::numeric::least_squares::least_squares;
+use std::sync::OnceLock;
 
-/// Memory that buys one vCPU on Lambda \[MB\] (provider's documentation).
-pub const MB_PER_VCPU: f64 = 1769.0;
+use crate::numeric::least_squares::least_squares;
+use crate::price::Book;
+
+/// Memory that buys one vCPU \[MB\], as the newest book has it.
+pub fn mb_per_vcpu() -> f64 {
+    static KNEE: OnceLock<f64> = OnceLock::new();
+    let of_book = || Book::newest().limits.mb_per_vcpu.map_or(f64::INFINITY, f64::from);
+    *KNEE.get_or_init(of_book)
+}
 
 /// One known service time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -144,7 +151,7 @@ impl Family {
                 terms.iter().map(|(i, j)| k.powi(*i) * m.powi(*j)).collect()
             }
             Family::Physical { terms, threads } => {
-                let share = (memory / MB_PER_VCPU).min(f64::from(*threads));
+                let share = (memory / mb_per_vcpu()).min(f64::from(*threads));
                 let all = [1.0, 1.0 / share, batch / share];
                 terms.iter().map(|t| all[*t]).collect()
             }

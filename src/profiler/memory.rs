@@ -1,6 +1,6 @@
 //! From times measured on a whole core to those at a memory size: the platform's CPU share.
 
-use crate::profile::surface::MB_PER_VCPU;
+use crate::profile::surface::mb_per_vcpu;
 
 /// Times of one batch size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,9 +11,9 @@ pub struct Times {
     pub several_s: (f64, usize),
 }
 
-/// The share of vCPUs that `memory_mb` buys: `M / 1769`.
+/// The share of vCPUs that `memory_mb` buys: the memory over that of a whole one.
 pub fn share(memory_mb: u32) -> f64 {
-    f64::from(memory_mb) / MB_PER_VCPU
+    f64::from(memory_mb) / mb_per_vcpu()
 }
 
 impl Times {

@@ -23,6 +23,7 @@ use tract_onnx::pb::ModelProto;
 
 use crate::error::InputError;
 use crate::profile::Profile;
+use crate::profile::beside::InitIn;
 use crate::profile::file::Measurement;
 use crate::profile::surface::sparse_design;
 use input::{Given, Inputs};
@@ -58,6 +59,8 @@ pub struct Options {
     pub fixed_batch: FixedBatch,
     /// How memory sizes are emulated.
     pub shares: Shares,
+    /// Where a function would load the model.
+    pub load_in: InitIn,
     /// Which batch sizes are measured.
     pub cells: Cells,
 }

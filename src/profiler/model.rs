@@ -16,7 +16,7 @@ const LARGEST_MODEL: u64 = 1 << 30;
 
 /// Reads an ONNX file.
 pub fn read(path: &Path) -> Result<ModelProto, InputError> {
-    let bytes = crate::document::read_bounded(path, LARGEST_MODEL)?;
+    let bytes = crate::bounded::read_bounded(path, LARGEST_MODEL)?;
     let file = path.display().to_string();
     not_a_pointer(&file, &bytes)?;
     let wrong = || {

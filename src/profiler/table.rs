@@ -5,7 +5,7 @@ use super::runtime::Runtime;
 use super::{Cells, Options, Profiled, Row, Shares, clock};
 use crate::error::InputError;
 use crate::profile::Profile;
-use crate::profile::beside::Beside;
+use crate::profile::beside::{Beside, InitIn};
 use crate::profile::file::{Fact, How, Measurement, Origin};
 use crate::profile::import::spread;
 use crate::profile::surface::{Sample, Surface};
@@ -25,9 +25,14 @@ pub(super) fn build(options: &Options, rows: &[Row], mut notes: Vec<String>) -> 
     let load = |m: &u32| {
         let (wall, cpu) = rows[0].single.load_s;
         let waited = (wall - cpu).max(0.0);
-        waited + Times { single_s: cpu, several_s: (cpu, 1) }.at(*m)
+        match options.load_in {
+            // Before the first call a function has whole processors, whatever its memory size.
+            InitIn::Init => wall.max(cpu),
+            InitIn::Handler => waited + Times { single_s: cpu, several_s: (cpu, 1) }.at(*m),
+        }
     };
     let init_s = memory_mb.iter().map(load).collect();
+    let beside = Beside { init_in: options.load_in, ..Beside::default() };
     notes.extend(warnings.iter().cloned());
     let name = options.model.file_stem().map_or("model".into(), |s| s.to_string_lossy().into_owned());
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
@@ -42,7 +47,7 @@ pub(super) fn build(options: &Options, rows: &[Row], mut notes: Vec<String>) -> 
         memory_mb,
         batch: options.batch.clone(),
         init_s,
-        beside: Beside::default(),
+        beside,
         mb_per_vcpu: None,
         image_mb: image_mb.filter(|mb| *mb > 0.0),
     };

@@ -6,6 +6,8 @@
 //! and know nothing of simulations; `run` and its siblings say which of them a result is shown with. Nothing here simulates.
 
 #[cfg(feature = "charts")]
+pub mod backtest;
+#[cfg(feature = "charts")]
 mod beside;
 #[cfg(feature = "charts")]
 pub mod chart;

@@ -177,13 +177,16 @@ fn listed(
 }
 
 fn size(section: &Section<'_>, on: On) -> Result<Size, InputError> {
-    let (vcpu, gpu, memory) =
-        (section.optional("vcpu"), section.optional("gpu_gb"), section.optional("memory_mb"));
-    match (on, vcpu, gpu, memory) {
-        (On::Functions, Some(vcpu), None, None) => Ok(Size::Processors(hundredths(&vcpu)?)),
-        (On::Functions, None, Some(gpu), None) => Ok(Size::Gpu(gpu.integer()?)),
-        (On::Platform, None, None, Some(memory)) => Ok(Size::Memory(MemoryMb(memory.integer()?))),
-        (On::Functions, ..) => Err(section.error("a group on [functions] has either `vcpu` or `gpu_gb`")),
-        (On::Platform, ..) => Err(section.error("a group on [platform] has `memory_mb`")),
+    if on == On::Platform {
+        let reason = "a group on [platform] has `memory_mb`";
+        section.refuse(&["vcpu", "gpu_gb"], reason, "remove it, and give `memory_mb`")?;
+        return Ok(Size::Memory(MemoryMb(section.required("memory_mb")?.integer()?)));
+    }
+    let reason = "a group on [functions] has either `vcpu` or `gpu_gb`";
+    section.refuse(&["memory_mb"], reason, "remove it, and give one of those")?;
+    match (section.optional("vcpu"), section.optional("gpu_gb")) {
+        (Some(vcpu), None) => Ok(Size::Processors(hundredths(&vcpu)?)),
+        (None, Some(gpu)) => Ok(Size::Gpu(gpu.integer()?)),
+        _ => Err(section.error(reason)),
     }
 }

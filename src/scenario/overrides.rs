@@ -4,11 +4,11 @@
 //! for the old choice are left out, as if they had been removed: `--set policy.kind=unbatched` works on a file with a
 //! batch and a timeout. What `--set` itself gives is never left out.
 
+use super::beside::OF_NEW;
 use super::platform::OF_COLD_STARTS;
 use super::policy::{OF_ADAPTIVE, OF_BUFFER};
 use crate::document::Document;
 use crate::error::InputError;
-use crate::profile::beside::OF_NEW;
 
 /// What a profile's file says in place of the fields of `[profile]`.
 const OF_TABLE: [&str; 15] = [

@@ -131,6 +131,11 @@ impl PolicySpec {
         }
     }
 
+    /// Is it one buffer throughout, which the law covers?
+    pub fn is_fixed(&self) -> bool {
+        matches!(self, PolicySpec::Fixed(_))
+    }
+
     /// Does it choose the memory size as well?
     pub fn has_memory(&self) -> bool {
         matches!(self, PolicySpec::Planned { .. } | PolicySpec::Listed { .. })

@@ -174,7 +174,12 @@ fn score(scenario: &Scenario, law: &LatencyLaw<'_>, cost: f64, best: Option<[f64
             if best.is_some_and(|[over, least]| over == 0.0 && cost >= least) {
                 return [2.0, cost];
             }
-            if law.cdf(slo) >= q { [0.0, cost] } else { [1.0, law.quantile(q)] }
+            match law.cdf(slo) >= q {
+                true => [0.0, cost],
+                // Nor can one that is over it, however little.
+                false if best.is_some_and(|[over, _]| over == 0.0) => [2.0, cost],
+                false => [1.0, law.quantile(q)],
+            }
         }
         (None, Some(budget)) if cost * 1e6 > budget => [1.0, cost],
         (None, _) => [0.0, law.quantile(q)],

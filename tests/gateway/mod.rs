@@ -175,12 +175,24 @@ impl Gateway {
     }
 
     pub fn start_in(folder: tempfile::TempDir, text: &str, upstream: &str, words: &[&str]) -> Gateway {
+        Gateway::start_with(folder, text, upstream, words, &[])
+    }
+
+    /// With variables of the environment.
+    pub fn start_with(
+        folder: tempfile::TempDir,
+        text: &str,
+        upstream: &str,
+        words: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Gateway {
         std::fs::write(folder.path().join("s.toml"), text).unwrap();
         let log = folder.path().join("log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_sim"))
             .current_dir(folder.path())
             .args(["serve", "s.toml", "--listen", "127.0.0.1:0", "--log", "log", "--upstream", upstream])
             .args(words)
+            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

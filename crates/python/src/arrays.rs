@@ -17,6 +17,10 @@ use pyo3::types::PyDict;
 
 /// Times beyond this many seconds from the first are beyond the clock's 292 years.
 const MOST_S: f64 = 9.2e9;
+/// 2^51: added to twice this, a number below it is rounded to a whole one.
+const EXACT: f64 = (1_u64 << 51) as f64;
+/// The bits of a double's fraction.
+const MANTISSA: u64 = (1 << 52) - 1;
 
 /// Times that Python holds, in ascending order; the first of them is time 0.
 pub struct Array {
@@ -46,11 +50,14 @@ impl Array {
     /// It is of another kind.
     pub fn new(array: &Bound<'_, PyAny>, stop: Stop) -> PyResult<Array> {
         let interface = array.getattr("__array_interface__");
-        let interface: Bound<'_, PyDict> = interface
-            .and_then(|found| Ok(found.cast_into::<PyDict>()?))
-            .map_err(|_| PyTypeError::new_err("arrivals must be an array of f64 seconds or i64 nanoseconds"))?;
+        let interface: Bound<'_, PyDict> =
+            interface.and_then(|found| Ok(found.cast_into::<PyDict>()?)).map_err(|_| {
+                PyTypeError::new_err("arrivals must be an array of f64 seconds or i64 nanoseconds")
+            })?;
         let field = |name: &str| {
-            interface.get_item(name)?.ok_or_else(|| PyTypeError::new_err(format!("an array without `{name}`")))
+            interface
+                .get_item(name)?
+                .ok_or_else(|| PyTypeError::new_err(format!("an array without `{name}`")))
         };
         let shape: Vec<usize> = field("shape")?.extract()?;
         let strides = interface.get_item("strides")?.filter(|strides| !strides.is_none());
@@ -84,7 +91,7 @@ impl Array {
             Values::Nanos(..) => Ok(self.as_nanos().to_vec()),
             Values::Seconds(..) => {
                 let nanos = |(i, value): (usize, &f64)| match value.abs() <= MOST_S {
-                    true => Ok((value * 1e9).round() as i64),
+                    true => Ok((value * 1e9).round_ties_even() as i64),
                     false => Err(no_time(i, value)),
                 };
                 self.as_seconds().iter().enumerate().map(nanos).collect()
@@ -95,7 +102,9 @@ impl Array {
     fn as_seconds(&self) -> &[f64] {
         match self.values {
             // SAFETY: `new` has checked type, length and alignment, and the owner is held.
-            Values::Seconds(start, length) if length > 0 => unsafe { std::slice::from_raw_parts(start, length) },
+            Values::Seconds(start, length) if length > 0 => unsafe {
+                std::slice::from_raw_parts(start, length)
+            },
             _ => &[],
         }
     }
@@ -103,7 +112,9 @@ impl Array {
     fn as_nanos(&self) -> &[i64] {
         match self.values {
             // SAFETY: as in `as_seconds`.
-            Values::Nanos(start, length) if length > 0 => unsafe { std::slice::from_raw_parts(start, length) },
+            Values::Nanos(start, length) if length > 0 => unsafe {
+                std::slice::from_raw_parts(start, length)
+            },
             _ => &[],
         }
     }
@@ -118,57 +129,46 @@ impl Held for Array {
 
     fn copy(&self, from: usize, block: &mut Vec<Time>) -> Result<(), InputError> {
         self.stop.check()?;
-        let before = block.len();
         let end = (from + BLOCK).min(self.count());
+        // With the last one before them: they must ascend from there.
+        let checked = from.saturating_sub(1)..end;
         match self.values {
             Values::Seconds(..) => {
                 let all = self.as_seconds();
                 let Some(zero) = all.first() else { return Ok(()) };
-                // One too large, or no number, saturates and is found below.
-                block.extend(all[from..end].iter().map(|value| Time(((value - zero) * 1e9 + 0.5) as u64)));
-                let largest = all[from..end].iter().fold(0.0_f64, |most, value| {
-                    let past = value - zero;
-                    if past <= MOST_S && past >= 0.0 { most } else { f64::INFINITY }
-                });
-                if largest > 0.0 || !zero.is_finite() {
-                    return Err(self.fault(from, end));
+                // No branch, so that several are compared at once; what is no number is never in order.
+                let ascend = all[checked.clone()].windows(2).fold(true, |so_far, w| so_far & (w[0] <= w[1]));
+                let last = all[end - 1] - zero;
+                if !ascend || !zero.is_finite() || !(0.0..=MOST_S).contains(&last) {
+                    return Err(self.fault(checked));
+                }
+                let past = all[from..end].iter().map(|value| (value - zero) * 1e9);
+                match last * 1e9 < EXACT {
+                    // The sum's last 52 bits are the nearest whole number.
+                    true => block.extend(past.map(|nanos| Time((nanos + 2.0 * EXACT).to_bits() & MANTISSA))),
+                    false => block.extend(past.map(|nanos| Time(nanos.round_ties_even() as u64))),
                 }
             }
             Values::Nanos(..) => {
                 let all = self.as_nanos();
                 let Some(zero) = all.first() else { return Ok(()) };
-                // Before the first wraps to what is later than all, and the next is out of order.
-                block.extend(all[from..end].iter().map(|value| Time(value.wrapping_sub(*zero) as u64)));
+                let ascend = all[checked.clone()].windows(2).fold(true, |so_far, w| so_far & (w[0] <= w[1]));
+                if !ascend || all[end - 1].checked_sub(*zero).is_none() {
+                    return Err(self.fault(checked));
+                }
+                block.extend(all[from..end].iter().map(|value| Time((value - zero) as u64)));
             }
         }
-        // A block in order, after the one before it.
-        let last = from.checked_sub(1).map(|last| self.at(last));
-        let first_is_late = block.get(before).zip(last).is_none_or(|(first, last)| *first >= last);
-        match first_is_late && block[before..].is_sorted() && block[before..].last().is_none_or(|last| last.0 <= i64::MAX as u64) {
-            true => Ok(()),
-            false => Err(self.fault(from, end)),
-        }
+        Ok(())
     }
 }
 
 impl Array {
-    fn at(&self, index: usize) -> Time {
-        match self.values {
-            Values::Seconds(..) => {
-                let all = self.as_seconds();
-                Time(((all[index] - all[0]) * 1e9 + 0.5) as u64)
-            }
-            Values::Nanos(..) => {
-                let all = self.as_nanos();
-                Time(all[index].wrapping_sub(all[0]) as u64)
-            }
-        }
-    }
-
     /// What is wrong with the values from one place to another.
-    fn fault(&self, from: usize, end: usize) -> InputError {
-        let from = from.saturating_sub(1);
-        if let Some(i) = (from..end).find(|i| self.as_seconds().get(*i).is_some_and(|v| !(v.abs() <= MOST_S))) {
+    fn fault(&self, places: std::ops::Range<usize>) -> InputError {
+        let (from, end) = (places.start, places.end);
+        let is_no_time = |value: &f64| !(-MOST_S..=MOST_S).contains(value);
+        if let Some(i) = (from..end).find(|i| self.as_seconds().get(*i).is_some_and(is_no_time)) {
             return no_time(i, &self.as_seconds()[i]);
         }
         let place = (from + 1..end).find(|i| match self.values {
@@ -176,8 +176,11 @@ impl Array {
             Values::Nanos(..) => self.as_nanos()[*i] < self.as_nanos()[*i - 1],
         });
         let place = place.unwrap_or(from);
-        InputError::new("arrivals", format!("[{place}] is before the one before it, or beyond the clock's 292 years"))
-            .help("sort them: numpy.sort(arrivals)")
+        InputError::new(
+            "arrivals",
+            format!("[{place}] is before the one before it, or beyond the clock's 292 years"),
+        )
+        .help("sort them: numpy.sort(arrivals)")
     }
 }
 

@@ -1,9 +1,9 @@
 //! Calls that take long: the work is done on a thread of its own, while the interpreter goes on. Ctrl-C ends them, and a
 //! callback is told how far they are.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::Arc;
 use std::time::Duration;
 
 use batchsim::arrivals::stop::Stop;
@@ -79,9 +79,8 @@ pub fn call<T: Send + 'static>(
     begun.map_err(|e| PyRuntimeError::new_err(format!("no thread to spare: {e}")))?;
     let mut told = (0, 0);
     let receive = std::sync::Mutex::new(receive);
-    let wait = |time| {
-        py.detach(|| receive.lock().map_err(|_| RecvTimeoutError::Disconnected)?.recv_timeout(time))
-    };
+    let wait =
+        |time| py.detach(|| receive.lock().map_err(|_| RecvTimeoutError::Disconnected)?.recv_timeout(time));
     loop {
         let found = wait(LOOK);
         let asked = tell(py, caller, &seen, &mut told).and_then(|()| py.check_signals());

@@ -7,10 +7,12 @@ use std::sync::Mutex;
 
 use batchsim::arrivals::memory::{Held, Replayed};
 use batchsim::arrivals::stop::Stop;
-use batchsim::arrivals::trace::{Findings, FunctionLayout, Functions, FunctionsSpec, HeldFunctions, StampMode, TraceSpec, Unit};
+use batchsim::arrivals::trace::{
+    Findings, FunctionLayout, Functions, FunctionsSpec, HeldFunctions, StampMode, TraceSpec, Unit,
+};
 use batchsim::document::Document;
 use batchsim::engine::classes::simulate::simulate_group;
-use batchsim::engine::keep_alive::{self, KeepAlivePoint};
+use batchsim::engine::keep_alive;
 use batchsim::engine::record::{Batch, Detail, Observer};
 use batchsim::engine::simulate::simulate;
 use batchsim::error::{InputError, expected};
@@ -21,7 +23,7 @@ use batchsim::fleet_plan::row::{Row as FleetRow, sort};
 use batchsim::fleet_plan::run::{Listener as FleetListener, run as plan_all};
 use batchsim::fleet_plan::table::{self as fleet_table, About as FleetAbout, Part};
 use batchsim::numeric::streams::Streams;
-use batchsim::outcome::{ClassFigures, Model, Simulation};
+use batchsim::outcome::{ClassFigures, KeepAlivePoint, Model, Simulation};
 use batchsim::planner::adaptive;
 use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::groups::{Check as GroupCheck, GroupPlan, plan_groups};
@@ -200,7 +202,9 @@ pub fn run(options: Options, name: &str, seen: &Seen) -> Result<Outcome, InputEr
     let (scenario, model) = (options.scenario()?, model(name)?);
     if scenario.output.batches {
         let message = "[output] batches is a file of the command line's, and Python has no table of it";
-        return Err(InputError::new(&scenario.name, message).help("remove it: set={\"output.batches\": False}"));
+        return Err(
+            InputError::new(&scenario.name, message).help("remove it: set={\"output.batches\": False}")
+        );
     }
     seen.begin(scenario.workload.requests.unwrap_or(0));
     let mut counter = Counter(seen);
@@ -294,7 +298,8 @@ pub fn predict(options: Options, name: &str) -> Result<Outcome, InputError> {
     let (scenario, model) = (options.scenario()?, model(name)?);
     scenario.one_class("predict")?;
     if !is_covered(&scenario.workload) {
-        return Err(InputError::new(&scenario.name, "no process of phases is behind this workload").help("run() simulates it"));
+        return Err(InputError::new(&scenario.name, "no process of phases is behind this workload")
+            .help("run() simulates it"));
     }
     let Some(prediction) = predicting::predict(&scenario, scenario.setting(), model)? else {
         let message = "is not predicted: an adaptive policy has no one configuration, and to arrivals that are too few, or \
@@ -372,7 +377,11 @@ pub fn sweep(options: Options, name: &str, predict_only: bool, seen: &Seen) -> R
     let about = About { reading: scenario.workload.notes(), ..about(&scenario, model) };
     let (all, front) = table::csv(&rows, about.percentile);
     let json = SweepReport::new(&about, &rows).json();
-    Ok(Outcome { json, tables: vec![("sweep", all), ("pareto", front)], shown: Shown::Sweep(Box::new((about, rows))) })
+    Ok(Outcome {
+        json,
+        tables: vec![("sweep", all), ("pareto", front)],
+        shown: Shown::Sweep(Box::new((about, rows))),
+    })
 }
 
 /// What is to be fitted, and how.
@@ -393,7 +402,9 @@ pub fn fit(asked: FitAsked) -> Result<Outcome, InputError> {
     });
     let window = window.transpose()?;
     let (name, arrivals) = match (asked.held, &asked.path) {
-        (Some(held), _) => ("array".to_owned(), Box::new(Replayed::new(held)) as Box<dyn batchsim::arrivals::Arrivals>),
+        (Some(held), _) => {
+            ("array".to_owned(), Box::new(Replayed::new(held)) as Box<dyn batchsim::arrivals::Arrivals>)
+        }
         (None, Some(path)) => {
             let stream = Streams::new(asked.seed).stream("trace");
             (path.display().to_string(), TraceSpec::new(path).open_noted(stream, &Findings::default())?)
@@ -471,7 +482,9 @@ pub fn plan_many(
     let planned = profiles::Template::new(scenario)?;
     let planned = match (&template.profiles, &template.durations) {
         (Some(_), Some(_)) => {
-            return Err(InputError::new("plan_many", "takes profiles or durations, not both").help("leave one out"));
+            return Err(
+                InputError::new("plan_many", "takes profiles or durations, not both").help("leave one out")
+            );
         }
         (Some(path), _) => planned.with_profiles(path)?,
         (None, Some(path)) => planned.with_durations(path)?,
@@ -511,7 +524,8 @@ fn opened(traces: Traces, template: &profiles::Template) -> Result<Opened, Input
                 calls.iter().for_each(|nanos| sum.add(&nanos.to_le_bytes()));
             }
             let length = length.map(|s| {
-                Span::from_secs_f64(s).ok_or_else(|| InputError::new("length", format!("{s} s is no length of time")))
+                Span::from_secs_f64(s)
+                    .ok_or_else(|| InputError::new("length", format!("{s} s is no length of time")))
             });
             let held = HeldFunctions::new(named, length.transpose()?)?;
             Ok((Box::new(held), FunctionsSpec::default(), format!("{:032x}", sum.value())))

@@ -1,10 +1,11 @@
 //! Tables: the command line's CSV, byte for byte, and the same as Arrow.
 
-use std::ffi::CString;
 use std::sync::Arc;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, StringArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, StringArray,
+};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -38,7 +39,10 @@ impl Table {
         let (names, rows) = self.cells();
         let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
         for (i, name) in names.iter().enumerate() {
-            let cells = rows.iter().map(|row| row.get(i).map_or("", String::as_str)).map(|cell| (!cell.is_empty()).then_some(cell));
+            let cells = rows
+                .iter()
+                .map(|row| row.get(i).map_or("", String::as_str))
+                .map(|cell| (!cell.is_empty()).then_some(cell));
             let column: ArrayRef = match &name[..] {
                 name if WHOLE.contains(&name) => {
                     Arc::new(Int64Array::from_iter(cells.map(|cell| cell.and_then(|cell| cell.parse().ok()))))
@@ -47,7 +51,9 @@ impl Table {
                     Arc::new(BooleanArray::from_iter(cells.map(|cell| cell.map(|cell| cell == "true"))))
                 }
                 name if TEXT.contains(&name) => Arc::new(StringArray::from_iter(cells)),
-                _ => Arc::new(Float64Array::from_iter(cells.map(|cell| cell.and_then(|cell| cell.parse().ok())))),
+                _ => Arc::new(Float64Array::from_iter(
+                    cells.map(|cell| cell.and_then(|cell| cell.parse().ok())),
+                )),
             };
             let kind: DataType = column.data_type().clone();
             fields.push(Field::new(name, kind, true));
@@ -93,7 +99,7 @@ impl Table {
         let batch = self.batch().map_err(failed)?;
         let schema = batch.schema();
         let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new([Ok(batch)], schema)));
-        PyCapsule::new(py, stream, Some(CString::from(c"arrow_array_stream")))
+        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
     }
 }
 

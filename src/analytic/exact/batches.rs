@@ -1,14 +1,19 @@
 //! The second layer: the batch size and the waits of one batch size and timeout.
 
-use super::levels::{Levels, Mesh};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, OnceLock};
+
+use super::levels::{Levels, Mesh, Table};
 use crate::analytic::counting::add_scaled;
 use crate::numeric::chebyshev::{DEGREE, PANEL};
 use crate::numeric::matrix::{Matrix, dot};
 
 /// The law of the batch size and of the waits in the buffer, for one arrival process, batch size and timeout.
+///
+/// The waits take most of the time, and what a request costs does not ask for them: they are worked out when first looked at.
 #[derive(Debug, Clone)]
 pub struct BatchLaw {
-    mesh: Mesh,
+    mesh: Arc<Mesh>,
     /// `share[n - 1]`: the share of batches that leave with n requests.
     share: Vec<f64>,
     /// `charged[n - 1]`: batches of n that these requests pay for, by batch; of all requests, the share itself.
@@ -18,25 +23,42 @@ pub struct BatchLaw {
     /// Their sum.
     mean: f64,
     /// `waits[n - 1]`: G_n at each node, before the jump at the horizon.
-    waits: Vec<Vec<f64>>,
+    waits: OnceLock<Vec<Vec<f64>>>,
+    /// What they follow from, unless they were given.
+    from: Option<Opening>,
+}
+
+/// What the waits follow from.
+#[derive(Debug, Clone)]
+struct Opening {
+    levels: Arc<Table>,
+    /// The phase just after the request that opens a batch.
+    phase: Vec<f64>,
 }
 
 impl BatchLaw {
     /// The law for batches of up to `batch`. Panics unless `1 <= batch <= levels`' largest.
     pub fn new(levels: &Levels, batch: u32) -> BatchLaw {
-        let batch = batch as usize;
+        let (levels, batch) = (&levels.table, batch as usize);
         assert!((1..=levels.batch).contains(&batch), "the levels serve batches of 1 to {}", levels.batch);
-        let opening = opening_phase(levels, batch);
-        let rows = Rows::new(levels, batch, &opening);
-        let nodes = levels.mesh.nodes();
-        let mut share = rows.left(nodes - 1);
-        share.push(dot(&rows.dispatched(nodes - 1, batch - 1), &vec![1.0; levels.order]).max(0.0));
+        let phase = opening_phase(levels, batch);
+        let last = levels.mesh.nodes() - 1;
+        let rows = Rows::new(levels, batch, &phase, last..=last);
+        let mut share = rows.left(0);
+        share.push(dot(&rows.dispatched(0, batch - 1), &vec![1.0; levels.order]).max(0.0));
         let total: f64 = share.iter().sum();
         share.iter_mut().for_each(|p| *p /= total);
         let mean = share.iter().zip(1..).map(|(p, n)| p * f64::from(n)).sum();
-        let waits = waits(levels, batch, &rows, share[batch - 1]);
         let requests = share.iter().enumerate().map(|(at, p)| (at + 1) as f64 * p).collect();
-        BatchLaw { mesh: levels.mesh.clone(), charged: share.clone(), share, requests, mean, waits }
+        BatchLaw {
+            mesh: levels.mesh.clone(),
+            charged: share.clone(),
+            share,
+            requests,
+            mean,
+            waits: OnceLock::new(),
+            from: Some(Opening { levels: levels.clone(), phase }),
+        }
     }
 
     /// The law of one of the classes that share the batches: `mean` of its requests a batch, of whose waits `waits[n - 1]`
@@ -49,7 +71,23 @@ impl BatchLaw {
     ) -> BatchLaw {
         let charged = requests.iter().enumerate().map(|(at, some)| some / (at + 1) as f64).collect();
         let mean = requests.iter().sum();
-        BatchLaw { mesh: Mesh { bounds }, share: share.to_vec(), charged, requests, mean, waits }
+        BatchLaw {
+            mesh: Arc::new(Mesh { bounds }),
+            share: share.to_vec(),
+            charged,
+            requests,
+            mean,
+            waits: OnceLock::from(waits),
+            from: None,
+        }
+    }
+
+    #[inline]
+    fn waits(&self) -> &[Vec<f64>] {
+        self.waits.get_or_init(|| match &self.from {
+            Some(Opening { levels, phase }) => waits(levels, phase, &self.share),
+            None => Vec::new(),
+        })
     }
 
     /// The largest batch, B.
@@ -68,6 +106,7 @@ impl BatchLaw {
     }
 
     /// The mean batch size; of one class of several, its requests by batch.
+    #[inline]
     pub fn mean_batch(&self) -> f64 {
         self.mean
     }
@@ -97,24 +136,28 @@ impl BatchLaw {
     }
 
     /// The longest wait [s]: the timeout, or less where a batch is always full by then.
+    #[inline]
     pub(super) fn horizon(&self) -> f64 {
         self.mesh.horizon()
     }
 
     /// Where pieces of G_n meet [s]; between them it is smooth.
+    #[inline]
     pub(super) fn bounds(&self) -> &[f64] {
         &self.mesh.bounds
     }
 
     /// Requests per batch that are in a batch of n; of all, `n p_n`.
+    #[inline]
     pub(super) fn requests(&self, n: usize) -> f64 {
         self.requests[n - 1]
     }
 
     /// G_n(wait): requests per batch that are in a batch of n and wait at most `wait`, for `wait` in
     /// [0, horizon]; at the horizon, the limit from below.
+    #[inline]
     pub(super) fn within(&self, n: usize, wait: f64) -> f64 {
-        let values = &self.waits[n - 1];
+        let values = &self.waits()[n - 1];
         if self.mesh.bounds.len() == 1 {
             return values[0];
         }
@@ -126,7 +169,8 @@ impl BatchLaw {
     /// Seconds waited per batch by requests in a batch of n: the integral of `n p_n - G_n`.
     pub(super) fn waited(&self, n: usize) -> f64 {
         let all = self.requests(n);
-        let panels = self.mesh.bounds.windows(2).zip(self.waits[n - 1].windows(DEGREE + 1).step_by(DEGREE));
+        let waits = &self.waits()[n - 1];
+        let panels = self.mesh.bounds.windows(2).zip(waits.windows(DEGREE + 1).step_by(DEGREE));
         panels
             .map(|(ends, values)| {
                 let mean: f64 = PANEL.integral[DEGREE].iter().zip(values).map(|(w, g)| w * (all - g)).sum();
@@ -138,7 +182,7 @@ impl BatchLaw {
 
 /// The phase just after the request that opens a batch: stationary under
 /// `(sum of V_j(T), j < B - 1, plus F_{B-1}(T)) E`.
-fn opening_phase(levels: &Levels, batch: usize) -> Vec<f64> {
+fn opening_phase(levels: &Table, batch: usize) -> Vec<f64> {
     let order = levels.order;
     let last = levels.mesh.nodes() - 1;
     let rows: Vec<Vec<f64>> = (0..order)
@@ -160,7 +204,7 @@ fn opening_phase(levels: &Levels, batch: usize) -> Vec<f64> {
     (&after * &levels.embedded).stationary().expect("a MAP has one closed class of phases")
 }
 
-/// Row vectors that begin in the opening phase, at each node.
+/// Row vectors that begin in the opening phase, at some nodes.
 struct Rows {
     order: usize,
     /// The number of levels, `batch - 1`.
@@ -172,11 +216,11 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(levels: &Levels, batch: usize, opening: &[f64]) -> Rows {
-        let (order, nodes) = (levels.order, levels.mesh.nodes());
+    fn new(levels: &Table, batch: usize, opening: &[f64], of: RangeInclusive<usize>) -> Rows {
+        let (order, nodes) = (levels.order, of.clone().count());
         let mut open = vec![0.0; nodes * order * (batch - 1)];
         let mut dispatched = vec![0.0; nodes * order * batch];
-        for node in 0..nodes {
+        for (node, of) in of.enumerate() {
             let open = &mut open[node * order * (batch - 1)..][..order * (batch - 1)];
             let dispatched = &mut dispatched[node * order * batch..][..order * batch];
             for k in 0..order {
@@ -185,7 +229,7 @@ impl Rows {
                         add_scaled(
                             &mut open[k * (batch - 1)..][..batch - 1],
                             *weight,
-                            levels.cells(node, i, k),
+                            levels.cells(of, i, k),
                         );
                     }
                 }
@@ -204,6 +248,7 @@ impl Rows {
         Rows { order, levels: batch - 1, open, dispatched }
     }
 
+    #[inline]
     fn open(&self, node: usize, phase: usize) -> &[f64] {
         &self.open[(node * self.order + phase) * self.levels..][..self.levels]
     }
@@ -222,9 +267,10 @@ impl Rows {
     }
 }
 
-/// G_n at each node, for n from 1 to the batch size; `full` is p_B.
-fn waits(levels: &Levels, batch: usize, rows: &Rows, full: f64) -> Vec<Vec<f64>> {
-    let nodes = levels.mesh.nodes();
+/// G_n at each node, for n from 1 to the batch size, where batches of n have the share `share[n - 1]`.
+fn waits(levels: &Table, opening: &[f64], share: &[f64]) -> Vec<Vec<f64>> {
+    let (nodes, batch) = (levels.mesh.nodes(), share.len());
+    let rows = Rows::new(levels, batch, opening, 0..=nodes - 1);
     let mut waits = vec![vec![0.0; nodes]; batch];
     let mut timed_out = vec![0.0; batch - 1];
     let all = levels.batch - 1;
@@ -249,7 +295,7 @@ fn waits(levels: &Levels, batch: usize, rows: &Rows, full: f64) -> Vec<Vec<f64>>
         }
         waits[batch - 1][node] = density;
     }
-    integrate(&levels.mesh.bounds, full, &mut waits[batch - 1]);
+    integrate(&levels.mesh.bounds, share[batch - 1], &mut waits[batch - 1]);
     waits
 }
 

@@ -1,5 +1,7 @@
 //! The first layer: V_j(t) at the nodes of a mesh on [0, T].
 
+use std::sync::Arc;
+
 use super::march::{Marched, march};
 use crate::analytic::counting::{Counted, Counting, add_scaled};
 use crate::arrivals::map::Map;
@@ -14,10 +16,16 @@ use crate::units::Span;
 /// as the functions allow: far from both ends of a long timeout ever wider.
 #[derive(Debug, Clone)]
 pub struct Levels {
+    pub(super) table: Arc<Table>,
+}
+
+/// What the laws of all batch sizes share.
+#[derive(Debug)]
+pub(super) struct Table {
     pub(super) order: usize,
     /// The largest batch that the table serves.
     pub(super) batch: usize,
-    pub(super) mesh: Mesh,
+    pub(super) mesh: Arc<Mesh>,
     /// `(-D0)^-1 D1`.
     pub(super) embedded: Matrix,
     /// Per node, V_j for `j < batch - 1`, laid out like [`Counting`].
@@ -64,10 +72,14 @@ impl Levels {
             }
             counted.iter_mut().enumerate().for_each(|(j, sum)| *sum *= j as f64);
         }
-        Levels { order, batch, mesh: Mesh { bounds }, embedded: map.embedded(), counting, counted, hazard }
+        let (mesh, embedded) = (Arc::new(Mesh { bounds }), map.embedded());
+        Levels { table: Arc::new(Table { order, batch, mesh, embedded, counting, counted, hazard }) }
     }
+}
 
+impl Table {
     /// V_j(t) from phase i to k at a node.
+    #[inline]
     pub(super) fn cells(&self, node: usize, i: usize, k: usize) -> &[f64] {
         let levels = self.batch - 1;
         &self.counting[((node * self.order + i) * self.order + k) * levels..][..levels]
@@ -76,6 +88,7 @@ impl Levels {
 
 impl Mesh {
     /// The end of the mesh [s]: the timeout, or less where the batch is always full by then.
+    #[inline]
     pub fn horizon(&self) -> f64 {
         self.bounds[self.bounds.len() - 1]
     }
@@ -86,6 +99,7 @@ impl Mesh {
     }
 
     /// The panel that holds `at`, and where in it, in [0, 1]. For `at` in [0, horizon], horizon above 0.
+    #[inline]
     pub fn place(&self, at: f64) -> (usize, f64) {
         let panel = self.bounds.partition_point(|bound| *bound <= at).clamp(1, self.bounds.len() - 1) - 1;
         let (from, to) = (self.bounds[panel], self.bounds[panel + 1]);

@@ -369,6 +369,12 @@ fn is_whole(text: &str) -> bool {
 fn delimiter(ready: &[u8]) -> u8 {
     let lines = || records(ready, b',').take(SAMPLE_ROWS);
     let Some(first) = lines().next() else { return b',' };
+    // A comma may stand before the fraction of a second, as Python writes it: then there is one column.
+    let is_whole = |text: &[u8]| text.contains(&b',') && date_time(text).is_some();
+    let header = usize::from(!is_whole(first) && !first.contains(&b','));
+    if lines().nth(header).is_some() && lines().skip(header).all(is_whole) {
+        return b'\t';
+    }
     let count = |text: &[u8], delimiter: u8| Fields::new(text, delimiter).count();
     let present = |delimiter: &u8| first.contains(delimiter);
     let even = |delimiter: &u8| {

@@ -98,7 +98,6 @@ pub fn replay_classes<A: ClassArrivals, L: Platform, O: ClassObserver>(
     while state.horizon < Time::NEVER {
         state.catch_up(state.horizon, observer);
     }
-    state.replay.platform.finish();
     Ok(())
 }
 

@@ -19,7 +19,6 @@ pub mod loadtest;
 mod ready;
 pub mod rental;
 mod state;
-mod tournament;
 
 use self::lifetime::Spot;
 use self::rental::Rental;

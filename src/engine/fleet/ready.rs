@@ -1,8 +1,8 @@
 //! The instances that are ready, found by what routing asks for without looking at each.
 
 use super::instance::{FinishOfNext, Instance, Phase};
-use super::tournament::Tournament;
 use super::{HandOver, Kind};
+use crate::numeric::tournament::{NONE, Tournament};
 use crate::platform::fleet::Routing;
 use crate::units::{Span, Time};
 
@@ -151,6 +151,11 @@ struct Finishes {
     spans: Vec<Span>,
 }
 
+/// What is never is later than all else, but there.
+fn key(nanos: u64) -> u64 {
+    nanos.min(NONE - 1)
+}
+
 impl Finishes {
     fn new(slots: usize) -> Finishes {
         let (fixed, moves, from_now) =
@@ -163,8 +168,8 @@ impl Finishes {
         if next.from < now + next.wait {
             self.move_over(slot);
         } else {
-            self.fixed.put(slot, (next.from + next.takes).0);
-            self.moves.put(slot, next.from.0 - next.wait.0.min(next.from.0));
+            self.fixed.put(slot, key((next.from + next.takes).0));
+            self.moves.put(slot, key(next.from.0 - next.wait.0.min(next.from.0)));
             self.from_now.clear(slot);
         }
     }
@@ -172,7 +177,7 @@ impl Finishes {
     fn move_over(&mut self, slot: usize) {
         self.fixed.clear(slot);
         self.moves.clear(slot);
-        self.from_now.put(slot, self.spans[slot].0);
+        self.from_now.put(slot, key(self.spans[slot].0));
     }
 
     fn clear(&mut self, slot: usize) {

@@ -3,7 +3,7 @@
 use super::Keep;
 use super::counted::{Counted, Latencies};
 use crate::engine::record::{Batch, Observer};
-use crate::engine::recorder::{Recorder, Requests, Rules, Tally};
+use crate::engine::recorder::{Bills, Recorder, Requests, Rules, Tally};
 use crate::numeric::histogram::Histogram;
 use crate::units::Time;
 
@@ -63,6 +63,7 @@ struct Totals {
     tally: Tally,
     latency: Histogram,
     sizes: Vec<u64>,
+    bills: Bills,
     last_finish: Time,
 }
 
@@ -70,14 +71,14 @@ impl Totals {
     /// Has seen nothing.
     fn new(rules: Rules) -> Totals {
         let (tally, latency) = (Tally::default(), Histogram::default());
-        Totals { rules, tally, latency, sizes: Vec::new(), last_finish: Time::ZERO }
+        Totals { rules, tally, latency, sizes: Vec::new(), bills: Bills::default(), last_finish: Time::ZERO }
     }
 
     /// Goes on from what was counted before.
     fn after(rules: Rules, counted: Counted) -> Totals {
         let latency = counted.histogram();
         let Counted { tally, sizes, last_finish, .. } = counted;
-        Totals { rules, tally, latency, sizes, last_finish }
+        Totals { rules, tally, latency, sizes, bills: Bills::default(), last_finish }
     }
 
     /// What was counted.
@@ -99,7 +100,8 @@ impl Observer for Totals {
         }
         self.sizes[arrivals.len() - 1] += 1;
         self.last_finish = self.last_finish.max(batch.finish());
-        self.tally.enter(batch, self.rules, requests);
+        let billed = self.bills.of(arrivals.len(), batch, self.rules.billing);
+        self.tally.enter(batch, billed, requests);
     }
 
     fn rejected(&mut self, now: Time, attempts: u32, arrivals: &[Time]) {

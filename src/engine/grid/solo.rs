@@ -24,9 +24,8 @@ impl Solo {
     /// A batch leaves. Those whose next try is no later come before it.
     pub fn leave(&mut self, left: Left, arrivals: &[Time]) {
         self.try_again(left.at);
-        let mut list = std::mem::take(&mut self.spare);
-        list.extend_from_slice(arrivals);
-        self.spare = self.invoker.attempt(left.at, left, (1, self.memory), list, &mut self.kept);
+        self.spare.extend_from_slice(arrivals);
+        self.invoker.attempt(left.at, left, (1, self.memory), &mut self.spare, &mut self.kept);
     }
 
     fn try_again(&mut self, until: Time) {

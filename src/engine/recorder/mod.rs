@@ -4,9 +4,11 @@
 //! goes on, so memory does not grow with the trace. A batch counts in the slice and hour in which it
 //! starts.
 
+mod bills;
 mod books;
 mod tally;
 
+pub use self::bills::Bills;
 pub use self::books::{Books, Hour, Record, Slice, Stretch, Stretches};
 pub use self::tally::{Requests, Tally};
 
@@ -30,6 +32,7 @@ pub struct Recorder {
     current_at: Time,
     current_end: Time,
     sizes: Vec<u64>,
+    bills: Bills,
     last_finish: Time,
 }
 
@@ -56,6 +59,7 @@ impl Recorder {
             current_at: Time::ZERO,
             current_end: Time::ZERO,
             sizes: Vec::new(),
+            bills: Bills::default(),
             last_finish: Time::ZERO,
         }
     }
@@ -106,7 +110,8 @@ impl Observer for Recorder {
         }
         self.sizes[arrivals.len() - 1] += 1;
         self.last_finish = self.last_finish.max(finish);
-        self.tally.enter(batch, self.rules, requests);
+        let billed = self.bills.of(arrivals.len(), batch, self.rules.billing);
+        self.tally.enter(batch, billed, requests);
     }
 
     fn rejected(&mut self, now: Time, attempts: u32, arrivals: &[Time]) {

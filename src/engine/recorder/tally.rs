@@ -1,9 +1,9 @@
 //! Sums over batches.
 
-use super::Rules;
 use crate::engine::record::{Batch, Cause};
 use crate::platform::Capacity;
 use crate::price::Usage;
+use crate::price::billing::BilledMbMs;
 use crate::units::{MemoryMb, Span, Time};
 
 /// Sums over batches.
@@ -96,9 +96,9 @@ impl Tally {
         }
     }
 
-    /// Counts a batch that starts.
+    /// Counts a batch that starts; on a rented instance it is not billed, whatever `billed` says.
     #[inline]
-    pub fn enter(&mut self, batch: &Batch, rules: Rules, requests: Requests) {
+    pub fn enter(&mut self, batch: &Batch, billed: BilledMbMs, requests: Requests) {
         self.requests += requests.count;
         self.batches += 1;
         self.latency += u128::from(requests.latency);
@@ -108,23 +108,26 @@ impl Tally {
             Cause::Full => self.full += 1,
             Cause::Timeout => self.timeouts += 1,
         }
-        self.cold_starts += u64::from(batch.cold);
+        if batch.cold {
+            self.cold_starts += 1;
+        }
         self.throttled += u64::from(batch.attempts - 1);
         self.busy += u128::from((batch.init + batch.service).0);
         self.peak_concurrency = self.peak_concurrency.max(batch.concurrency);
         self.longest_wait = self.longest_wait.max(requests.wait);
-        self.bill(batch, rules);
+        self.bill(batch, billed);
     }
 
     #[inline]
-    fn bill(&mut self, batch: &Batch, rules: Rules) {
+    fn bill(&mut self, batch: &Batch, billed: BilledMbMs) {
         if batch.capacity == Capacity::Instance {
             self.on_instances += 1;
             return;
         }
-        let billed = rules.billing.bill(batch.memory, batch.init, batch.service);
         self.mb_ms += u128::from(billed.total);
-        self.init_mb_ms += u128::from(billed.init);
+        if billed.init > 0 {
+            self.init_mb_ms += u128::from(billed.init);
+        }
         if batch.capacity == Capacity::Provisioned {
             self.provisioned_mb_ms += u128::from(billed.total);
         }

@@ -129,6 +129,14 @@ impl Planner {
         (cheapest(places, members, 1).into_iter().next(), evaluated)
     }
 
+    /// A cost [$/s] that no configuration of a group is below, infinite if there is none; and the number of configurations.
+    pub fn bound(&self, members: &[usize]) -> (f64, usize) {
+        let parts = self.arrivals.of(members);
+        let slo = self.slo(members);
+        let places = self.places(&parts, &slo);
+        (places.first().map_or(f64::INFINITY, |(_, bound)| *bound), places.len())
+    }
+
     /// The cheapest configurations of a group by the law, at most so many, the best first.
     pub fn near(&self, members: &[usize], most: usize) -> Vec<GroupChoice> {
         let parts = self.arrivals.of(members);

@@ -30,8 +30,10 @@ pub struct GroupPlan {
     pub together: Option<Planned>,
     /// Among which partitions the best is the best.
     pub partitions: Partitions,
-    /// Groups whose best configuration was looked for.
+    /// Groups from which the partition was chosen.
     pub groups: usize,
+    /// Those whose best configuration had to be looked for; bounds told enough of the others.
+    pub searched: usize,
     /// Configurations predicted.
     pub evaluated: usize,
     /// Simulations whose figures decided, where no law covers the scenario.
@@ -147,7 +149,8 @@ pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Resu
         alone,
         together,
         partitions: chosen.partitions,
-        groups: chosen.found.len(),
+        groups: chosen.members.len(),
+        searched: chosen.found.len(),
         evaluated: chosen.evaluated,
         trials: None,
         rate: planner.rate(),
@@ -168,6 +171,9 @@ pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Resu
 /// The best configurations of groups, and the best partition into these.
 #[derive(Debug)]
 pub(super) struct Chosen {
+    /// All groups that there may be.
+    members: Vec<Vec<usize>>,
+    /// Those whose best configuration was looked for: the bound of any other is too high for the best partition.
     found: Vec<(Vec<usize>, Option<GroupChoice>)>,
     pub(super) best: Option<Vec<GroupChoice>>,
     partitions: Partitions,
@@ -180,7 +186,10 @@ impl Chosen {
     }
 }
 
-/// Looks for the best configurations of groups, and for the best partition.
+/// Looks for the best partition, and for the best configurations of the groups that may be in it.
+///
+/// Every group has a cost that it cannot be below, which takes no law of waits. A partition is looked for with these; the
+/// costs of its groups are found, and again, until the best one has none that is not known.
 pub(super) fn choose(planner: &Planner, classes: &Classes) -> Chosen {
     let count = classes.list.len();
     let latency = |class: &Class| class.slo.map(|slo| slo.latency);
@@ -194,19 +203,40 @@ pub(super) fn choose(planner: &Planner, classes: &Classes) -> Chosen {
             .map(|(from, to)| sorted(&order[from..to]))
             .collect(),
     };
-    let choices: Vec<(Option<GroupChoice>, usize)> =
-        members.par_iter().map(|members| planner.best(members)).collect();
-    let evaluated = choices.iter().map(|(_, evaluated)| evaluated).sum();
-    let found: Vec<_> = members.into_iter().zip(choices.into_iter().map(|(choice, _)| choice)).collect();
-    let cost = |at: usize| found[at].1.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
-    let places: Option<Vec<usize>> = match partitions {
-        Partitions::All => {
-            best_of_all(count, |set| cost(set - 1)).map(|sets| sets.iter().map(|set| set - 1).collect())
+    let bounds: Vec<(f64, usize)> = members.par_iter().map(|members| planner.bound(members)).collect();
+    let evaluated = bounds.iter().map(|(_, places)| places).sum();
+    let mut costs: Vec<f64> = bounds.into_iter().map(|(bound, _)| bound).collect();
+    let mut found: Vec<Option<Option<GroupChoice>>> = vec![None; members.len()];
+    // Each alone and all in one are shown whatever is best.
+    let mut wanted: Vec<usize> =
+        (0..members.len()).filter(|at| members[*at].len() == 1 || members[*at].len() == count).collect();
+    let best = loop {
+        let new: Vec<Option<GroupChoice>> =
+            wanted.par_iter().map(|at| planner.best(&members[*at]).0).collect();
+        for (at, choice) in wanted.iter().zip(new) {
+            costs[*at] = choice.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
+            found[*at] = Some(choice);
         }
-        Partitions::Contiguous => best_contiguous(count, cost),
+        let Some(places) = best_places(partitions, count, &costs) else { break None };
+        // Where all of its costs are known, no other partition is cheaper, as bounds are never above costs.
+        wanted = places.iter().filter(|at| found[**at].is_none()).copied().collect();
+        if wanted.is_empty() {
+            break Some(places.into_iter().filter_map(|at| found[at].clone().flatten()).collect());
+        }
     };
-    let best = places.map(|places| places.into_iter().filter_map(|at| found[at].1.clone()).collect());
-    Chosen { found, best, partitions, evaluated }
+    let known = members.iter().cloned().zip(found).filter_map(|(members, found)| Some((members, found?)));
+    let found = known.collect();
+    Chosen { members, found, best, partitions, evaluated }
+}
+
+/// The places of the groups of the cheapest partition; `None` if every one costs infinitely much.
+fn best_places(partitions: Partitions, count: usize, costs: &[f64]) -> Option<Vec<usize>> {
+    match partitions {
+        Partitions::All => {
+            best_of_all(count, |set| costs[set - 1]).map(|sets| sets.iter().map(|set| set - 1).collect())
+        }
+        Partitions::Contiguous => best_contiguous(count, |at| costs[at]),
+    }
 }
 
 fn planned(

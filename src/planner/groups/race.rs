@@ -66,14 +66,13 @@ pub(super) fn race(
     let requests = first.simulation.as_ref().map_or(0, |found| found.simulation.requests);
     let whole = requests as f64 * planner.rate() / rate.max(f64::MIN_POSITIVE);
     let affordable = AFFORDABLE / whole.max(1.0);
-    let every = chosen.found.len() as f64 <= affordable;
+    let every = chosen.members.len() as f64 <= affordable;
     let named = |members: &[usize]| {
         members.len() == 1
             || members == all
             || chosen.best.iter().flatten().any(|choice| choice.members == members)
     };
-    let groups: Vec<&Vec<usize>> =
-        chosen.found.iter().map(|(members, _)| members).filter(|members| every || named(members)).collect();
+    let groups: Vec<&Vec<usize>> = chosen.members.iter().filter(|members| every || named(members)).collect();
     let most = ((affordable / groups.len() as f64) as usize).clamp(1, MOST);
     let tried: Vec<(Option<Planned>, usize)> = groups
         .par_iter()

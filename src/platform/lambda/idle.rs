@@ -90,6 +90,7 @@ impl IdleSet {
     }
 
     /// Adds an environment that stays that long.
+    #[inline]
     pub fn put(&mut self, environment: Environment, stay: Stay) {
         let idle = Idle { environment, stay };
         match &mut self.order {
@@ -103,6 +104,7 @@ impl IdleSet {
 
     /// Takes the environment that the rule names among those still warm at `now`, where others are busy or none is
     /// treated in another way for being the only one.
+    #[inline]
     pub fn take(&mut self, now: Time) -> Option<Environment> {
         match &mut self.order {
             Order::MostRecent(queue) => {
@@ -158,6 +160,7 @@ impl IdleSet {
     }
 }
 
+#[inline]
 fn warm(mut candidates: impl Iterator<Item = Idle>, now: Time) -> Option<Environment> {
     candidates.find(|idle| idle.stay.spare >= now).map(|idle| idle.environment)
 }

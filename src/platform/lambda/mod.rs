@@ -8,8 +8,8 @@ mod stay;
 
 use self::idle::{Environment, IdleSet, Reuse, Stay};
 use self::stay::{InitDraw, StayDraw};
+use super::running::Running;
 use super::token_bucket::TokenBucket;
-use super::warm::Running;
 use super::{Admission, Capacity, Load, Platform};
 use crate::numeric::streams::Streams;
 use crate::price::RateLimit;
@@ -154,6 +154,7 @@ impl LambdaPool {
         LambdaPool { provisioned_free, scaling, requests, ..pool }
     }
 
+    #[inline]
     fn collect_finished(&mut self, now: Time) {
         while let Some((at, environment)) = self.running.next_finished(now) {
             if environment.number < self.settings.provisioned {
@@ -166,15 +167,16 @@ impl LambdaPool {
     }
 
     fn take_idle(&mut self, now: Time) -> Option<Environment> {
-        let may_be_the_last = self.stays.knows_the_last() && self.running.load().busy == 0;
+        let may_be_the_last = self.stays.knows_the_last() && self.running.busy() == 0;
         if may_be_the_last { self.idle.take_where_none_is_busy(now) } else { self.idle.take(now) }
     }
 }
 
 impl Platform for LambdaPool {
+    #[inline]
     fn invoke(&mut self, now: Time, service: Span) -> Admission {
         self.collect_finished(now);
-        if self.running.load().busy >= self.settings.concurrency || !self.requests.take(now) {
+        if self.running.busy() >= self.settings.concurrency || !self.requests.take(now) {
             return Admission::Throttled;
         }
         if self.provisioned_free > 0 {
@@ -204,12 +206,9 @@ impl Platform for LambdaPool {
         self.idle.clear();
     }
 
+    #[inline]
     fn load(&self) -> Load {
-        self.running.load()
-    }
-
-    fn finish(&mut self) {
-        while self.running.next_finished(Time::NEVER).is_some() {}
+        Load { busy: self.running.busy() }
     }
 }
 
@@ -272,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn the_concurrency_limit_throttles_and_the_load_is_integrated() {
+    fn the_concurrency_limit_throttles() {
         let mut pool = pool(settings());
         assert_eq!(invoke(&mut pool, 0, 50), COLD);
         assert_eq!(invoke(&mut pool, 10, 50), COLD);
         assert_eq!(invoke(&mut pool, 20, 50), Admission::Throttled);
         assert_eq!(invoke(&mut pool, 100, 50), WARM); // the first has just finished
-        pool.finish();
-        assert_eq!(pool.load(), Load { busy: 0, area: 100 + 100 + 50 });
+        // The second runs until 110.
+        assert_eq!(pool.load(), Load { busy: 2 });
     }
 
     #[test]

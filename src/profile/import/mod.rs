@@ -4,7 +4,7 @@ mod container;
 pub mod lambda_logs;
 pub mod power_tuning;
 pub mod raw_csv;
-mod text;
+pub mod text;
 pub mod triton;
 
 use std::collections::BTreeMap;

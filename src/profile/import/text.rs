@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::document::read_bounded;
+use crate::bounded::read_bounded;
 use crate::error::InputError;
 
 /// The largest file of measurements [bytes], decompressed: it is read as a whole.
@@ -12,7 +12,7 @@ pub(super) const LARGEST_TEXT: u64 = 1 << 30;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The whole text of a file; gzip is recognised by its first bytes. Bytes that are no UTF-8 are replaced.
-pub(super) fn read_text(path: &Path) -> Result<String, InputError> {
+pub fn read_text(path: &Path) -> Result<String, InputError> {
     let bytes = read_bounded(path, LARGEST_TEXT)?;
     if !bytes.starts_with(&GZIP) {
         return Ok(decoded(&bytes));

@@ -26,6 +26,7 @@ pub struct BarChart {
 enum Arrangement {
     SideBySide,
     Stacked,
+    Waterfall,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,11 @@ impl BarChart {
         BarChart { arrangement: Arrangement::Stacked, ..self }
     }
 
+    /// Each value from where the one before it ended; the last category is their sum, and stands by itself.
+    pub fn waterfall(self) -> BarChart {
+        BarChart { arrangement: Arrangement::Waterfall, ..self }
+    }
+
     /// Bars to the right, one category below the other, as suits long names.
     pub fn lying(self) -> BarChart {
         BarChart { direction: Direction::Lying, ..self }
@@ -98,6 +104,7 @@ impl BarChart {
     fn bars(&self) -> Vec<Bar> {
         let mut bars = Vec::new();
         let side = self.series.len().max(1) as f64;
+        let mut reached = 0.0;
         for category in 0..self.categories.len() {
             let (mut above, mut below) = (0.0, 0.0);
             for (series, (_, values)) in self.series.iter().enumerate() {
@@ -107,6 +114,11 @@ impl BarChart {
                         let place = |index: usize| 0.12 + 0.76 * index as f64 / side;
                         let (begin, end) = (place(series), place(series + 1));
                         Bar { category, series, from: 0.0, to: value, begin, end }
+                    }
+                    Arrangement::Waterfall => {
+                        let from = if category + 1 == self.categories.len() { 0.0 } else { reached };
+                        reached = from + value;
+                        Bar { category, series, from, to: reached, begin: 0.16, end: 0.84 }
                     }
                     Arrangement::Stacked => {
                         let base = if value < 0.0 { &mut below } else { &mut above };
@@ -164,7 +176,7 @@ impl BarChart {
 
     fn draw_data(&self, canvas: &mut Canvas, area: &Area, scale: &Scale, bars: &[Bar]) {
         // A stack has no parts of nothing.
-        let stacked = self.arrangement == Arrangement::Stacked;
+        let stacked = self.arrangement != Arrangement::SideBySide;
         for bar in bars.iter().filter(|bar| !stacked || bar.from != bar.to) {
             let corner = self.place(area, scale, bar.category, bar.begin, bar.from);
             let opposite = self.place(area, scale, bar.category, bar.end, bar.to);
@@ -173,7 +185,7 @@ impl BarChart {
             });
         }
         let slot = area.width() / self.categories.len() as f64;
-        let beside = if self.arrangement == Arrangement::Stacked { 1 } else { self.series.len() };
+        let beside = if self.arrangement != Arrangement::SideBySide { 1 } else { self.series.len() };
         let written = self.written(bars);
         let widest = written.iter().map(|w| text_width(&(self.format)(w.2), SMALL - 1.0)).fold(0.0, f64::max);
         if self.direction == Direction::Upright && widest > slot * 0.76 / beside as f64 + 6.0 {
@@ -181,7 +193,10 @@ impl BarChart {
         }
         for (category, within, value) in written {
             let (x, y) = self.place(area, scale, category, within, value);
-            let text = (self.format)(value);
+            let text = match self.arrangement {
+                Arrangement::Waterfall => (self.format)(self.series[0].1[category]),
+                Arrangement::SideBySide | Arrangement::Stacked => (self.format)(value),
+            };
             let lettering = Lettering::new(SMALL - 1.0, Colour::Ink);
             match self.direction {
                 Direction::Upright => canvas.text(&text, (x, y - 9.0), Anchor::Middle, lettering),
@@ -229,7 +244,7 @@ impl BarChart {
             Direction::Upright => 320.0,
             Direction::Lying => {
                 let beside =
-                    if self.arrangement == Arrangement::Stacked { 1 } else { self.series.len().max(1) };
+                    if self.arrangement != Arrangement::SideBySide { 1 } else { self.series.len().max(1) };
                 (self.categories.len() as f64 * (14.0 + 20.0 * beside as f64)).max(60.0)
             }
         };

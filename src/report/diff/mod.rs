@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::run::RunDiff;
 use self::sweep::SweepDiff;
 use super::json::pretty;
-use crate::document::read_bounded;
+use crate::bounded::read_bounded;
 use crate::error::InputError;
 use crate::sweep::row::Row;
 use crate::sweep::table;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::PlanReport;
+use super::calibration::ErrorBar;
 use crate::outcome::{Predicted, RelativeError, Simulated};
 use crate::planner::chooser::Ranking;
 use crate::planner::constraint::Scope;
@@ -30,6 +31,8 @@ struct PlanJson<'a> {
     /// Axes at whose end the recommendation stands.
     edge: Vec<&'static str>,
     slo: SloJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<ErrorBar>,
     ranked_by: &'static str,
     evaluated: usize,
     simulated: usize,
@@ -187,6 +190,7 @@ impl PlanReport<'_> {
             saving: self.saving_json(),
             edge: plan.edges.iter().map(|edge| edge.axis.name()).collect(),
             slo,
+            calibration: self.error_bar(),
             ranked_by: match plan.ranking {
                 Ranking::Predicted => "predicted",
                 Ranking::Simulated | Ranking::SimulatedWithinLaw => "simulated",

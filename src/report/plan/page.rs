@@ -17,7 +17,7 @@ impl PlanReport<'_> {
     /// The text for a terminal.
     pub fn text(&self) -> String {
         let mut text = format!("{}: {}\n{}\n", self.scenario.name, self.asked(), self.headline());
-        for line in self.sentences() {
+        for line in self.sentences().into_iter().chain(self.error_bar_in_words()) {
             text.push_str(&format!("{line}\n"));
         }
         text.push('\n');
@@ -44,7 +44,11 @@ impl PlanReport<'_> {
             .subtitle(format!("{}, prices of {}", self.asked(), line(&self.scenario.platform.book.name)))
             .answer(&format!("{}.", self.headline()))
             .cards(&self.cards());
-        let mut page = self.sentences().iter().fold(page, |page, sentence| page.paragraph(sentence));
+        let mut page = self
+            .sentences()
+            .iter()
+            .chain(&self.error_bar_in_words())
+            .fold(page, |page, sentence| page.paragraph(sentence));
         page = page.table("Simulated and predicted", &HEADERS, &self.rows());
         if !self.plan.alternatives.is_empty() {
             let (headers, rows) = (self.alternative_headers(), self.alternative_rows());

@@ -260,8 +260,11 @@ fn report_of_text(text: &str) -> Option<Result<Report, &'static str>> {
         let before = text[..*at].trim_end();
         !["Billed", "Init", "Restore"].iter().any(|word| before.ends_with(word))
     })?;
-    // What is no number is no missing field either.
-    let duration_ms = leading_number(&text[plain.0 + plain.1.len()..]).unwrap_or(f64::NAN);
+    // What is no number of milliseconds is no missing field either.
+    let duration = text[plain.0 + plain.1.len()..].trim_start();
+    let unit = duration.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.eE".contains(c)).trim_start();
+    let is_ms = unit.is_empty() || unit.starts_with("ms");
+    let duration_ms = leading_number(duration).filter(|_| is_ms).unwrap_or(f64::NAN);
     let first = |name: &str| number(name).filter(|ms| *ms != 0.0);
     let restore = || {
         let at =

@@ -1,0 +1,80 @@
+//! A grid that nobody gave leaves batches out: what it recommends beside what the grid of all batches does.
+
+use std::fmt::Write as _;
+
+use batchsim::document::Document;
+use batchsim::outcome::Model;
+use batchsim::planner::constraint::{Constraint, Scope};
+use batchsim::planner::plan::{Answer, Check, Request, Timeouts, grid, plan};
+use batchsim::scenario::Scenario;
+use batchsim::scenario::grid::Grid;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+const LARGEST: u32 = 64;
+const WITHIN: f64 = 1.005;
+
+/// Arrivals from a trickle to a flood; service times with kinks where they were measured.
+fn scenario(draw: &mut Xoshiro256PlusPlus) -> Scenario {
+    let mut between = |low: f64, high: f64| (low.ln() + draw.random::<f64>() * (high / low).ln()).exp();
+    let rate = between(2.0, 2000.0);
+    let arrivals = match between(1.0, 4.0) < 2.0 {
+        true => format!("kind = \"poisson\"\nrate = {rate:?}"),
+        false => {
+            format!("kind = \"mmpp\"\nrates = [{:?}, {:?}]\nsojourns = [30, 10]", 0.5 * rate, 3.0 * rate)
+        }
+    };
+    let columns = [1, 7, 23, LARGEST];
+    let mut service = vec![between(0.01, 0.5)];
+    for pair in columns.windows(2) {
+        let each = service[0] * between(0.02, 0.8);
+        service.push(service[service.len() - 1] + f64::from(pair[1] - pair[0]) * each);
+    }
+    let mut text =
+        format!("[workload]\n{arrivals}\nrequests = 100000\n[profile]\nmemory_mb = [512, 1024, 3008]\n");
+    let rows: Vec<String> = [3.0, 1.7, 1.0]
+        .map(|slower| format!("{:?}", service.iter().map(|s| s * slower).collect::<Vec<f64>>()))
+        .into();
+    writeln!(text, "batch = {columns:?}\nservice_s = [{}]", rows.join(", ")).unwrap();
+    let slo = service[0] * between(2.0, 60.0);
+    write!(
+        text,
+        "[platform]\nkind = \"lambda\"\nbook = \"aws-2026\"\nmemory_mb = 1024\n[policy]\nkind = \"unbatched\"\n\
+         [slo]\nlatency = \"{}ms\"\n",
+        (slo * 1e3).ceil()
+    )
+    .unwrap();
+    Scenario::from_document(&Document::parse("drawn.toml", &text).unwrap(), "drawn").unwrap()
+}
+
+/// The cost of what is recommended [$]; none where nothing meets the SLO.
+fn cost(scenario: &Scenario) -> Option<f64> {
+    let constraint = Constraint::new(&scenario.slo, Model::Exact, Scope::Mix).unwrap();
+    let request = Request { constraint, timeouts: Timeouts::Refined, check: Check::Predicted };
+    match plan(scenario, request).unwrap().answer {
+        Answer::Recommended(evaluated) => Some(evaluated.candidate.cost),
+        Answer::Infeasible(..) => None,
+    }
+}
+
+#[test]
+fn what_is_recommended_is_as_good_as_with_every_batch() {
+    let mut draw = Xoshiro256PlusPlus::seed_from_u64(11);
+    let mut batching = 0;
+    for number in 0..8 {
+        let scenario = scenario(&mut draw);
+        let sparse = grid(&scenario).unwrap();
+        assert!(sparse.batch.len() < LARGEST as usize / 2, "{:?}", sparse.batch);
+        let all = Grid { batch: (1..=LARGEST).collect(), ..sparse };
+        let dense = Scenario { sweep: Some(all), ..scenario.clone() };
+        match (cost(&scenario), cost(&dense)) {
+            (Some(found), Some(best)) => {
+                println!("draw {number}: {:.4} of the best", found / best);
+                assert!(found <= best * WITHIN, "draw {number}: {found} {best}");
+                batching += 1;
+            }
+            (found, best) => assert_eq!(found.is_some(), best.is_some(), "draw {number}"),
+        }
+    }
+    assert!(batching >= 4, "too few draws have an answer");
+}
