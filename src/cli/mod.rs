@@ -105,6 +105,7 @@ enum Command {
     /// Measure a server with the scenario's workload (needs the feature serve)
     #[cfg(not(feature = "serve"))]
     Observe(missing::MissingArgs),
+    #[command(after_help = examples::BACKTEST)]
     Backtest(backtest::BacktestArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
     #[command(after_help = examples::SCHEMA)]
