@@ -407,7 +407,7 @@ mod tests {
                 let values = argument.get_possible_values();
                 let names = ["model", "emit", "method", "format", "unit", "stamps", "runtime"];
                 if names.contains(&argument.get_id().as_str())
-                    && !matches!(command.get_name(), "profile" | "serve" | "fleet")
+                    && !matches!(command.get_name(), "profile" | "serve")
                 {
                     assert!(values.len() > 1, "{} --{}", command.get_name(), argument.get_id());
                     listed += 1;
