@@ -36,10 +36,6 @@ pub(super) const INIT: &str = "Examples:
   sim init                                      asks, in a terminal
   sim init day.csv --profile profiles/resnet-v2.toml --latency 5s
   sim init counts.csv --bin 1min --profile model.onnx --latency 300ms --percentile 99 --to s.toml";
-pub(super) const BACKTEST: &str = "Examples:
-  sim backtest calls.csv
-  sim backtest logs.json --memory 512
-  sim backtest log/ --split 0.3";
 pub(super) const SCHEMA: &str = "Examples:
   sim schema scenario > scenario.schema.json";
 pub(super) const COMPLETIONS: &str = "Examples:
