@@ -132,7 +132,8 @@ fn what_comes_from_the_same_function_is_within_what_is_tolerated() {
     assert!(hits > 3.0 * (missed + alarms), "{hits} {missed} {alarms}");
     // The parts add up to the whole.
     let (seen, model) = (found.observed.named(), found.predicted.named());
-    for at in 0..7 {
+    // Of percentiles the middle of all luck is shown, and the parts are means.
+    for at in 4..7 {
         let sum: f64 = found.attribution.unwrap().iter().map(|part| part[at]).sum();
         assert!((sum - (model[at] / seen[at] - 1.0)).abs() < 2e-3, "{at}: {sum} {} {}", model[at], seen[at]);
     }

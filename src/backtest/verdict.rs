@@ -87,10 +87,8 @@ impl Verdict {
         {
             causes.push(refuted);
         }
-        if !at.is_empty() {
-            if causes.is_empty() {
-                causes.push("the log does not tell which part of the model differs".into());
-            }
+        if !at.is_empty() && causes.is_empty() {
+            causes.push("the log does not tell which part of the model differs".into());
         }
         Verdict { outside: at.iter().map(|at| NAMES[*at]).collect(), causes, change, stays_changed }
     }
