@@ -135,7 +135,14 @@ fn what_comes_from_the_same_function_is_within_what_is_tolerated() {
     // Of percentiles the middle of all luck is shown, and the parts are means.
     for at in 4..7 {
         let sum: f64 = found.attribution.unwrap().iter().map(|part| part[at]).sum();
-        assert!((sum - (model[at] / seen[at] - 1.0)).abs() < 2e-3, "{at}: {sum} {} {}", model[at], seen[at]);
+        // The parts are means over the runs, as sums are; a percentile that is shown is the middle one of the runs.
+        let within = if at < 4 { 1e-2 } else { 1e-6 };
+        assert!(
+            (sum - (model[at] / seen[at] - 1.0)).abs() < within,
+            "{at}: {sum} {} {}",
+            model[at],
+            seen[at]
+        );
     }
     assert_eq!(found.learnt.reuse.0, "most-recent");
 }

@@ -52,18 +52,9 @@ fn a_scenario_that_can_be_planned_and_run() {
         let result: Value = serde_json::from_slice(&out.get_output().stdout).unwrap();
         assert_eq!(result["scenario"], "day");
     }
-    // What is commented out can be used as it stands.
-    let with_sweep: String = text
-        .lines()
-        .map(|line| {
-            line.strip_prefix("# ")
-                .filter(|rest| rest.starts_with('[') || rest.contains(" = "))
-                .unwrap_or(line)
-        })
-        .map(|line| format!("{line}\n"))
-        .collect();
-    fs::write(folder.join("sweep.toml"), with_sweep).unwrap();
-    assert!(Scenario::read(&folder.join("sweep.toml"), &[]).unwrap().sweep.is_some());
+    let grid = scenario.sweep.unwrap();
+    assert_eq!((grid.memory.len(), grid.batch.first(), grid.batch.last()), (2, Some(&1), Some(&8)));
+    assert!(grid.timeout.iter().all(|timeout| timeout.as_secs_f64() < 1.0), "{:?}", grid.timeout);
 }
 
 #[test]

@@ -134,3 +134,93 @@ fn results_below_output_are_linked_and_others_are_not() {
     run(&["--out", "output/b/of 2", "--set", "policy.batch=2"]);
     assert_eq!(page, std::fs::read_to_string(&index).unwrap());
 }
+
+#[test]
+fn a_run_and_a_plan_of_one_scenario_keep_their_pages() {
+    let place = Place::with(SCENARIO);
+    let target = ["--quiet", "--set", "slo.latency=2s"];
+    place.sim(&[&["run", "small.toml"], &target[..]].concat()).success();
+    let run = place.read("index.html");
+    place.sim(&[&["plan", "small.toml"], &target[..]].concat()).success();
+    assert_eq!(place.read("run.html"), run);
+    let plan = place.read("plan.html");
+    assert!(plan.contains("<title>small: plan</title>"), "{}", &plan[..400]);
+    let both = place.read("index.html");
+    assert!(both.contains("href=\"run.html\"") && both.contains("href=\"plan.html\""), "{both}");
+    place.sim(&[&["run", "small.toml", "--seed", "8"], &target[..]].concat()).success();
+    assert_ne!(place.read("run.html"), run);
+    assert_eq!((place.read("plan.html"), place.read("index.html")), (plan, both));
+    // The index of all results leads to each of them.
+    let all = std::fs::read_to_string(place.0.path().join("output/index.html")).unwrap();
+    assert!(all.contains("\"small/run.html\"") && all.contains("\"small/plan.html\""), "{all}");
+}
+
+#[test]
+fn prices_of_arm64_say_that_times_must_be_of_arm64_too() {
+    let place = Place::with(SCENARIO);
+    for (more, says) in [(&[][..], false), (&["--set", "platform.architecture=arm64"][..], true)] {
+        let run = place.sim(&[&["run", "small.toml", "--quiet", "--no-charts"], more].concat()).success();
+        let text = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+        assert_eq!(text.contains("Prices are those of arm64."), says, "{text}");
+    }
+}
+
+#[test]
+fn the_answer_comes_first() {
+    let place = Place::with(SCENARIO);
+    for (latency, answer) in
+        [("1h", "SLO met: 0 % over 1h, 5 % may be."), ("1ms", "SLO missed: 100 % over 1ms, 5 % may be.")]
+    {
+        let target = format!("slo.latency={latency}");
+        let run = place.sim(&["run", "small.toml", "--quiet", "--set", &target]).success();
+        let text = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+        let third = text.lines().nth(2).unwrap();
+        assert!(third.starts_with(answer), "{text}");
+        let summary: serde_json::Value = serde_json::from_str(&place.read("summary.json")).unwrap();
+        let simulated = &summary["simulated"];
+        let figure = |at: &str| simulated.pointer(at).unwrap().as_f64().unwrap();
+        let million = batchsim::report::format::money(figure("/cost_usd_per_million"));
+        let month = batchsim::report::format::money(figure("/cost_usd_per_month"));
+        let p95 = batchsim::report::format::duration(figure("/latency_s/p95"));
+        let figures =
+            format!("p95 {p95}, {million} a million requests, {month} a month (730 h at this rate).");
+        assert!(third.ends_with(&figures), "{third}\n{figures}");
+        assert_eq!(text.matches(answer).count(), 1, "nothing is said twice");
+        let page = place.read("index.html");
+        assert!(page.find(answer).unwrap() < page.find("class=\"cards\"").unwrap());
+    }
+}
+
+/// `script` gives a command a terminal of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_long_work_says_how_far_it_is_and_leaves_the_result_alone() {
+    use std::io::Write as _;
+    if std::process::Command::new("script").arg("--version").output().is_err() {
+        writeln!(std::io::stderr(), "skipped: `script` is not there to make a terminal").unwrap();
+        return;
+    }
+    // Many systems' worth of work: several times what needs no word.
+    let system = |i: u32| {
+        format!(
+            "[[system]]\nname = \"s{i}\"\nkind = \"lambda\"\npolicy = {{ kind = \"batch\", batch = 8, timeout = \"{i}ms\" }}\n"
+        )
+    };
+    let systems: String = (1..30).map(system).collect();
+    let place = Place::with(&(SCENARIO.replace("requests = 20000", "requests = 100000") + &systems));
+    let program = env!("CARGO_BIN_EXE_sim");
+    for (quiet, told) in [("", true), ("--quiet", false)] {
+        let command = format!("{program} compare small.toml --no-charts {quiet}");
+        let mut script = std::process::Command::new("script");
+        let output =
+            script.args(["-qec", &command, "/dev/null"]).current_dir(place.0.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        assert_eq!(text.contains("at work after"), told, "{text}");
+        let last = text.rfind("at work after").unwrap_or(0);
+        assert!(
+            text[last..].contains("Cheapest within the SLO: "),
+            "the line goes before the result comes: {text}"
+        );
+    }
+}

@@ -68,9 +68,30 @@ fn seen(markup: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace("&#39;", "'")
 }
 
+/// A page without its charts, and its charts.
+fn parted(page: &str) -> (String, String) {
+    let (mut text, mut charts) = (String::new(), String::new());
+    for part in page.split_inclusive("</svg>") {
+        let at = part.find("<svg").unwrap_or(part.len());
+        text.push_str(&part[..at]);
+        charts.push_str(&part[at..]);
+    }
+    (seen(&text), seen(&charts))
+}
+
+/// Where a figure stands. The ticks of an axis are as short as they can be.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Text,
+    Chart,
+}
+
 /// What is wrong with a word and the one after it; `None` for everything that is no figure.
-fn wrong(word: &str, next: &str) -> Option<&'static str> {
+fn wrong(word: &str, next: &str, place: Place) -> Option<&'static str> {
     let bare = word.trim_matches(|c: char| "()[],;:".contains(c) || c == '–');
+    if bare.starts_with("$-") || bare.starts_with("$+") {
+        return Some("has its sign after the dollar");
+    }
     let unsigned = bare.trim_start_matches(['+', '-', '<', '>', '~', '≤', '≥', '±']);
     let digits = unsigned.trim_start_matches('$');
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
@@ -83,13 +104,14 @@ fn wrong(word: &str, next: &str) -> Option<&'static str> {
     let is_percentage = next.starts_with('%') || bare.ends_with('%');
     match () {
         () if bare.contains("+-") || bare.contains("--") || bare.starts_with("+<") => Some("has two signs"),
-        () if bare.starts_with("$-") || bare.starts_with("$+") => Some("has its sign after the dollar"),
         () if value == 0.0 && bare.starts_with(['-', '+']) => Some("is a zero with a sign"),
         () if number.contains(['e', 'E']) && is_percentage => Some("is a percentage with an exponent"),
         () if is_percentage && fraction.len() > 4 => Some("has digits that nobody decides by"),
         () if is_percentage && fraction.ends_with('0') => Some("ends in zeros"),
         () if bare.ends_with('%') => Some("has no space before the unit"),
-        () if unsigned.starts_with('$') && fraction.len() == 1 => Some("is money with one decimal"),
+        () if place == Place::Text && unsigned.starts_with('$') && fraction.len() == 1 => {
+            Some("is money with one decimal")
+        }
         () if value >= 10_000.0 && !digits.contains(',') && next.starts_with("requests") => {
             Some("lacks commas")
         }
@@ -98,13 +120,13 @@ fn wrong(word: &str, next: &str) -> Option<&'static str> {
 }
 
 /// All of them, with where they are.
-fn faults(place: &str, text: &str) -> Vec<String> {
+fn faults(file: &str, text: &str, place: Place) -> Vec<String> {
     let mut found = Vec::new();
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         for (at, word) in words.iter().enumerate() {
-            if let Some(what) = wrong(word, words.get(at + 1).unwrap_or(&"")) {
-                found.push(format!("{place}: `{word}` {what}: {}", line.trim()));
+            if let Some(what) = wrong(word, words.get(at + 1).unwrap_or(&""), place) {
+                found.push(format!("{file}: `{word}` {what}: {}", line.trim()));
             }
         }
     }
@@ -134,7 +156,7 @@ fn the_reader_knows_what_is_not_allowed() {
         ("10000 requests", true),
         ("10,000 requests", false),
     ] {
-        assert_eq!(!faults("", text).is_empty(), is_wrong, "{text}");
+        assert_eq!(!faults("", text, Place::Text).is_empty(), is_wrong, "{text}");
     }
 }
 
@@ -161,12 +183,15 @@ fn every_output_has_the_one_format() {
     for command in commands {
         let output = sim(folder, command).assert().success().get_output().clone();
         let printed = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-        found.extend(faults(&command.join(" "), &printed));
+        found.extend(faults(&command.join(" "), &printed, Place::Text));
     }
     let mut pages = 0;
     for file in files(&folder.join("output")) {
         if file.extension().is_some_and(|extension| extension == "html" || extension == "svg") {
-            found.extend(faults(&file.display().to_string(), &seen(&fs::read_to_string(&file).unwrap())));
+            let (text, charts) = parted(&fs::read_to_string(&file).unwrap());
+            let name = file.display().to_string();
+            found.extend(faults(&name, &text, Place::Text));
+            found.extend(faults(&name, &charts, Place::Chart));
             pages += 1;
         }
     }

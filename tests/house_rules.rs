@@ -85,7 +85,7 @@ fn the_domain_reads_no_documents() {
         "policy/",
         "price/",
     ];
-    let more = ["profile/", "planner/", "systems/", "sweep/", "backtest/", "fleet_plan/", "gateway/"];
+    let more = ["profile/", "planner/", "systems/", "sweep/", "fleet_plan/", "gateway/"];
     forbid(&[&domain[..], &more[..]].concat(), &["crate::document"], &[]);
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{BufRead, BufReader, Error, Read, Result as IoResult, Write};
+use std::io::{BufRead, BufReader, Error, Result as IoResult, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +56,9 @@ impl Model {
 }
 
 /// The first line, the headers by name in small letters, and the body of a message of HTTP; `None` at the end.
-fn message(stream: &mut impl BufRead) -> IoResult<Option<(String, BTreeMap<String, String>, Vec<u8>)>> {
+type Message = (String, BTreeMap<String, String>, Vec<u8>);
+
+fn message(stream: &mut impl BufRead) -> IoResult<Option<Message>> {
     let (mut first, mut headers) = (String::new(), BTreeMap::new());
     if stream.read_line(&mut first)? == 0 {
         return Ok(None);

@@ -5,7 +5,7 @@
 //! 2. [`learn`] takes service times, initialisation, overhead, keep-alive and reuse from the first part.
 //! 3. [`predict`] replays the arrivals of the whole log on that; what comes in the second part counts, and the first fills
 //!    the environments.
-//! 4. [`noise`] says how much chance there is in what was observed, [`attribute`] which part of the model makes the
+//! 4. [`mod@noise`] says how much chance there is in what was observed, [`attribute`] which part of the model makes the
 //!    difference, and [`verdict`] whether it is tolerable.
 
 pub mod attribute;

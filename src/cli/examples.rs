@@ -57,3 +57,7 @@ pub(super) const SERVE: &str = "Examples:
 #[cfg(feature = "serve")]
 pub(super) const OBSERVE: &str = "Examples:
   sim observe s.toml --target http://127.0.0.1:8080/infer";
+pub(super) const BACKTEST: &str = "Examples:
+  sim backtest output/served                    a folder of sim serve or sim observe
+  sim backtest calls.csv --split 0.6 --tolerate p95=5%
+  sim backtest export.json.gz --memory 1769 --set platform.keep_alive=5min";

@@ -12,9 +12,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::lock::Lock;
-use super::{INTERRUPTED, OUTPUT, OutputArgs, heartbeat, note_pipe, progress, tell};
+use super::{INTERRUPTED, OUTPUT, OutputArgs, heartbeat, note_pipe, one_of, progress, tell, trace_args};
 use crate::arrivals::trace::{FunctionLayout, FunctionsSpec, StampMode, Unit};
-use crate::error::{InputError, expected};
+use crate::error::InputError;
 use crate::fleet_plan::journal::Journal;
 use crate::fleet_plan::profiles::Template;
 use crate::fleet_plan::row::{Row, sort};
@@ -37,8 +37,8 @@ pub(super) struct FleetArgs {
     /// The template: platform, prices, profile, objective and grid of all functions. Its [workload] is not looked at.
     #[arg(long, value_name = "S.toml")]
     scenario: PathBuf,
-    /// azure-2019, times or counts; found out if not given.
-    #[arg(long, value_parser = layout)]
+    /// How the trace is laid out; found out if not given.
+    #[arg(long, value_parser = one_of(&FunctionLayout::ALL))]
     layout: Option<FunctionLayout>,
     /// The column of the functions: its name in the header, or its number from 1.
     #[arg(long)]
@@ -49,14 +49,14 @@ pub(super) struct FleetArgs {
     /// The column of the counts.
     #[arg(long)]
     count: Option<String>,
-    /// The unit of times that are numbers: s, ms, us or ns.
-    #[arg(long, value_parser = unit)]
+    /// The unit of times that are numbers.
+    #[arg(long, value_parser = trace_args::unit())]
     unit: Option<Unit>,
     /// The length of a bin of counts: 1s, 1min.
     #[arg(long, value_parser = Span::parse)]
     bin: Option<Span>,
     /// auto spreads coarse time stamps within their resolution, exact replays them as they are.
-    #[arg(long, default_value = "auto", value_parser = stamps)]
+    #[arg(long, default_value = "auto", value_parser = trace_args::stamps())]
     stamps: StampMode,
     /// Profiles by function: a CSV with the header function,profile; paths relative to it.
     #[arg(long, value_name = "FILE", conflicts_with = "durations")]
@@ -82,26 +82,6 @@ pub(super) struct FleetArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-fn layout(name: &str) -> Result<FunctionLayout, String> {
-    by_name(name, &FunctionLayout::ALL)
-}
-
-fn unit(name: &str) -> Result<Unit, String> {
-    by_name(name, Unit::ALL)
-}
-
-fn stamps(name: &str) -> Result<StampMode, String> {
-    by_name(name, StampMode::ALL)
-}
-
-fn by_name<T: Copy>(name: &str, all: &[(&str, T)]) -> Result<T, String> {
-    let names: Vec<&str> = all.iter().map(|(known, _)| *known).collect();
-    all.iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, found)| *found)
-        .ok_or_else(|| expected(name, &names))
 }
 
 pub(super) fn run(args: &FleetArgs) -> Result<ExitCode, InputError> {

@@ -63,6 +63,13 @@ pub(super) struct InitArgs {
     output: OutputArgs,
 }
 
+/// The grid: so many memory sizes at most,
+const MEMORIES: usize = 10;
+/// those of these batch sizes that the profile covers,
+const BATCHES: [u32; 16] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 128];
+/// and waits of these shares of the latency target [%].
+const WAITS: [u64; 9] = [1, 2, 5, 10, 15, 20, 30, 40, 60];
+
 /// What the options leave open was asked for.
 struct Answers {
     trace: PathBuf,
@@ -92,7 +99,10 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, InputError> {
     let book = book(&args.book)?;
     let memory = memory(args.memory, &profile, &book, &answers.profile)?;
     let (stats, reading) = read(args, &answers.trace)?;
-    let text = Draft { args, answers: &answers, profile: &profile, memory, stats: &stats, to: &to }.text()?;
+    let offered = |mb: &u32| check_memory(MemoryMb(*mb), &book).is_ok();
+    let offered = profile.memory_mb.iter().copied().filter(offered).collect();
+    let draft = Draft { args, answers: &answers, profile: &profile, memory, offered, stats: &stats, to: &to };
+    let text = draft.text()?;
     let before = std::fs::read(&to).ok();
     write_atomically(&to, &text)?;
     // What was written is what any command would read.
@@ -244,6 +254,8 @@ struct Draft<'a> {
     answers: &'a Answers,
     profile: &'a Profile,
     memory: MemoryMb,
+    /// The profile's memory sizes that the book offers.
+    offered: Vec<u32>,
     stats: &'a TraceStats,
     to: &'a Path,
 }
@@ -252,7 +264,8 @@ impl Draft<'_> {
     fn text(&self) -> Result<String, InputError> {
         let Draft { args, answers, profile, memory, .. } = self;
         let name = self.to.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let batch = profile.batch[profile.batch.len() - 1].min(8);
+        let (least, most) = (profile.batch[0], profile.batch[profile.batch.len() - 1]);
+        let batch = most.min(8);
         // A wait of a tenth of the target leaves the rest for the service.
         let timeout = Span::from_millis((answers.latency.as_secs_f64() * 100.0).round().max(1.0) as u64);
         let loads = profile.init_s.iter().any(|init| *init > 0.0);
@@ -277,18 +290,16 @@ impl Draft<'_> {
              book = {book}                # prices and limits, dated\n\
              memory_mb = {memory}                 # what the function has now; a plan looks for better\n\
              cold_starts = true               # {cold}\n\n\
-             [policy]                         # a batch leaves with its last request, or this long after its first\n\
-             kind = \"batch\"                   # \"unbatched\": each request by itself\n\
-             batch = {batch}\n\
-             timeout = \"{timeout}\"\n\n\
+             [policy]                         # how requests are gathered now; a plan looks for better\n\
+             kind = \"unbatched\"               # each by itself; or, leaving with the last of a batch or after its timeout:\n\
+             # kind = \"batch\", batch = {batch}, timeout = \"{timeout}\"\n\n\
              [slo]                            # what users are promised\n\
              percentile = {percentile}\n\
              latency = \"{latency}\"\n\n\
-             # What a plan and a sweep choose from. Without it: the profile's sizes, and 1, 2, 5, 10 ms up to the latency.\n\
-             # [sweep]\n\
-             # memory_mb = {memories:?}\n\
-             # batch = [1, 2, 4, {batch}]\n\
-             # timeout = {{ from = \"10ms\", to = \"{latency}\", step = \"10ms\" }}\n",
+             [sweep]                          # what a plan and a sweep choose from; a plan also looks between the timeouts\n\
+             memory_mb = {memories:?}\n\
+             batch = {batches:?}\n\
+             timeout = {timeouts}\n",
             trace = line(&answers.trace.display().to_string()),
             traffic = traffic(self.stats),
             name = quoted(&name),
@@ -299,7 +310,10 @@ impl Draft<'_> {
             memory = memory.0,
             percentile = args.percentile,
             latency = answers.latency,
-            memories = profile.memory_mb,
+            memories = thinned(&self.offered),
+            batches =
+                BATCHES.into_iter().filter(|batch| (least..=most).contains(batch)).collect::<Vec<u32>>(),
+            timeouts = quoted_list(WAITS.map(|percent| Span(answers.latency.0 / 100 * percent).to_string())),
         ))
     }
 
@@ -341,6 +355,20 @@ impl Draft<'_> {
             }
         }
     }
+}
+
+/// At most so many, evenly spread, both ends kept.
+fn thinned(sizes: &[u32]) -> Vec<u32> {
+    let last = sizes.len().saturating_sub(1);
+    match sizes.len() > MEMORIES {
+        true => (0..MEMORIES).map(|i| sizes[i * last / (MEMORIES - 1)]).collect(),
+        false => sizes.to_vec(),
+    }
+}
+
+fn quoted_list(values: impl IntoIterator<Item = String>) -> String {
+    let values: Vec<String> = values.into_iter().map(|value| quoted(&value)).collect();
+    format!("[{}]", values.join(", "))
 }
 
 /// A string of TOML.

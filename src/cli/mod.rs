@@ -105,6 +105,7 @@ enum Command {
     /// Measure a server with the scenario's workload (needs the feature serve)
     #[cfg(not(feature = "serve"))]
     Observe(missing::MissingArgs),
+    #[command(after_help = examples::BACKTEST)]
     Backtest(backtest::BacktestArgs),
     /// Print the JSON Schema of a kind of file, by which editors complete and check it.
     #[command(after_help = examples::SCHEMA)]
@@ -406,7 +407,7 @@ mod tests {
                 let values = argument.get_possible_values();
                 let names = ["model", "emit", "method", "format", "unit", "stamps", "runtime"];
                 if names.contains(&argument.get_id().as_str())
-                    && !matches!(command.get_name(), "profile" | "serve" | "fleet")
+                    && !matches!(command.get_name(), "profile" | "serve")
                 {
                     assert!(values.len() > 1, "{} --{}", command.get_name(), argument.get_id());
                     listed += 1;

@@ -107,7 +107,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     common.output.note(&format!(
         "{} configurations evaluated, {} simulated, in {}; results in {}",
         format::count(plan.evaluated as u64),
-        plan.simulated,
+        format::count(plan.simulated as u64),
         format::duration(report.elapsed_s),
         folder.display()
     ));

@@ -102,6 +102,6 @@ pub(super) fn unit() -> impl TypedValueParser<Value = Unit> {
     one_of(Unit::ALL)
 }
 
-fn stamps() -> impl TypedValueParser<Value = StampMode> {
+pub(super) fn stamps() -> impl TypedValueParser<Value = StampMode> {
     one_of(StampMode::ALL)
 }

@@ -89,7 +89,7 @@ pub fn separated(decimal: &str) -> String {
 }
 
 /// Without zeros at the end of the fraction.
-fn trimmed(decimal: &str) -> String {
+pub(super) fn trimmed(decimal: &str) -> String {
     if !decimal.contains('.') {
         return decimal.to_owned();
     }

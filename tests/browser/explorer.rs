@@ -75,8 +75,9 @@ pub fn explorer(browser: &mut Browser, pictures: &Path) {
 }
 
 fn say(line: &str) {
+    let mut terminal = std::io::stderr();
     // Not eprintln, which the test harness keeps to itself.
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    writeln!(terminal, "{line}").unwrap();
 }
 
 fn rows(file: &Path) -> (String, Vec<Row>) {

@@ -24,7 +24,6 @@ use batchsim::fleet_plan::run::{Listener as FleetListener, run as plan_all};
 use batchsim::fleet_plan::table::{self as fleet_table, About as FleetAbout, Part};
 use batchsim::numeric::streams::Streams;
 use batchsim::outcome::{ClassFigures, KeepAlivePoint, Model, Simulation};
-use batchsim::planner::adaptive;
 use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::groups::{Check as GroupCheck, GroupPlan, plan_groups};
 use batchsim::planner::plan::{self as planning, Check, Plan, Request, Timeouts};
@@ -45,6 +44,7 @@ use batchsim::sweep::run::{Listener, Mode, Stage, Sweep};
 use batchsim::sweep::shard::Shard;
 use batchsim::sweep::sum::Sum;
 use batchsim::sweep::table::{self, About};
+use batchsim::systems;
 use batchsim::units::{Span, Time};
 use pyo3::FromPyObject;
 
@@ -209,9 +209,13 @@ pub fn run(options: Options, name: &str, seen: &Seen) -> Result<Outcome, InputEr
     seen.begin(scenario.workload.requests.unwrap_or(0));
     let mut counter = Counter(seen);
     let Setting { memory, batch, .. } = scenario.setting();
+    if scenario.classes.as_ref().is_some_and(|classes| !classes.groups.is_empty()) {
+        let message = "[policy] kind = \"groups\" is run by the command line alone, for now";
+        return Err(InputError::new(&scenario.name, message).help("use `sim run`"));
+    }
     let group = scenario.classes.as_ref().map(|list| (list, list.together(memory, batch)));
     let (mut decisions, mut classes) = (Vec::new(), None);
-    let (simulation, prediction) = match (scenario.policy.adaptive, &group) {
+    let (simulation, prediction) = match (scenario.policy.adaptive(), &group) {
         (_, Some(_)) if model == Model::Published => {
             let help = "leave out model=\"published\": the exact law is the only one that knows classes";
             return Err(InputError::new("model", "published knows no [[class]]").help(help));
@@ -222,20 +226,20 @@ pub fn run(options: Options, name: &str, seen: &Seen) -> Result<Outcome, InputEr
             classes = Some((found.classes, predicted.classes));
             (found.simulation, Some(predicted.prediction))
         }
-        (None, None) => {
-            let prediction = match is_covered(&scenario.workload) {
+        (adaptive, None) => {
+            if model == Model::Published {
+                predicting::no_users(&scenario)?;
+            }
+            let prediction = match adaptive.is_none() && is_covered(&scenario.workload) {
                 true => predicting::predict(&scenario, scenario.setting(), model)?,
                 false => None,
             };
-            (simulate(&scenario, &mut counter)?, prediction)
-        }
-        (Some(settings), None) => {
-            let found = adaptive::simulate(&scenario, settings, &mut counter)?;
-            decisions = found.1;
-            (found.0, None)
+            let found = systems::run(&scenario, &scenario.system().kind, &mut counter)?;
+            decisions = found.decisions;
+            (found.simulation, prediction)
         }
     };
-    let keep_alive = match scenario.policy.adaptive {
+    let keep_alive = match scenario.policy.adaptive() {
         None => keep_alive::curve(&scenario)?,
         Some(_) => Vec::new(),
     };
@@ -245,7 +249,7 @@ pub fn run(options: Options, name: &str, seen: &Seen) -> Result<Outcome, InputEr
     if run.scenario.output.hours {
         tables.push(("hours", rows(run.simulation.hours.iter())?));
     }
-    if run.scenario.policy.adaptive.is_some() {
+    if run.scenario.policy.adaptive().is_some() {
         tables.push(("decisions", rows(run.report().decision_rows())?));
     }
     Ok(Outcome { json: run.report().json(), tables, shown: Shown::Run(Box::new(run)) })
@@ -280,7 +284,7 @@ impl Run {
 pub fn simulated(options: Options, seen: &Seen) -> Result<Outcome, InputError> {
     let scenario = options.scenario()?;
     scenario.one_class("simulate")?;
-    if scenario.policy.adaptive.is_some() {
+    if scenario.policy.adaptive().is_some() {
         return Err(InputError::new(&scenario.name, "an adaptive policy plans as it goes").help("use run()"));
     }
     seen.begin(scenario.workload.requests.unwrap_or(0));
@@ -340,7 +344,7 @@ pub fn plan(options: Options, name: &str, flags: (bool, bool, bool)) -> Result<O
 
 fn plan_report<'a>(scenario: &'a Scenario, plan: &'a Plan) -> PlanReport<'a> {
     // The time is told on a terminal only.
-    PlanReport { scenario, plan, elapsed_s: 0.0 }
+    PlanReport { scenario, plan, calibration: None, elapsed_s: 0.0 }
 }
 
 /// Keeps the rows of a sweep.

@@ -48,6 +48,7 @@ def test_mypy_strict(tmp_path):
         "whole: batchsim.Result = batchsim.plan_many('t.csv', 's.toml')\n"
         "text: str = whole.svg('saving')\n"
     )
-    command = [sys.executable, "-m", "mypy", "--strict", str(STUB), str(used)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout
+    for checked in (["-p", "batchsim"], [str(used)]):
+        command = [sys.executable, "-m", "mypy", "--strict", *checked]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout

@@ -136,8 +136,8 @@ impl Law<'_> {
             Law::Lognormal(cv) => {
                 let spread = (1.0 + cv * cv).ln().sqrt();
                 let normal = Normal::standard();
-                // Strata of a quarter of a standard deviation.
-                let edges: Vec<f64> = (-16..=16).map(|i| f64::from(i) / 4.0).collect();
+                // Strata of an eighth of a standard deviation.
+                let edges: Vec<f64> = (-32..=32).map(|i| f64::from(i) / 8.0).collect();
                 let stratum = |w: &[f64]| {
                     let share = normal.cdf(w[1]) - normal.cdf(w[0]);
                     let middle = normal.inverse_cdf((normal.cdf(w[1]) + normal.cdf(w[0])) / 2.0);

@@ -127,6 +127,7 @@ impl BacktestReport<'_> {
     pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
         let found = self.found;
         let mut page = Page::new(format!("{}: predicted beside observed", self.log.name))
+            .of("backtest")
             .subtitle(self.headline())
             .cards(&self.cards())
             .table("Predicted beside observed", &HEADERS, &self.rows());

@@ -103,6 +103,9 @@ impl Lettering {
     }
 }
 
+/// Dashes and gaps in tenths of a pixel; none is that of marks and predictions.
+const PATTERNS: [&str; 7] = ["", "90 35", "20 35", "90 35 20 35", "40 20", "90 30 20 30 20 30", "20 80"];
+
 impl Canvas {
     pub fn new(medium: Medium) -> Canvas {
         Canvas { medium, body: String::new() }
@@ -182,6 +185,15 @@ impl Canvas {
     /// What `draw` draws, with dashed strokes.
     pub fn dashed(&mut self, draw: impl FnOnce(&mut Canvas)) {
         self.group("stroke-dasharray=\"55 40\" stroke-linecap=\"butt\"", draw);
+    }
+
+    /// What `draw` draws, with strokes of one of some patterns, by which lines are told apart without colours; the first is
+    /// solid.
+    pub fn patterned(&mut self, pattern: usize, draw: impl FnOnce(&mut Canvas)) {
+        match PATTERNS[pattern % PATTERNS.len()] {
+            "" => draw(self),
+            dashes => self.group(&format!("stroke-dasharray=\"{dashes}\" stroke-linecap=\"butt\""), draw),
+        }
     }
 
     /// What `draw` draws, with the same colours on dark screens.

@@ -52,6 +52,8 @@ impl Area {
 pub enum Symbol {
     Line(Colour),
     Dashed(Colour),
+    /// A line of one of the canvas's patterns.
+    Patterned(Colour, usize),
     Disc(Colour),
     /// A line with a ringed point: the Pareto front.
     RingedLine(Colour),
@@ -275,6 +277,9 @@ fn symbol(canvas: &mut Canvas, symbol: Symbol, (x, y): (f64, f64)) {
     match symbol {
         Symbol::Line(colour) => canvas.line((x, y), (end, y), colour, 2.0),
         Symbol::Dashed(colour) => canvas.dashed(|c| c.line((x, y), (end, y), colour, 2.0)),
+        Symbol::Patterned(colour, number) => {
+            canvas.patterned(number, |canvas| canvas.line((x, y), (end, y), colour, 2.0));
+        }
         Symbol::Disc(colour) => canvas.disc((middle, y), 4.0, colour),
         Symbol::Ring(colour) => canvas.ring((middle, y), 5.0, colour, 2.0),
         Symbol::RingedLine(colour) => {

@@ -245,8 +245,8 @@ impl Scatter {
             canvas.ring(at, 6.0, Colour::Accent, 2.0);
         }
         if let Some((_, point)) = self.chosen.as_ref().filter(|(_, point)| self.shows((point.x, point.y))) {
-            canvas.disc(place((point.x, point.y)), 7.5, Colour::Surface);
-            canvas.titled(&point.title, |canvas| self.draw_point(canvas, point, Colour::BEST, 5.5, &place));
+            canvas.disc(place((point.x, point.y)), 10.0, Colour::Surface);
+            canvas.titled(&point.title, |canvas| self.draw_point(canvas, point, Colour::BEST, 7.5, &place));
         }
         if self.naming == Naming::BesidePoints {
             self.draw_names(canvas, area, place);

@@ -1,7 +1,7 @@
 //! The ticks of an axis: at 1, 2 and 5 times a power of ten or at round times, with labels in a fitting unit.
 
 use super::axis::{Axis, Scale, Spread, Unit};
-use crate::report::format::separated;
+use crate::report::format::{separated, trimmed};
 
 /// The ticks of an axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,7 +152,7 @@ impl Axis {
         match (&self.unit, digits.strip_prefix('-')) {
             (Unit::Usd, Some(size)) => format!("-${size}{suffix}"),
             (Unit::Usd, None) => format!("${digits}{suffix}"),
-            (Unit::Share, _) => format!("{digits} %"),
+            (Unit::Share, _) => format!("{} %", trimmed(digits)),
             _ => format!("{digits}{suffix}"),
         }
     }

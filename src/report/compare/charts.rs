@@ -56,7 +56,7 @@ impl CompareReport<'_> {
 
     fn ccdf(&self) -> LineChart {
         let mut panel = Panel::new(Axis::new("share of requests over it", Unit::Share).log());
-        for system in self.systems {
+        for (number, system) in self.systems.iter().enumerate() {
             let cdf = &system.simulation.cdf;
             // From all requests at the least latency down to one at the largest: a constant latency is a
             // vertical line. The share 0 has no place on a log axis.
@@ -64,7 +64,7 @@ impl CompareReport<'_> {
             let begin = cdf.first().map(|(x, _)| (*x, 1.0));
             let points = cdf.iter().map(|(x, share)| (*x, (1.0 - share).max(one)));
             let over: Vec<(f64, f64)> = begin.into_iter().chain(points).collect();
-            panel = panel.series(Series::new(&system.name, over).steps());
+            panel = panel.series(Series::new(&system.name, over).steps().pattern(number));
         }
         panel = panel.mark_y(1.0 - self.scenario.slo.percentile, self.scenario.slo.name());
         let chart =
@@ -76,13 +76,14 @@ impl CompareReport<'_> {
         let rate = curves::over_time(&self.systems[0].simulation.slices, |row| Some(row.rate_per_s));
         let percentile = self.scenario.slo.name();
         let mut latency = Panel::new(Axis::new(format!("{percentile} latency"), Unit::Seconds).log());
-        for system in self.systems {
+        for (number, system) in self.systems.iter().enumerate() {
             let simulation = &system.simulation;
             let both = simulation.slices.iter().zip(&simulation.slice_latencies);
             let point = |(row, latencies): (&SliceRow, &Histogram)| {
                 latencies.quantile(self.scenario.slo.percentile).map(|ns| (row.start_s, ns / 1e9))
             };
-            latency = latency.series(Series::new(&system.name, both.filter_map(point).collect()));
+            latency =
+                latency.series(Series::new(&system.name, both.filter_map(point).collect()).pattern(number));
         }
         if let Some(slo) = self.scenario.slo.latency {
             latency = latency.mark_y(slo.as_secs_f64(), format!("SLO {slo}"));

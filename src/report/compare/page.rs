@@ -33,7 +33,7 @@ const HEADERS: [&str; 12] = [
 ];
 const BILL_HEADERS: [&str; 5] = ["system", "functions", "on demand", "spot", "interruptions"];
 const DIFFERENCE_HEADERS: [&str; 5] =
-    ["system", "cost per million", "mean latency", "p95 latency", "share over the SLO"];
+    ["system", "cost per million", "mean latency", "p95 latency", "over the SLO [points]"];
 
 impl CompareReport<'_> {
     /// The tables for a terminal.
@@ -181,7 +181,7 @@ impl CompareReport<'_> {
                 text(paired.cost_usd_per_million, format::money),
                 text(paired.mean_latency_s, format::duration),
                 text(paired.p95_latency_s, format::duration),
-                text(paired.slo_violation_share, format::points),
+                text(paired.slo_violation_share, |share| format::number(share * 100.0)),
             ])
         };
         self.systems.iter().filter_map(row).collect()

@@ -127,7 +127,7 @@ fn cells(name: &str, figures: [Option<f64>; 4], show: impl Fn(f64) -> String) ->
     let difference = against.zip(simulated).map(|(measured, simulated)| simulated / measured - 1.0);
     let mut row = vec![name.to_owned()];
     row.extend(figures.into_iter().map(|figure| figure.map_or(String::new(), &show)));
-    row.push(difference.map_or(String::new(), |d| format::change(d)));
+    row.push(difference.map_or(String::new(), format::change));
     row
 }
 

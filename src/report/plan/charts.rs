@@ -43,10 +43,7 @@ impl PlanReport<'_> {
             Answer::Infeasible(..) => "nearest miss",
         };
         let front = self.front();
-        // A cross-hair from the axes: the dot alone drowns among its neighbours.
-        let chosen = dot((best.setting(), best.percentile_s(), self.cost()))
-            .interval_x(front[0].0, best.percentile_s())
-            .interval_y(front[front.len() - 1].1, self.cost());
+        let chosen = dot((best.setting(), best.percentile_s(), self.cost()));
         let latency = Axis::new(format!("{} latency", self.scenario.slo.name()), Unit::Seconds);
         let evaluated = format::count(self.plan.evaluated as u64);
         let mut chart = Scatter::new(

@@ -199,6 +199,7 @@ impl Panel {
             let symbol = match series.stroke {
                 Stroke::Solid => Symbol::Line(colour),
                 Stroke::Dashed => Symbol::Dashed(colour),
+                Stroke::Pattern(number) => Symbol::Patterned(colour, number),
             };
             Entry { symbol, text: series.label.clone() }
         });
@@ -254,6 +255,7 @@ fn draw_series(
         match series.stroke {
             Stroke::Solid => canvas.polyline(&path, colour, 2.0),
             Stroke::Dashed => canvas.dashed(|canvas| canvas.polyline(&path, colour, 2.0)),
+            Stroke::Pattern(number) => canvas.patterned(number, |canvas| canvas.polyline(&path, colour, 2.0)),
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Series {
 enum Stroke {
     Solid,
     Dashed,
+    /// One of the canvas's patterns.
+    Pattern(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,11 @@ impl Series {
     /// Dashed, as predictions are.
     pub fn dashed(self) -> Series {
         Series { stroke: Stroke::Dashed, ..self }
+    }
+
+    /// With strokes of the pattern of this number, as the lines of several systems are told apart.
+    pub fn pattern(self, number: usize) -> Series {
+        Series { stroke: Stroke::Pattern(number), ..self }
     }
 
     /// Each value holds until the next point, as in an empirical CDF or a count.
