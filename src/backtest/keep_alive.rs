@@ -262,16 +262,17 @@ fn halving(sights: &[Sight]) -> Option<(f64, Estimate)> {
 }
 
 fn lognormal(sights: &[Sight]) -> Option<(f64, Estimate, f64)> {
-    use statrs::distribution::{ContinuousCDF, LogNormal};
     let grid = logarithmic(sights, 60)?;
+    let groups = grouped(sights);
     let mut best: Option<(f64, f64)> = None;
     let mut tried = Vec::new();
     for mean in &grid {
         let mut of_mean = f64::NEG_INFINITY;
-        for cv in [0.05_f64, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0] {
-            let square = (cv * cv).ln_1p();
-            let law = LogNormal::new(mean.ln() - square / 2.0, square.sqrt()).ok()?;
-            let score = likelihood(sights, |s| 1.0 - law.cdf(s.idle));
+        for cv in [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0] {
+            let of = |(sight, count): &(Sight, usize)| {
+                *count as f64 * likelihood(&[*sight], |s| left_of_lognormal(s.idle, *mean, cv))
+            };
+            let score = groups.iter().map(of).sum();
             if best.is_none_or(|(most, _)| score > most) {
                 best = Some((score, cv));
             }
@@ -281,6 +282,20 @@ fn lognormal(sights: &[Sight]) -> Option<(f64, Estimate, f64)> {
     }
     let (score, mean) = profile(&tried, sights.len());
     best.map(|(_, cv)| (score, mean, cv))
+}
+
+/// Environments that were there, in at most some hundred groups of about the same idle time, and each that was gone: for
+/// a smooth law that is as good as all of them.
+fn grouped(sights: &[Sight]) -> Vec<(Sight, usize)> {
+    const GROUPS: usize = 150;
+    let (mut there, gone): (Vec<Sight>, Vec<Sight>) = sights.iter().partition(|sight| sight.is_there);
+    there.sort_by(|a, b| a.idle.total_cmp(&b.idle));
+    let size = there.len().div_ceil(GROUPS).max(1);
+    let group = |part: &[Sight]| {
+        let idle = part.iter().map(|sight| sight.idle).sum::<f64>() / part.len() as f64;
+        (Sight { idle, ..part[0] }, part.len())
+    };
+    there.chunks(size).map(group).chain(gone.into_iter().map(|sight| (sight, 1))).collect()
 }
 
 /// Even steps of the logarithm over the idle times.

@@ -4,7 +4,6 @@ use super::call::{Buffering, Call, Log};
 use super::learn::initialisation;
 use super::stats;
 use crate::arrivals::memory::InMemory;
-use crate::document::Document;
 use crate::engine::record::{Batch, Cause, Observer};
 use crate::engine::simulate::run;
 use crate::error::InputError;
@@ -148,9 +147,7 @@ pub fn scenario(
     overrides: &[String],
 ) -> Result<Scenario, InputError> {
     let text = scenario_text((profile, platform), buffering, rate);
-    let mut document = Document::parse("platform.toml", &text)?;
-    overrides.iter().try_for_each(|assignment| document.set(assignment))?;
-    Scenario::from_document(&document, "backtest")
+    Scenario::from_text("platform.toml", &text, overrides)
 }
 
 /// The same as TOML: what `sim plan` and `sim run` take.

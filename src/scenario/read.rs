@@ -43,6 +43,11 @@ impl Scenario {
         Scenario::checked(document, default_name, None)
     }
 
+    /// Reads a scenario from its text, called `file` in errors, with `--set` overrides.
+    pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Scenario, InputError> {
+        Scenario::from_document_with(Document::parse(file, text)?, "scenario", overrides, None)
+    }
+
     /// As [`Scenario::read_with`], from a document.
     pub fn from_document_with(
         mut document: Document,
