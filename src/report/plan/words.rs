@@ -29,6 +29,15 @@ impl PlanReport<'_> {
         format!("{}{scope}", asked.join(", "))
     }
 
+    /// What was found, in few words.
+    pub(super) fn found(&self) -> String {
+        let verb = match &self.plan.answer {
+            Answer::Recommended(_) => "recommended",
+            Answer::Infeasible(..) => "nearest",
+        };
+        format!("{verb}: {}", named(self.plan.evaluated().setting()))
+    }
+
     pub(super) fn headline(&self) -> String {
         let evaluated = self.plan.evaluated();
         let verb = match &self.plan.answer {
