@@ -100,6 +100,9 @@ impl PlanReport<'_> {
     /// What batching saves a month, and what it costs in latency.
     fn saving(&self) -> Option<String> {
         let Answer::Recommended(best) = &self.plan.answer else { return None };
+        if best.setting().batch == 1 {
+            return Some("Nothing is batched: no batch costs less within what is asked.".to_owned());
+        }
         let other = self.plan.unbatched()?;
         let (simulation, _) = best.simulation.as_ref()?;
         let (month, p50) = (simulation.simulated.cost_usd_per_month, simulation.simulated.latency_s.p50);

@@ -117,7 +117,11 @@ impl SweepReport<'_> {
 }
 
 pub(super) fn name(setting: Setting) -> String {
-    format!("{}, batch {}, {}", setting.memory, setting.batch, setting.timeout)
+    match setting.batch {
+        // Who does not batch waits for nobody.
+        1 => format!("{}, unbatched", setting.memory),
+        batch => format!("{}, batch {batch}, {}", setting.memory, setting.timeout),
+    }
 }
 
 fn cells(row: &Row) -> Vec<String> {
