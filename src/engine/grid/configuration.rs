@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::calendar::Calendar;
 use super::counted::Counted;
 use super::each::{EachBook, cause, drawn};
-use super::fixed::{Fixed, FixedBook};
+use super::fixed::{Alike, Fixed, FixedBook};
 use super::follow::{Common, Counting, Peaks};
 use super::kept::{Kept, recorder};
 use super::pool::Pool;
@@ -85,8 +85,11 @@ impl<'a> Configuration<'a> {
         let (starts, until) = (&stretch.starts, stretch.until);
         let (wanted, pool, kept, from) = match (self, counting) {
             (Configuration::Fixed(wanted, mut pool, mut fixed, mut recorder), Counting::Shared(waits)) => {
-                let mut book = FixedBook { fixed: &mut fixed, waits, recorder: recorder.as_deref_mut() };
-                let Some(from) = pool.advance(starts, until, calendar, &mut book) else {
+                let (recorder_now, alike) = (recorder.as_deref_mut(), Alike::default());
+                let mut book = FixedBook { fixed: &mut fixed, waits, recorder: recorder_now, alike };
+                let refused = pool.advance(starts, until, calendar, &mut book);
+                book.show_alike(starts);
+                let Some(from) = refused else {
                     return Configuration::Fixed(wanted, pool, fixed, recorder);
                 };
                 let counted = fixed.counted(&before(waits, starts, from), init(common, wanted));
