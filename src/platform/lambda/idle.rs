@@ -92,15 +92,9 @@ impl IdleSet {
         Self { order, lives: Lives::from(Time::ZERO) }
     }
 
-    /// Lives count from then on. Before any has ended.
-    pub fn count_from(&mut self, from: Time) {
-        self.lives = Lives::from(from);
-    }
-
-    /// An environment goes that is not in the set.
-    #[inline]
-    pub fn gone(&mut self, environment: Environment, at: Time) {
-        self.lives.ended(environment.born, at);
+    /// The lives of all environments of the pool: those that are busy begin, or end, here as well.
+    pub fn lives(&mut self) -> &mut Lives {
+        &mut self.lives
     }
 
     /// Adds an environment that stays that long.
@@ -125,7 +119,7 @@ impl IdleSet {
             Order::MostRecent(queue) => {
                 // The oldest expire first; dropping them here keeps the queue short.
                 while let Some(idle) = queue.pop_front_if(|idle| idle.stay.spare < now) {
-                    lives.ended(idle.environment.born, idle.stay.spare);
+                    lives.ended(idle.stay.spare);
                 }
                 warm(std::iter::from_fn(|| queue.pop_back()), now, lives)
             }
@@ -156,7 +150,7 @@ impl IdleSet {
         let is_there = |at: &usize| now <= ends[*at];
         let one = only.filter(is_there);
         let others = (0..all.len()).filter(|at| Some(*at) != one);
-        others.for_each(|at| self.lives.ended(all[at].environment.born, ends[at]));
+        others.for_each(|at| self.lives.ended(ends[at]));
         one.map(|at| all[at].environment)
     }
 
@@ -169,7 +163,7 @@ impl IdleSet {
         if knows_the_last && ends.iter().filter(|end| **end >= until).count() <= 1 {
             only(&all, &mut ends);
         }
-        all.iter().zip(&ends).for_each(|(idle, end)| lives.ended(idle.environment.born, until.min(*end)));
+        ends.iter().for_each(|end| lives.ended(until.min(*end)));
         lives.counted()
     }
 
@@ -187,7 +181,7 @@ impl IdleSet {
     /// Every environment goes.
     pub fn clear(&mut self, now: Time) {
         let all = self.all();
-        all.iter().for_each(|idle| self.lives.ended(idle.environment.born, now.min(idle.stay.spare)));
+        all.iter().for_each(|idle| self.lives.ended(now.min(idle.stay.spare)));
         self.empty();
     }
 
@@ -205,7 +199,7 @@ fn warm(mut candidates: impl Iterator<Item = Idle>, now: Time, lives: &mut Lives
     let is_warm = |idle: &Idle| {
         let is_warm = idle.stay.spare >= now;
         if !is_warm {
-            lives.ended(idle.environment.born, idle.stay.spare);
+            lives.ended(idle.stay.spare);
         }
         is_warm
     };

@@ -2,11 +2,13 @@
 
 use crate::units::Time;
 
-/// Adds up the lives of environments, each once it has ended. A life counts from `from` on.
+/// Adds up the lives of environments by their beginnings and ends, in any order. What is before `from` does not count.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lives {
+pub struct Lives {
     from: Time,
-    counted: EnvironmentLives,
+    /// Ends less beginnings \[ns\].
+    alive: i128,
+    at_first: i64,
 }
 
 /// How many environments there were over a stretch of time; provisioned ones are left out.
@@ -21,19 +23,25 @@ pub struct EnvironmentLives {
 }
 
 impl Lives {
-    /// None has ended yet.
+    /// None has begun yet.
     pub fn from(from: Time) -> Lives {
-        Lives { from, counted: EnvironmentLives::default() }
+        Lives { from, alive: 0, at_first: 0 }
     }
 
-    /// An environment was there from `born` until `gone`.
-    #[inline]
-    pub fn ended(&mut self, born: Time, gone: Time) {
-        self.counted.alive += u128::from(gone.0.saturating_sub(born.max(self.from).0));
-        self.counted.at_first += u64::from(born <= self.from && self.from < gone && self.from > Time::ZERO);
+    /// An environment begins.
+    pub fn begun(&mut self, at: Time) {
+        self.alive -= i128::from(at.max(self.from).0);
+        self.at_first += i64::from(at <= self.from);
     }
 
+    /// An environment was there until then.
+    pub fn ended(&mut self, at: Time) {
+        self.alive += i128::from(at.max(self.from).0);
+        self.at_first -= i64::from(at < self.from);
+    }
+
+    /// Where every one that began has ended.
     pub fn counted(self) -> EnvironmentLives {
-        self.counted
+        EnvironmentLives { alive: self.alive.unsigned_abs(), at_first: self.at_first.unsigned_abs() }
     }
 }

@@ -8,7 +8,7 @@ mod lives;
 mod stay;
 
 use self::idle::{Environment, IdleSet, Reuse, Stay};
-pub use self::lives::EnvironmentLives;
+pub use self::lives::{EnvironmentLives, Lives};
 use self::stay::{InitDraw, StayDraw};
 use super::running::Running;
 use super::token_bucket::TokenBucket;
@@ -115,6 +115,8 @@ pub struct PoolState {
     pub scaling: TokenBucket,
     /// The right to invoke.
     pub requests: TokenBucket,
+    /// The lives so far, of all that began.
+    pub lives: Lives,
 }
 
 impl LambdaPool {
@@ -152,19 +154,20 @@ impl LambdaPool {
             pool.idle.put(Environment { number: pool.next_environment, born: now }, Stay::until(until));
             pool.next_environment += 1;
         }
+        *pool.idle.lives() = state.lives;
         let PoolState { provisioned_free, scaling, requests, .. } = state;
         LambdaPool { provisioned_free, scaling, requests, ..pool }
     }
 
     /// Its environments count from then on.
     pub fn counting_from(mut self, from: Time) -> LambdaPool {
-        self.idle.count_from(from);
+        *self.idle.lives() = Lives::from(from);
         self
     }
 
-    /// The environments that were there until `end`, when all have finished.
+    /// The environments that were there until `end`, after which none is invoked.
     pub fn environments(mut self, end: Time) -> EnvironmentLives {
-        self.collect_finished(end);
+        self.collect_finished(Time(Time::NEVER.0 - 1));
         self.idle.counted(end, self.stays.knows_the_last())
     }
 
@@ -177,7 +180,7 @@ impl LambdaPool {
                 let stay = self.stays.draw(environment, at);
                 self.idle.put(environment, stay);
             } else {
-                self.idle.gone(environment, at);
+                self.idle.lives().ended(at);
             }
         }
     }
@@ -209,6 +212,7 @@ impl Platform for LambdaPool {
         }
         let environment = Environment { number: self.next_environment, born: now };
         self.next_environment += 1;
+        self.idle.lives().begun(now);
         let init = self.inits.draw(self.settings.runtime_init, self.settings.model_init);
         let first_call = self.settings.beside.first_call();
         self.running.start(now, now + init + first_call + service, environment);
@@ -338,12 +342,12 @@ mod tests {
             pool.environments(Time(end))
         };
         let expected = |alive, at_first| EnvironmentLives { alive, at_first };
-        assert_eq!(counted(0, 300, None), expected(200 + 205, 0));
-        assert_eq!(counted(0, 230, None), expected(200 + 175, 0));
+        assert_eq!(counted(0, 300, None), expected(200 + 205, 1));
+        assert_eq!(counted(0, 230, None), expected(200 + 175, 1));
         assert_eq!(counted(100, 300, None), expected(100 + 160, 2));
         assert_eq!(counted(210, 300, None), expected(50, 1));
-        assert_eq!(counted(0, 300, Some(170)), expected(170 + 115, 0));
-        assert_eq!(counted(0, 300, Some(155)), expected(155 + 105, 0), "the second goes when it has served");
+        assert_eq!(counted(0, 300, Some(170)), expected(170 + 115, 1));
+        assert_eq!(counted(0, 300, Some(155)), expected(155 + 105, 1), "the second goes when it has served");
     }
 
     #[test]
@@ -388,7 +392,7 @@ mod tests {
             let there = |at: u64| lives.iter().filter(|life| life.0 <= at && at <= gone(life)).count() as u64;
             let counted = pool.environments(Time(end));
             prop_assert_eq!(counted.alive, u128::from(alive));
-            if from < end && from > 0 {
+            if from < end {
                 let most = lives.iter().map(|life| life.0).filter(|born| *born > from).map(there).max();
                 prop_assert_eq!(counted.at_first.max(peak_busy), most.unwrap_or(0).max(there(from)));
             }
