@@ -56,13 +56,16 @@ impl BacktestReport<'_> {
         let estimate = |name: &str, found: Option<Estimate>| {
             found.map(|found| {
                 let to = found.to.map_or(String::new(), |to| format!(" to {}", format::duration(to)));
-                let interval =
-                    format!("{}{to}, {} observations", format::duration(found.from), found.observations);
+                let interval = format!(
+                    "{}{to}, {} observations",
+                    format::duration(found.from),
+                    whole(found.observations)
+                );
                 row(name, format::duration(found.value), interval)
             })
         };
         let mut rows = vec![
-            row("memory", format!("{} MB", learnt.memory.0), known(learnt.memory.1).into()),
+            row("memory", learnt.memory.0.to_string(), known(learnt.memory.1).into()),
             row("prices and limits", learnt.book.0.clone(), known(learnt.book.1).into()),
         ];
         rows.extend(estimate("service time, warm", Some(learnt.service)));
@@ -71,12 +74,12 @@ impl BacktestReport<'_> {
         rows.extend(estimate("overhead", learnt.overhead));
         if learnt.knows_cold {
             let stays = &learnt.stays;
-            let counts = format!("{} seen there, {} gone", stays.there, stays.gone);
+            let counts = format!("{} seen there, {} gone", whole(stays.there), whole(stays.gone));
             rows.push(row("keep-alive", stays_in_words(stays), counts));
             rows.extend(estimate("age limit", stays.max_age));
             let (order, agree, of) = learnt.reuse;
             let value = if of < 8 { "too few choices to tell".into() } else { order.to_owned() };
-            rows.push(row("order of reuse", value, format!("{agree} of {of} choices")));
+            rows.push(row("order of reuse", value, format!("{} of {} choices", whole(agree), whole(of))));
         }
         rows
     }
@@ -145,9 +148,10 @@ impl BacktestReport<'_> {
                 );
             }
         }
-        let hours = hour_chart(found);
-        to.chart("hours", &hours)?;
-        page = page.chart(&hours, "By hour of the log.");
+        if let Some(hours) = hour_chart(found) {
+            to.chart("hours", &hours)?;
+            page = page.chart(&hours, "By hour of the log.");
+        }
         if found.learnt.knows_cold {
             let cold = cold_chart(found);
             to.chart("cold-starts", &cold)?;
@@ -185,6 +189,10 @@ fn attribution_headers() -> Vec<&'static str> {
     let mut headers = vec!["difference", "in all"];
     headers.extend(PARTS);
     headers
+}
+
+fn whole(number: usize) -> String {
+    format::count(number as u64)
 }
 
 fn sentence(text: &str) -> String {

@@ -104,7 +104,7 @@ impl Axis {
                 .filter(inside)
                 .collect()
         };
-        let is_clock = matches!(self.unit, Unit::Seconds | Unit::Elapsed) && high >= 10.0 * MINUTE;
+        let is_clock = matches!(self.unit, Unit::Seconds | Unit::Elapsed) && high >= 2.0 * MINUTE;
         let mut choices = match is_clock {
             true => CLOCKS
                 .iter()
@@ -165,7 +165,7 @@ impl Axis {
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3_600.0;
-/// Ticks of logarithmic axes that reach beyond some minutes, from many to few: the digits of powers of ten below a minute, and
+/// Ticks of logarithmic axes that reach beyond two minutes, from many to few: the digits of powers of ten below a minute, and
 /// what is round above.
 const CLOCKS: [(&[u32], &[f64]); 3] = [
     (
@@ -274,7 +274,7 @@ mod tests {
             ["5 s", "2 min", "30 min", "5 h"].iter().all(|label| wide.contains(&label.to_string())),
             "{wide:?}"
         );
-        assert_eq!(labels(&axis, &[1.0, 300.0], 4), ["1 s", "10 s", "100 s"]);
+        assert_eq!(labels(&axis, &[1.0, 300.0], 4), ["1 s", "10 s", "1 min"]);
     }
 
     #[test]

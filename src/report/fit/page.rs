@@ -129,7 +129,7 @@ fn candidate_row(candidate: &Candidate, chosen: bool) -> Vec<String> {
         };
         row.push(format!("{}{mark}", format::number(stats.idc(seconds))));
     }
-    row.push(format!("{:.0}", candidate.bic));
+    row.push(format::separated(&format!("{:.0}", candidate.bic)));
     row.push(candidate.means.name().to_owned());
     row
 }
