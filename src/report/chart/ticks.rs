@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn log_ticks_beyond_minutes_stand_at_round_times() {
         let axis = Axis::new("a", Unit::Seconds).log();
-        assert_eq!(labels(&axis, &[1.0, 3e4], 6), ["1 s", "10 s", "1 min", "10 min", "1 h"]);
+        assert_eq!(labels(&axis, &[1.0, 3e4], 6), ["1 s", "10 s", "1 min", "10 min", "1 h", "10 h"]);
         let wide = labels(&axis, &[1.0, 3e4], 20);
         assert!(
             ["5 s", "2 min", "30 min", "5 h"].iter().all(|label| wide.contains(&label.to_string())),
