@@ -187,7 +187,7 @@ fn growth(criterion: &mut Criterion) {
     {
         bench.grows(name, &[8, 80, 800], &["compare"], fleet(kind));
     }
-    bench.grows("largest batch, default grid", &[128, 256, 512], &["plan", "--predict-only"], plan);
+    bench.grows("largest batch, default grid", &[128, 256, 512, 1024], &["plan", "--predict-only"], plan);
     bench.grows("configurations", &[20, 80, 320], &["sweep"], sweep);
     println!("\n{}", table(&measured.borrow()));
 }

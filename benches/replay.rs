@@ -11,7 +11,7 @@ use batchsim::arrivals::memory::InMemory;
 use batchsim::arrivals::transform::limit;
 use batchsim::document::Document;
 use batchsim::engine::grid::{Keep, Pair, Wanted, evaluate, evaluate_without_peaks};
-use batchsim::engine::recorder::{Recorder, Rules};
+use batchsim::engine::recorder::{MOST_REQUESTS, Recorder, Rules};
 use batchsim::engine::simulate::{Unwatched, run};
 use batchsim::engine::warm::{Buffering, closed, replay, replay_in_turn};
 use batchsim::numeric::histogram::Recording;
@@ -53,7 +53,8 @@ fn scenario(platform: &str) -> Scenario {
 }
 
 fn rules(scenario: &Scenario) -> Rules {
-    Rules { billing: scenario.platform.tariff.billing, slo: Span::from_millis(100), warmup: Time::ZERO }
+    let billing = scenario.platform.tariff.billing;
+    Rules { billing, slo: Span::from_millis(100), warmup: Time::ZERO, stretch: MOST_REQUESTS }
 }
 
 const SETTINGS: [(u32, Span); 3] =

@@ -195,7 +195,7 @@ impl batchsim::engine::record::Observer for Integral {
 /// time that each is held. The path of how many are busy is integrated; the recorder sums per batch.
 #[test]
 fn little_s_law_holds_for_concurrency() {
-    use batchsim::engine::recorder::{Recorder, Rules};
+    use batchsim::engine::recorder::{MOST_REQUESTS, Recorder, Rules};
     use batchsim::engine::service::ServiceDraws;
     use batchsim::engine::{Replay, Retry, replay};
     use batchsim::numeric::streams::Streams;
@@ -210,6 +210,7 @@ fn little_s_law_holds_for_concurrency() {
         billing: scenario.platform.tariff.billing,
         slo: Span::MAX,
         warmup: Time::ZERO,
+        stretch: MOST_REQUESTS,
     });
     let times = scenario.service(scenario.setting()).unwrap();
     let parts = Replay {

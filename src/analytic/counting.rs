@@ -1,5 +1,7 @@
 //! V(t): the law of the number of arrivals in a time t together with the phases at both ends.
 
+use std::ops::Range;
+
 use crate::arrivals::map::Map;
 use crate::numeric::matrix::Matrix;
 
@@ -126,10 +128,10 @@ impl Counting {
             for k in 0..order {
                 let out = &mut to[(i * order + k) * levels..][..levels];
                 for l in 0..order {
-                    let left = &from[(i * order + l) * levels..][..levels];
+                    let left = something(&from[(i * order + l) * levels..][..levels]);
                     let right = &self.cells[(l * order + k) * levels..][..self.used];
-                    for (q, factor) in right.iter().enumerate() {
-                        add_scaled(&mut out[q..], *factor, left);
+                    for q in something(right).0 {
+                        add_scaled(&mut out[(q + left.0.start).min(levels)..], right[q], left.1);
                     }
                 }
             }
@@ -151,6 +153,21 @@ impl Counting {
         let last = |cells: &[f64]| cells.iter().rposition(|cell| *cell > NEGLIGIBLE).map_or(0, |at| at + 1);
         self.cells.chunks_exact(self.levels).map(last).max().unwrap_or(0)
     }
+}
+
+/// So many levels are all looked at: to find those that are something would take longer.
+const FEW: usize = 64;
+
+/// The levels that are something: in a long time, few arrivals are as improbable as very many.
+fn something(cells: &[f64]) -> (Range<usize>, &[f64]) {
+    let range = match cells.len() {
+        0..=FEW => 0..cells.len(),
+        _ => {
+            let end = cells.iter().rposition(|cell| *cell > NEGLIGIBLE).map_or(0, |last| last + 1);
+            cells[..end].iter().position(|cell| *cell > NEGLIGIBLE).unwrap_or(end)..end
+        }
+    };
+    (range.clone(), &cells[range])
 }
 
 /// The rate of the events of a uniformisation [1/s].

@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use super::fleet::{Fleet, replay_fleet};
+use super::grid;
 use super::record::{Detail, Observer};
-use super::recorder::{Record, Recorder, Rules};
+use super::recorder::{MOST_REQUESTS, Record, Recorder, Rules};
 use super::service::ServiceDraws;
 use super::summary::{Context, summarise};
 use super::warm::{self, Buffering};
@@ -126,7 +127,7 @@ fn record<P: Policy, O: Observer + Send>(
     record_policy(scenario, (policy, function), (streams, arrivals), observer)
 }
 
-/// Replays arrivals with a policy: by the fast path where that applies.
+/// Replays arrivals with a policy: by a fast path where one applies and nobody wants to see each batch.
 fn record_policy<P: Policy, O: Observer + Send>(
     scenario: &Scenario,
     (policy, function): (P, Function),
@@ -137,16 +138,34 @@ fn record_policy<P: Policy, O: Observer + Send>(
     let rules = rules(scenario);
     let is_warm = matches!(scenario.platform.environments, Environments::AlwaysWarm) && !times.is_random();
     match policy.fixed() {
-        Some(buffer) if is_warm && arrivals.users().is_none() && observer.detail() == Detail::Progress => {
-            warm::replay(&mut arrivals, Buffering { buffer, times, rules }, observer)
+        Some(buffer) if arrivals.users().is_none() && observer.detail() == Detail::Progress => {
+            if is_warm {
+                return warm::replay(&mut arrivals, Buffering { buffer, times, rules }, observer);
+            }
+            let provisioned = function.provisioned;
+            let wanted =
+                grid::Wanted { provisioned, keep: grid::Keep::Record, ..grid::Wanted::new(scenario, times) };
+            match grid::records(scenario, wanted, buffer) {
+                true => grid::record(scenario, (streams, &mut arrivals), (buffer, wanted), observer),
+                false => record_events(scenario, (policy, function), (streams, arrivals), observer),
+            }
         }
-        _ => {
-            let mut recorder = Recorder::new(rules);
-            let mut observers = (&mut recorder, observer);
-            run_policy(scenario, (policy, function), streams, &mut arrivals, &mut observers)?;
-            Ok(recorder.into_record())
-        }
+        _ => record_events(scenario, (policy, function), (streams, arrivals), observer),
     }
+}
+
+/// Replays arrivals with a policy, event by event.
+fn record_events<P: Policy, O: Observer>(
+    scenario: &Scenario,
+    (policy, function): (P, Function),
+    (streams, mut arrivals): (Streams, Box<dyn Arrivals + '_>),
+    observer: &mut O,
+) -> Result<Record, InputError> {
+    let mut recorder = Recorder::new(rules(scenario));
+    let mut observers = (&mut recorder, observer);
+    let pool = run_policy(scenario, (policy, function), streams, &mut arrivals, &mut observers)?;
+    let record = recorder.into_record();
+    Ok(Record { environments: pool.map(|pool| pool.environments(record.last_finish)), ..record })
 }
 
 /// Replays arrivals at a setting on the scenario's platform.
@@ -161,16 +180,17 @@ pub fn run<A: Arrivals, O: Observer>(
 ) -> Result<(), InputError> {
     let function = Function { times: scenario.service(setting)?, provisioned: setting.provisioned };
     let policy = Batch { batch: setting.batch, timeout: setting.timeout };
-    run_policy(scenario, (policy, function), streams, arrivals, observer)
+    run_policy(scenario, (policy, function), streams, arrivals, observer).map(drop)
 }
 
+/// Also the pool as it ended, where environments come and go.
 fn run_policy<P: Policy, A: Arrivals, O: Observer>(
     scenario: &Scenario,
     (policy, function): (P, Function),
     streams: Streams,
     arrivals: &mut A,
     observer: &mut O,
-) -> Result<(), InputError> {
+) -> Result<Option<LambdaPool>, InputError> {
     let retry = scenario.platform.retry;
     let Function { times, provisioned } = function;
     let service = ServiceDraws::new(times.clone(), streams);
@@ -180,13 +200,15 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
         Environments::AlwaysWarm => {
             let platform = Warm::default();
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
+            Ok(None)
         }
         Environments::Pool(pool) => {
             let platform = LambdaPool::new(pool.serving(&times, provisioned), streams);
-            replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
+            let platform = platform.counting_from(Time::ZERO + scenario.warmup);
+            let replay_of = Replay { policy, platform, service, retry, backoff };
+            Ok(Some(replay(arrivals, replay_of, observer)?))
         }
     }
-    Ok(())
 }
 
 /// Simulates a scenario's workload on rented instances; one replication.
@@ -211,6 +233,7 @@ pub(super) fn rules(scenario: &Scenario) -> Rules {
         billing: scenario.platform.tariff.billing,
         slo: scenario.slo.latency.unwrap_or(Span::MAX),
         warmup: Time::ZERO + scenario.warmup,
+        stretch: MOST_REQUESTS,
     }
 }
 

@@ -4,6 +4,7 @@ pub mod bracket;
 pub mod chebyshev;
 pub mod gauss;
 pub mod histogram;
+pub(crate) mod lanes;
 pub mod least_squares;
 pub mod matrix;
 pub mod streams;

@@ -12,9 +12,10 @@ use super::edge;
 use super::infeasible;
 use super::plan::{Alternative, Answer, Check, Evaluated, Plan, Reason, Request, Timeouts, grid};
 use super::predict::{BatchLaws, Part, predict_parts};
+use super::ranking::ranking;
 use super::refine::{Lines, Margin};
 use super::replayed::Replayed;
-use super::search::{self, Candidate, Space, order};
+use super::search::{self, Candidate, DEAR, Space, order};
 use super::trial::Trials;
 use super::verify::{Evidence, Verdict};
 use crate::error::InputError;
@@ -31,9 +32,7 @@ const REFINED: usize = 6;
 const MANY: f64 = 1e6;
 /// See [`MANY`].
 const REFINED_OF_MANY: usize = 2;
-/// The law of larger batches takes long: one line is refined, down to this share of its timeout.
-const DEAR: u32 = 64;
-/// See [`DEAR`].
+/// Where the law of the best batches takes long, one line is refined, down to this share of its timeout.
 const FINEST_OF_DEAR: f64 = 0.02;
 /// So many lines have the batches beside them tried, where nobody gave a grid.
 const REFINED_IN_BATCHES: usize = 2;
@@ -43,8 +42,6 @@ const NEXT_BEST: usize = 5;
 const LOOKED_AT: usize = 1500;
 /// So many points a page carries at most.
 const KEPT: usize = 30_000;
-/// Requests in all that the trials of a grid may see where the law could rank as well.
-const CHEAP: f64 = 2e8;
 /// Requests in all that confirmations may see: the more, the shorter the run.
 const CONFIRMED: f64 = 4e8;
 /// At least so many configurations are simulated in full before the search ends without one.
@@ -260,19 +257,24 @@ impl<'a> Chooser<'a> {
         Ok(kept.into_iter().flatten().collect())
     }
 
-    /// Predicts configurations with their percentiles: those of one batch and timeout share their law.
+    /// Predicts configurations with their percentiles: those of one batch and timeout share their law, and the large batches
+    /// of one timeout what takes longest.
     fn predicted(&self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         use rayon::prelude::*;
         let constraint = &self.request.constraint;
         let mut groups: BTreeMap<_, Vec<Setting>> = BTreeMap::new();
         for setting in settings {
-            groups.entry((setting.timeout, setting.batch)).or_default().push(*setting);
+            let alone = (setting.batch <= DEAR).then_some(setting.batch);
+            groups.entry((setting.timeout, alone)).or_default().push(*setting);
         }
-        let group = |((timeout, batch), settings): (&_, &Vec<Setting>)| {
-            let laws = BatchLaws::of(&self.laws, constraint.model, &[*batch], *timeout)?;
+        let group = |((timeout, _), settings): (&(Span, _), &Vec<Setting>)| {
+            let batches: BTreeSet<u32> = settings.iter().map(|setting| setting.batch).collect();
+            let batches: Vec<u32> = batches.into_iter().collect();
+            let laws = BatchLaws::of(&self.laws, constraint.model, &batches, *timeout)?;
             let one = |setting: &Setting| {
                 let function = self.function(*setting)?;
-                let candidate = function.shown(&laws[0], (*batch, *timeout), constraint);
+                let law = &laws[batches.partition_point(|batch| *batch < setting.batch)];
+                let candidate = function.shown(law, (setting.batch, *timeout), constraint);
                 Ok((*setting, Candidate { setting: *setting, ..candidate }))
             };
             settings.iter().map(one).collect::<Result<Vec<_>, InputError>>()
@@ -498,20 +500,6 @@ pub fn is_exact(scenario: &Scenario) -> bool {
         && matches!(scenario.platform.environments, Environments::AlwaysWarm)
         && scenario.platform.tariff.is_flat()
         && scenario.profile.service_quantiles.is_none()
-}
-
-fn ranking(scenario: &Scenario, request: &Request, replayed: &Replayed<'_>, space: &Space) -> Ranking {
-    let pairs = space.len() as f64 / space.functions.len() as f64;
-    // Random service times are tried at each memory size by itself.
-    let passes = if scenario.profile.is_random() { 6.0 * space.len() as f64 } else { pairs };
-    match (request.check, request.constraint.model) {
-        (Check::Predicted, _) | (_, Model::Published) => Ranking::Predicted,
-        (Check::Simulated, Model::Exact) if !is_exact(scenario) => Ranking::Simulated,
-        (Check::Simulated, Model::Exact) if passes * replayed.requests() <= CHEAP => {
-            Ranking::SimulatedWithinLaw
-        }
-        (Check::Simulated, Model::Exact) => Ranking::Predicted,
-    }
 }
 
 /// What a page shows: the candidates whose percentile is known, or an even choice of them.

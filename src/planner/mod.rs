@@ -15,6 +15,7 @@ pub mod infeasible;
 pub mod max_rate;
 pub mod plan;
 pub mod predict;
+mod ranking;
 pub mod refine;
 pub mod replayed;
 pub mod search;

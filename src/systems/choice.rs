@@ -89,8 +89,19 @@ pub(super) fn planned(
         let help = "give it `policy = { kind = \"batch\", .. }`; `sim plan` chooses by simulation";
         return Err(fail("a planned policy needs arrivals that do not depend on the answers", help));
     }
-    let plan = |(from, part): &(Time, Part)| Ok((*from, best(scenario, grid, part, model)?));
-    let mut steps = segments(scenario)?.par_iter().map(plan).collect::<Result<Vec<_>, InputError>>()?;
+    let segments = segments(scenario)?;
+    // What is best for a part follows from its process.
+    let mut different: Vec<&Part> = Vec::new();
+    let mut numbers = Vec::new();
+    for (_, part) in &segments {
+        let known = different.iter().position(|other| other.process == part.process);
+        numbers.push(known.unwrap_or(different.len()));
+        different.extend(known.is_none().then_some(part));
+    }
+    let plan = |part: &&Part| best(scenario, grid, part, model);
+    let plans = different.par_iter().map(plan).collect::<Result<Vec<_>, InputError>>()?;
+    let steps = segments.iter().zip(numbers).map(|((from, _), number)| (*from, plans[number]));
+    let mut steps: Vec<(Time, Setting)> = steps.collect();
     match steps.first_mut() {
         // Before anything comes, nothing else has been chosen.
         Some((from, _)) => *from = Time::ZERO,

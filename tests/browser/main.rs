@@ -4,6 +4,7 @@
 
 mod devtools;
 mod explorer;
+mod hostile;
 
 use std::fs;
 use std::io::Write as _;
@@ -62,6 +63,7 @@ fn pages_in_a_browser() {
         assert!(backgrounds.iter().all(|colour| is_dark(colour) == (look.name == "dark")), "{backgrounds:?}");
     }
     explorer::explorer(&mut browser, &pictures);
+    hostile::hostile_names(&mut browser);
 }
 
 /// Scenarios of the project.

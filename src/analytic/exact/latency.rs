@@ -1,5 +1,7 @@
 //! The third layer: latency = wait + service time, and what a request costs.
 
+use std::ops::Range;
+
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::batches::BatchLaw;
@@ -27,8 +29,8 @@ struct Part<'a> {
     shift: f64,
     /// In place of both.
     pieces: Option<&'a Pieces>,
-    /// What comes to the mean service time of a batch of n in the mean \[s\], at `n - 1`.
-    beside: Vec<f64>,
+    /// Where these come from.
+    variation: Option<&'a Variation>,
 }
 
 /// Half a nanosecond [s].
@@ -46,8 +48,8 @@ impl<'a> LatencyLaw<'a> {
     pub fn new(batches: &'a BatchLaw, service: &'a [f64], cv: f64) -> LatencyLaw<'a> {
         let service = &service[..batches.batch() as usize];
         assert!(cv >= 0.0 && service.iter().all(|s| *s >= 0.0), "service times and cv must not be negative");
-        let (spread, beside) = ((1.0 + cv * cv).ln().sqrt(), vec![0.0; service.len()]);
-        let part = Part { weight: 1.0, batches, service, spread, shift: 0.0, pieces: None, beside };
+        let spread = (1.0 + cv * cv).ln().sqrt();
+        let part = Part { weight: 1.0, batches, service, spread, shift: 0.0, pieces: None, variation: None };
         LatencyLaw { parts: vec![part] }
     }
 
@@ -56,13 +58,8 @@ impl<'a> LatencyLaw<'a> {
     /// Panics as [`LatencyLaw::new`], or if the variation covers fewer batch sizes.
     pub fn varied(batches: &'a BatchLaw, service: &'a [f64], variation: &'a Variation) -> LatencyLaw<'a> {
         let fixed = LatencyLaw::new(batches, service, 0.0);
-        let part = |part: Part<'a>| Part {
-            spread: variation.spread(),
-            shift: variation.shift(),
-            pieces: variation.pieces(),
-            beside: (1..).zip(part.service).map(|(n, mean)| variation.beside(n, *mean)).collect(),
-            ..part
-        };
+        let (spread, shift, pieces) = (variation.spread(), variation.shift(), variation.pieces());
+        let part = |part| Part { spread, shift, pieces, variation: Some(variation), ..part };
         LatencyLaw { parts: fixed.parts.into_iter().map(part).collect() }
     }
 
@@ -99,14 +96,46 @@ impl<'a> LatencyLaw<'a> {
         assert!((0.0..=1.0).contains(&q), "a quantile's share is in [0, 1], is {q}");
         let q = q - ROUNDING;
         let breaks = self.breaks();
-        let first = breaks.partition_point(|x| self.cdf(*x) < q);
+        let Range { start, end } = self.around(&breaks, q);
+        let first = start + breaks[start..end].partition_point(|x| self.cdf(*x) < q);
         let Some(high) = breaks.get(first) else { return breaks[breaks.len() - 1] };
-        let below = |x: f64| self.parts.iter().map(|part| part.weight * part.cdf(x, -SLACK)).sum::<f64>();
+        let near = self.near(first.checked_sub(1).map_or(f64::NEG_INFINITY, |low| breaks[low]), *high);
+        let below = |x: f64| near.iter().map(|near| near.cdf(x)).sum::<f64>();
         if first == 0 || below(*high) < q {
             return *high;
         }
         let low = breaks[first - 1];
         bracket::crossing(|x| below(x) - q, low, *high, 1e-10)
+    }
+
+    /// The places among which the first of `breaks` with `cdf >= q` is, or the last is before it; found without a wait.
+    fn around(&self, breaks: &[f64], q: f64) -> Range<usize> {
+        let parts = &self.parts;
+        let first = &parts[0];
+        if parts.iter().any(|part| !part.has_times_of(first)) {
+            return 0..breaks.len();
+        }
+        let most = parts.iter().map(|part| part.service.len()).max().unwrap_or(0);
+        let horizon = parts.iter().map(|part| part.batches.horizon()).fold(0.0, f64::max);
+        let mut sizes = vec![(0.0, 0.0, 0.0); most];
+        for part in parts {
+            let factor = part.weight / part.batches.mean_batch();
+            for (n, (size, some)) in sizes.iter_mut().zip(part.batches.all_requests()).enumerate() {
+                let (least, longest) = part.range(n);
+                *size = (least, longest + horizon, size.2 + factor * some);
+            }
+        }
+        // Rounding is far below this.
+        const NEAR: f64 = 1e-9;
+        let begun = |x: f64| sizes.iter().filter(|size| size.0 <= x + NEAR).map(|size| size.2).sum::<f64>();
+        let ended = |x: f64| sizes.iter().filter(|size| size.1 <= x - NEAR).map(|size| size.2).sum::<f64>();
+        let start = breaks.partition_point(|x| begun(*x) < q - NEAR);
+        start..breaks.partition_point(|x| ended(*x) < q + NEAR).max(start)
+    }
+
+    /// The parts between two neighbouring breaks: of most batch sizes all requests are answered, or none.
+    fn near(&self, low: f64, high: f64) -> Vec<Near<'_>> {
+        self.parts.iter().map(|part| Near::new(part, low, high)).collect()
     }
 
     /// The mean latency \[s\].
@@ -152,11 +181,16 @@ impl<'a> LatencyLaw<'a> {
     /// Where the CDF may jump or bend, ascending; it is continuous between them and constant outside.
     fn breaks(&self) -> Vec<f64> {
         let mut breaks = Vec::new();
+        // By size less 1: the part before whose breaks are there. Those of one workload mostly have the same ones.
+        let mut known: Vec<Option<&Part<'_>>> = Vec::new();
         for part in &self.parts {
             let horizon = part.batches.horizon();
-            for (n, service) in part.service.iter().enumerate() {
-                if part.weight * part.batches.requests(n + 1) > 0.0 {
-                    part.add_breaks(n, *service, horizon, &mut breaks);
+            let same = |other: &Part<'_>| other.batches.horizon() == horizon && part.has_times_of(other);
+            known.resize(known.len().max(part.service.len()), None);
+            for (n, requests) in part.batches.all_requests().iter().enumerate() {
+                if part.weight * requests > 0.0 && !known[n].is_some_and(same) {
+                    part.add_breaks(n, horizon, &mut breaks);
+                    known[n] = Some(part);
                 }
             }
         }
@@ -166,15 +200,55 @@ impl<'a> LatencyLaw<'a> {
     }
 }
 
+/// A part between two neighbouring breaks.
+struct Near<'p> {
+    part: &'p Part<'p>,
+    /// Requests per batch that are answered before.
+    answered: f64,
+    /// The other sizes less 1 of which requests are answered between; none is listed where service times are random.
+    open: Option<Vec<u32>>,
+}
+
+impl<'p> Near<'p> {
+    fn new(part: &'p Part<'p>, low: f64, high: f64) -> Near<'p> {
+        if part.pieces.is_some() || part.spread != 0.0 {
+            return Near { part, answered: 0.0, open: None };
+        }
+        let horizon = part.batches.horizon();
+        let (mut answered, mut open) = (0.0, Vec::new());
+        for (n, (service, requests)) in part.service.iter().zip(part.batches.all_requests()).enumerate() {
+            let least = service + part.shift;
+            if least + horizon < low - 2.0 * SLACK {
+                answered += requests;
+            } else if least < high + 2.0 * SLACK {
+                open.push(n as u32);
+            }
+        }
+        Near { part, answered, open: Some(open) }
+    }
+
+    /// The limit from below of the part's share of requests with a latency of at most x.
+    fn cdf(&self, x: f64) -> f64 {
+        let part = self.part;
+        let Some(open) = &self.open else { return part.weight * part.cdf(x, -SLACK) };
+        let x = x - part.shift;
+        let sum = open.iter().fold(self.answered, |sum, n| {
+            let n = *n as usize;
+            sum + part.fixed(n + 1, x - part.service[n], -SLACK)
+        });
+        part.weight * (sum / part.batches.mean_batch())
+    }
+}
+
 impl Part<'_> {
     /// P(R <= x + slack): with a slack of minus half a nanosecond, the limit from below at a jump.
     fn cdf(&self, x: f64, slack: f64) -> f64 {
-        let services = self.service.iter().zip(1..);
         if let Some(pieces) = self.pieces {
             let sum: f64 = (1..=self.service.len()).map(|n| self.pieces(pieces, n, x, slack)).sum();
             return sum / self.batches.mean_batch();
         }
         let x = x - self.shift;
+        let services = self.service.iter().zip(1..);
         let sum: f64 = match self.spread == 0.0 {
             true => services.map(|(service, n)| self.fixed(n, x - service, slack)).sum(),
             false => services.map(|(service, n)| self.spread(n, x, *service)).sum(),
@@ -183,6 +257,7 @@ impl Part<'_> {
     }
 
     /// Requests per batch that are in a batch of n and wait at most `wait`.
+    #[inline]
     fn fixed(&self, n: usize, wait: f64, slack: f64) -> f64 {
         let horizon = self.batches.horizon();
         if wait + slack < 0.0 {
@@ -211,13 +286,13 @@ impl Part<'_> {
         }
         // Pieces that are smooth in both factors: a panel of the waits, at most one standard deviation.
         let mut low = surely;
+        let bounds = if low < possibly { self.batches.bounds(n) } else { &[] };
         while low < possibly {
             let wait = (x - time(low)).clamp(0.0, horizon);
-            let bound =
-                self.batches.bounds().partition_point(|b| *b < wait * (1.0 - 1e-12)).saturating_sub(1);
+            let bound = bounds.partition_point(|b| *b < wait * (1.0 - 1e-12)).saturating_sub(1);
             let mut high = (low + 1.0).min(possibly);
-            if self.batches.bounds()[bound] > 0.0 {
-                high = high.min(score(x - self.batches.bounds()[bound])).max(low + 1e-6);
+            if bounds[bound] > 0.0 {
+                high = high.min(score(x - bounds[bound])).max(low + 1e-6);
             }
             for (node, weight) in GAUSS {
                 let z = low + (high - low) * node;
@@ -255,7 +330,7 @@ impl Part<'_> {
         let mut low = surely;
         while possibly - low > SLACK {
             let wait = (x - low).clamp(0.0, horizon);
-            let bounds = self.batches.bounds();
+            let bounds = self.batches.bounds(n);
             let bound = bounds.partition_point(|b| *b < wait * (1.0 - 1e-12)).saturating_sub(1);
             let high = if bounds[bound] > 0.0 { (x - bounds[bound]).min(possibly) } else { possibly };
             let high = high.max(low + SLACK);
@@ -269,28 +344,40 @@ impl Part<'_> {
     }
 
     /// Where the CDF may jump or bend for batches of `n + 1`.
-    fn add_breaks(&self, n: usize, service: f64, horizon: f64, breaks: &mut Vec<f64>) {
-        let Some(pieces) = self.pieces else {
-            let (least, most) = self.service_range(service);
-            breaks.extend([least + self.shift, most + self.shift + horizon]);
-            return;
-        };
-        let row = &pieces.rows[n];
-        breaks.extend([row[0], row[row.len() - 1] + horizon]);
-        let same = row.windows(2).filter(|time| time[1] - time[0] <= SLACK);
+    fn add_breaks(&self, n: usize, horizon: f64, breaks: &mut Vec<f64>) {
+        let (least, most) = self.range(n);
+        breaks.extend([least, most + horizon]);
+        let Some(pieces) = self.pieces else { return };
+        let same = pieces.rows[n].windows(2).filter(|time| time[1] - time[0] <= SLACK);
         breaks.extend(same.flat_map(|time| [time[0], time[0] + horizon]));
+    }
+
+    /// Are the times after a wait those of another part?
+    fn has_times_of(&self, other: &Part<'_>) -> bool {
+        let pieces = |part: &Part<'_>| part.pieces.map(std::ptr::from_ref);
+        std::ptr::eq(self.service.as_ptr(), other.service.as_ptr())
+            && (self.spread, self.shift) == (other.spread, other.shift)
+            && pieces(self) == pieces(other)
+    }
+
+    /// The least and the longest time that counts in batches of `n + 1`.
+    fn range(&self, n: usize) -> (f64, f64) {
+        if let Some(Pieces { rows, .. }) = self.pieces {
+            return (rows[n][0], rows[n][rows[n].len() - 1]);
+        }
+        let service = self.service[n];
+        let at = |z: f64| service * (self.spread * z - self.spread * self.spread / 2.0).exp();
+        let (least, most) =
+            if self.spread == 0.0 { (service, service) } else { (at(-FARTHEST), at(FARTHEST)) };
+        (least + self.shift, most + self.shift)
     }
 
     fn mean(&self) -> f64 {
         let of = |n: usize| {
-            self.batches.requests(n) * (self.service[n - 1] + self.beside[n - 1]) + self.batches.waited(n)
+            let service = self.service[n - 1];
+            let beside = self.variation.map_or(0.0, |variation| variation.beside(n, service));
+            self.batches.requests(n) * (service + beside) + self.batches.waited(n)
         };
         (1..=self.service.len()).map(of).sum::<f64>() / self.batches.mean_batch()
-    }
-
-    /// The least and the longest service time that count.
-    fn service_range(&self, service: f64) -> (f64, f64) {
-        let at = |z: f64| service * (self.spread * z - self.spread * self.spread / 2.0).exp();
-        if self.spread == 0.0 { (service, service) } else { (at(-FARTHEST), at(FARTHEST)) }
     }
 }

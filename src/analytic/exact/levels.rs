@@ -1,9 +1,10 @@
-//! The first layer: V_j(t) at the nodes of a mesh on [0, T].
+//! The first layer: V_j(T), and V_j(t) at the nodes of a mesh on [0, T].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::march::{Marched, march};
-use crate::analytic::counting::{Counted, Counting, add_scaled};
+use super::march::march;
+use super::nodes::Nodes;
+use crate::analytic::counting::{Counted, Counting};
 use crate::arrivals::map::Map;
 use crate::numeric::chebyshev::DEGREE;
 use crate::numeric::matrix::Matrix;
@@ -22,18 +23,18 @@ pub struct Levels {
 /// What the laws of all batch sizes share.
 #[derive(Debug)]
 pub(super) struct Table {
+    map: Map,
     pub(super) order: usize,
     /// The largest batch that the table serves.
     pub(super) batch: usize,
-    pub(super) mesh: Arc<Mesh>,
+    /// The timeout \[s\], or less where the largest batch is always full by then.
+    pub(super) horizon: f64,
     /// `(-D0)^-1 D1`.
     pub(super) embedded: Matrix,
-    /// Per node, V_j for `j < batch - 1`, laid out like [`Counting`].
-    pub(super) counting: Vec<f64>,
-    /// Per node and phase, `j V_j e`.
-    pub(super) counted: Vec<f64>,
-    /// Per node and phase, `V_j D1 e`.
-    pub(super) hazard: Vec<f64>,
+    /// V_j at the horizon for `j < batch - 1`, laid out like [`Counting`].
+    end: Vec<f64>,
+    /// V_j at nodes, for the first levels, twice as many, and so on: made when a wait asks for them.
+    nodes: Vec<OnceLock<Nodes>>,
 }
 
 /// Panels of Chebyshev-Lobatto nodes on [0, horizon]; neighbours share a node.
@@ -47,6 +48,8 @@ pub(super) struct Mesh {
 const NEVER: f64 = 1e-13;
 /// The largest part of V_j that the nodes may leave unresolved.
 const TOLERANCE: f64 = 1e-9;
+/// So many levels have one table of nodes. What small batches ask for then takes no longer where there are large ones.
+const FIRST_LEVELS: usize = 64;
 
 impl Levels {
     /// The table for batches up to `largest` and one timeout. The time and memory it takes do not grow with a
@@ -57,32 +60,38 @@ impl Levels {
         assert!(largest > 0, "a batch holds at least one request");
         // A table for two serves one, whose batches never wait.
         let (order, batch) = (map.order(), largest.max(2) as usize);
-        let of = Counted::from(map);
-        let horizon = Counting::at(of, timeout.as_secs_f64(), batch - 1, NEVER).1;
-        let Marched { counting, bounds } = march(of, batch - 1, horizon, TOLERANCE);
-        let rate = map.d1().row_sums();
-        let mut counted = vec![0.0; counting.len() / order];
-        let mut hazard = counted.clone();
-        let rows = counting.chunks_exact(order * (batch - 1));
-        let sums = counted.chunks_exact_mut(batch - 1).zip(hazard.chunks_exact_mut(batch - 1));
-        for (row, (counted, hazard)) in rows.zip(sums) {
-            for (cells, rate) in row.chunks_exact(batch - 1).zip(&rate) {
-                add_scaled(counted, 1.0, cells);
-                add_scaled(hazard, *rate, cells);
-            }
-            counted.iter_mut().enumerate().for_each(|(j, sum)| *sum *= j as f64);
+        let levels = batch - 1;
+        let (at_end, horizon) = Counting::at(Counted::from(map), timeout.as_secs_f64(), levels, NEVER);
+        let tables = (0..).take_while(|at| *at == 0 || FIRST_LEVELS << (at - 1) < levels);
+        let nodes: Vec<OnceLock<Nodes>> = tables.map(|_| OnceLock::new()).collect();
+        let (map, embedded) = (map.clone(), map.embedded());
+        let mut table = Table { map, order, batch, horizon, embedded, end: at_end.cells().to_vec(), nodes };
+        if levels <= FIRST_LEVELS {
+            // The walk to the horizon ends there as well.
+            table.end = table.nodes_for(levels).at_end();
         }
-        let (mesh, embedded) = (Arc::new(Mesh { bounds }), map.embedded());
-        Levels { table: Arc::new(Table { order, batch, mesh, embedded, counting, counted, hazard }) }
+        Levels { table: Arc::new(table) }
     }
 }
 
 impl Table {
-    /// V_j(t) from phase i to k at a node.
+    /// V_j at the horizon from phase i to k.
     #[inline]
-    pub(super) fn cells(&self, node: usize, i: usize, k: usize) -> &[f64] {
+    pub(super) fn end(&self, i: usize, k: usize) -> &[f64] {
         let levels = self.batch - 1;
-        &self.counting[((node * self.order + i) * self.order + k) * levels..][..levels]
+        &self.end[(i * self.order + k) * levels..][..levels]
+    }
+
+    /// Nodes with at least so many levels: always the same ones, whoever asks first.
+    #[inline]
+    pub(super) fn nodes_for(&self, levels: usize) -> &Nodes {
+        let at =
+            (levels.div_ceil(FIRST_LEVELS).max(1) - 1).checked_ilog2().map_or(0, |power| power as usize + 1);
+        self.nodes[at].get_or_init(|| {
+            let levels = (FIRST_LEVELS << at).min(self.batch - 1);
+            let of = Counted::from(&self.map);
+            Nodes::new(&self.map, march(of, levels, self.horizon, TOLERANCE), levels)
+        })
     }
 }
 

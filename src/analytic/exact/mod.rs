@@ -16,6 +16,7 @@ mod batches;
 mod latency;
 mod levels;
 mod march;
+mod nodes;
 mod shared;
 mod stages;
 mod variation;

@@ -29,6 +29,8 @@ pub(super) struct Lines {
     complete: usize,
     /// and what has been read ends here.
     filled: usize,
+    /// The block that was read last starts here.
+    block: usize,
     ended: bool,
     /// Lines handed out so far; the number of the last one.
     line: usize,
@@ -59,6 +61,7 @@ impl Lines {
             start,
             complete,
             filled,
+            block: 0,
             ended,
             line,
             first,
@@ -89,6 +92,17 @@ impl Lines {
             self.read()?;
         }
         Ok(&self.buffer[self.start..self.complete])
+    }
+
+    /// Reads larger blocks from now on.
+    pub(super) fn widen(&mut self, bytes: usize) {
+        self.buffer.resize(self.buffer.len().max(bytes), 0);
+    }
+
+    /// Is nothing taken yet of the block that was read last, or is read now?
+    pub(super) fn is_new_block(&mut self) -> Result<bool, InputError> {
+        self.ready()?;
+        Ok(self.start == self.block)
     }
 
     /// Takes `bytes` that hold `lines` complete lines from what is ready.
@@ -233,7 +247,7 @@ impl Lines {
         let kept = self.complete - from;
         self.buffer.copy_within(from..self.filled, 0);
         self.filled -= from;
-        (self.start, self.complete) = (kept, kept);
+        (self.start, self.complete, self.block) = (kept, kept, kept);
         // Full blocks only, as pipes hand over little at a time and the first block has to show the format.
         while self.complete == kept && !self.ended {
             if self.filled == self.buffer.len() {

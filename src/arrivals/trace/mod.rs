@@ -32,6 +32,7 @@ mod open;
 mod order;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod plain;
 mod reading;
 mod replay;
 mod source;

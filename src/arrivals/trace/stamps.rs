@@ -1,12 +1,13 @@
 //! Traces with a line for each arrival: points in time, or gaps between them.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
-use super::decimal::{self, Kind};
+use super::decimal::Kind;
 use super::delimited::value;
 use super::layout::too_late;
 use super::lines::Lines;
 use super::order::Raw;
+use super::plain::{Ahead, Helper, Plain};
 use super::reading::Reading;
 use super::table::Column;
 use super::unit::Chosen;
@@ -34,11 +35,19 @@ pub(super) struct Stamps {
     /// What else could be read.
     others: String,
     records: u64,
+    helper: Option<Helper>,
+    /// What the helper and this one have read.
+    ahead: Ahead,
 }
+
+/// Blocks that two read are so large that waiting for one another takes nothing of the time.
+const SHARED_BYTES: usize = 1 << 20;
+/// A text of so many bytes is read by two.
+const WORTH: usize = 1 << 16;
 
 impl Stamps {
     pub(super) fn new(
-        lines: Lines,
+        mut lines: Lines,
         column: Column,
         unit: Chosen,
         meaning: Meaning,
@@ -50,38 +59,51 @@ impl Stamps {
             (Chosen::Dated, Meaning::Gap) => Unit::Seconds.kind(),
             (unit, _) => unit.unit().kind(),
         };
-        Stamps { lines, column, unit, kind, meaning, others, records: 0 }
+        let (helper, ahead) = (Helper::new(), Ahead::default());
+        if helper.is_some() {
+            lines.widen(SHARED_BYTES);
+        }
+        Stamps { lines, column, unit, kind, meaning, others, records: 0, helper, ahead }
     }
 
     /// Takes plain numbers from the lines at hand until anything else comes.
     fn fill_fast(&mut self, floor: i64, block: &mut Vec<i64>, full: usize) -> Result<usize, InputError> {
         let Kind::Number { digits } = self.kind else { return Ok(0) };
-        let floor = u64::try_from(floor).unwrap_or(0);
         let Column { index, delimiter, .. } = self.column;
-        let text = self.lines.ready()?;
-        // Quotes may hold delimiters and line breaks; of blanks several are one.
-        let is_plain = self.others.is_empty() || memchr(b'"', text).is_none();
-        if !is_plain || (delimiter == b' ' && index > 0) {
-            return Ok(0);
-        }
-        let (mut at, before) = (0, block.len());
-        while block.len() < full {
-            let Some(start) = skip_fields(text, at, delimiter, index) else { break };
-            let Some((value, length)) = decimal::prefix(&text[start..], digits) else { break };
-            let end = start + length;
-            if value < floor {
-                break;
+        if self.ahead.is_empty() {
+            let is_new = self.lines.is_new_block()?;
+            let text = self.lines.ready()?;
+            // Quotes may hold delimiters and line breaks; of blanks several are one.
+            let is_plain = self.others.is_empty() || memchr(b'"', text).is_none();
+            if !is_plain || (delimiter == b' ' && index > 0) {
+                return Ok(0);
             }
-            at = match text[end] {
-                b'\n' => end + 1,
-                b'\r' if text[end + 1] == b'\n' => end + 2,
-                other if other == delimiter => match memchr(b'\n', &text[end..]) {
-                    Some(rest) => end + rest + 1,
-                    None => break,
-                },
-                _ => break,
+            let plain = Plain { index, delimiter, digits };
+            let is_ahead = match &mut self.helper {
+                Some(helper) if is_new && text.len() >= WORTH => helper.read(plain, text, &mut self.ahead),
+                _ => false,
             };
-            block.push(value as i64);
+            if !is_ahead || self.ahead.is_empty() {
+                return self.fill_in_turn(plain, floor, (block, full));
+            }
+        }
+        let (taken, bytes) = self.ahead.give(floor, full - block.len(), block);
+        self.lines.take(bytes, taken);
+        Ok(taken)
+    }
+
+    fn fill_in_turn(
+        &mut self,
+        plain: Plain,
+        floor: i64,
+        (block, full): (&mut Vec<i64>, usize),
+    ) -> Result<usize, InputError> {
+        let (mut at, before) = (0, block.len());
+        let text = self.lines.ready()?;
+        while block.len() < full {
+            let Some((value, end)) = plain.next(text, at).filter(|(value, _)| *value >= floor) else { break };
+            block.push(value);
+            at = end;
         }
         let taken = block.len() - before;
         self.lines.take(at, taken);
@@ -111,19 +133,6 @@ impl Stamps {
         block.push(value);
         Ok(true)
     }
-}
-
-/// Where field `index` of the line at `at` starts, if all before it are there and unquoted.
-#[inline]
-fn skip_fields(text: &[u8], mut at: usize, delimiter: u8, index: usize) -> Option<usize> {
-    for _ in 0..index {
-        let end = at + memchr2(delimiter, b'\n', &text[at..])?;
-        if text[end] == b'\n' {
-            return None;
-        }
-        at = end + 1;
-    }
-    (at < text.len()).then_some(at)
 }
 
 impl Raw for Stamps {

@@ -2,7 +2,7 @@
 
 use super::{ClassObserver, Members};
 use crate::engine::record::{Batch, Observer};
-use crate::engine::recorder::{Record, Recorder, Rules};
+use crate::engine::recorder::{MOST_REQUESTS, Record, Recorder, Rules};
 use crate::price::Tariff;
 use crate::price::billing::BillingRule;
 use crate::units::{Span, Time};
@@ -90,7 +90,7 @@ impl<'a, O: Observer> ClassRecorder<'a, O> {
     /// A recorder that has seen nothing.
     pub fn new(rules: ClassRules, watched: &'a mut O) -> Self {
         let ClassRules { billing, warmup, .. } = rules;
-        let recorder = |slo: Span| Recorder::new(Rules { billing, slo, warmup });
+        let recorder = |slo: Span| Recorder::new(Rules { billing, slo, warmup, stretch: MOST_REQUESTS });
         ClassRecorder {
             all: recorder(Span::MAX),
             classes: rules.slo.iter().map(|slo| recorder(*slo)).collect(),

@@ -1,13 +1,13 @@
 //! The state of the loop: instances with their queues, and the events to come.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 use super::instance::{Instance, Phase};
 use super::ready::Ready;
 use super::rental::{Market, Rental};
 use super::{Fleet, Functions, Kind, START};
 use crate::engine::record::{Batch, Cause, Observer};
+use crate::numeric::lanes::Lanes;
 use crate::numeric::streams::Stream;
 use crate::platform::Capacity;
 use crate::platform::fleet::{Count, Routing, Scaler};
@@ -39,7 +39,7 @@ pub struct State {
     pub(super) counts: Vec<Count>,
     /// Requests at the balancer: those without an instance, and all of a shared queue.
     pub(super) waiting: VecDeque<Time>,
-    pub(super) events: BinaryHeap<Reverse<(Time, Event, u64, usize)>>,
+    pub(super) events: Lanes<(Time, Event, u64, usize)>,
     pub(super) sequence: u64,
     pub(super) turn: usize,
     pub(super) busy: u64,
@@ -69,7 +69,7 @@ impl State {
             running,
             counts,
             waiting: VecDeque::new(),
-            events: BinaryHeap::new(),
+            events: Lanes::default(),
             sequence: 0,
             turn: 0,
             busy: 0,
@@ -90,7 +90,7 @@ impl State {
 
     pub(super) fn plan(&mut self, at: Time, event: Event, instance: usize) {
         self.sequence += 1;
-        self.events.push(Reverse((at, event, self.sequence, instance)));
+        self.events.push((at, event, self.sequence, instance));
     }
 
     /// Everything that comes before an arrival at `now`.
@@ -100,7 +100,7 @@ impl State {
 
     /// The next event before `(until, event)`, if there is one.
     pub fn step<O: Observer>(&mut self, before: (Time, Event), observer: &mut O) -> bool {
-        let next = self.events.peek().map(|Reverse((at, event, ..))| (*at, *event));
+        let next = self.events.peek().map(|(at, event, ..)| (at, event));
         let review = (self.scaler.next_review(), Event::Ready);
         // A review comes after the instances that become ready at its time.
         if review < before && review.0 < Time::NEVER && next.is_none_or(|next| review < next) {
@@ -108,7 +108,7 @@ impl State {
             return true;
         }
         let Some((at, event)) = next.filter(|next| *next < before) else { return false };
-        let Some(Reverse((.., index))) = self.events.pop() else { return false };
+        let Some((.., index)) = self.events.pop() else { return false };
         match event {
             Event::WorkerFree => {
                 self.busy -= 1;

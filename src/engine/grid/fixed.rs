@@ -72,6 +72,18 @@ pub struct FixedBook<'a, 'b> {
     pub waits: &'a Waits,
     /// Who wants to see every batch.
     pub recorder: Option<&'a mut Recorder>,
+    /// Batches that it has not been shown.
+    pub alike: Alike,
+}
+
+/// Batches of one request on warm environments: they differ in nothing but their times.
+#[derive(Debug, Default)]
+pub struct Alike {
+    count: u32,
+    /// The number of the last of them.
+    last: usize,
+    /// The most environments busy just after one of them.
+    busy: u64,
 }
 
 impl Book for FixedBook<'_, '_> {
@@ -86,8 +98,14 @@ impl Book for FixedBook<'_, '_> {
             return;
         }
         if let Some(recorder) = &mut self.recorder {
-            let function = (self.fixed.mb_ms.len() as u32, self.fixed.times.memory);
-            recorder.started(&shown(starts, batch, start, function), starts.arrivals(batch));
+            let is_plain = self.fixed.mb_ms.len() == 1 && !start.cold && start.capacity == Capacity::OnDemand;
+            if is_plain && starts.batches.left[batch] < recorder.open_until() {
+                self.alike.count += 1;
+                self.alike.last = batch;
+                self.alike.busy = self.alike.busy.max(start.busy);
+            } else {
+                self.show(starts, batch, start);
+            }
         }
         let Fixed { more, mb_ms, .. } = self.fixed;
         more.peak_concurrency = more.peak_concurrency.max(start.busy);
@@ -101,6 +119,24 @@ impl Book for FixedBook<'_, '_> {
 }
 
 impl FixedBook<'_, '_> {
+    fn show(&mut self, starts: &Starts<'_>, batch: usize, start: Start) {
+        self.show_alike(starts);
+        let function = (self.fixed.mb_ms.len() as u32, self.fixed.times.memory);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.started(&shown(starts, batch, start, function), starts.arrivals(batch));
+        }
+    }
+
+    /// Shows the recorder what it has not been shown yet.
+    pub fn show_alike(&mut self, starts: &Starts<'_>) {
+        let Alike { count, last, busy } = std::mem::take(&mut self.alike);
+        let Some(recorder) = self.recorder.as_mut().filter(|_| count > 0) else { return };
+        let function = (self.fixed.mb_ms.len() as u32, self.fixed.times.memory);
+        let (init, capacity, service) = (Span::ZERO, Capacity::OnDemand, self.fixed.times.mean[0]);
+        let start = Start { cold: false, init, service, capacity, busy };
+        recorder.started_alike(&shown(starts, last, start, function), starts.arrivals(last)[0], count);
+    }
+
     #[cold]
     fn started_cold(&mut self, starts: &Starts<'_>, batch: usize, Start { init, service, .. }: Start) {
         let Fixed { rules, times, mb_ms, more, last_finish, cold } = self.fixed;

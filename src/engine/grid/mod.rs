@@ -31,7 +31,9 @@ mod waits;
 pub use self::counted::Counted;
 use self::follow::{Common, Desk, Follower, Peaks};
 use super::Retry;
-use super::simulate::rules;
+use super::record::Observer;
+use super::recorder::Record;
+use super::simulate::{Unwatched, rules};
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
@@ -43,9 +45,10 @@ use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
 use crate::units::{Span, Time};
 
-/// Arrivals that every (B, T) sees before the next ones are drawn: few enough to stay in the cache. Fewer in the tests,
-/// so that they see many chunks.
-const CHUNK: usize = if cfg!(test) { 50 } else { 2 * BLOCK };
+/// Arrivals that every (B, T) sees before the next ones are drawn: few enough to stay in the cache.
+const CHUNK: usize = 2 * BLOCK;
+/// Counts of a (B, T) that take more memory take longer than one configuration by itself.
+const MOST_BYTES: usize = 1 << 20;
 
 /// One (B, T) and the functions on which it is wanted.
 #[derive(Debug, Clone)]
@@ -99,7 +102,7 @@ pub fn evaluate<A: Arrivals + ?Sized>(
     arrivals: &mut A,
     pairs: &[Pair<'_>],
 ) -> Result<Vec<Vec<Counted>>, InputError> {
-    pass(scenario, streams, arrivals, pairs, Peaks::Followed)
+    pass(common(scenario, streams), arrivals, (pairs, Peaks::Followed), (CHUNK, &mut Unwatched))
 }
 
 /// As [`evaluate`], but where environments are always warm and service times fixed, `peak_concurrency` is left at zero:
@@ -112,7 +115,31 @@ pub fn evaluate_without_peaks<A: Arrivals + ?Sized>(
     arrivals: &mut A,
     pairs: &[Pair<'_>],
 ) -> Result<Vec<Vec<Counted>>, InputError> {
-    pass(scenario, streams, arrivals, pairs, Peaks::Left)
+    pass(common(scenario, streams), arrivals, (pairs, Peaks::Left), (CHUNK, &mut Unwatched))
+}
+
+/// Is one configuration replayed faster here than event by event?
+pub(in crate::engine) fn records(scenario: &Scenario, wanted: Wanted<'_>, buffer: Batch) -> bool {
+    is_fast(scenario)
+        && common(scenario, Streams::new(scenario.seed)).pool.is_some()
+        && !wanted.times.is_random()
+        && bytes(scenario, buffer) <= MOST_BYTES
+}
+
+/// Replays one configuration, and keeps all that the engine records. The observer is told how far the replay is.
+///
+/// Errors: as [`evaluate`].
+pub(in crate::engine) fn record<A: Arrivals + ?Sized, O: Observer>(
+    scenario: &Scenario,
+    (streams, arrivals): (Streams, &mut A),
+    (buffer, wanted): (Batch, Wanted<'_>),
+    observer: &mut O,
+) -> Result<Record, InputError> {
+    let wanted = Wanted { keep: Keep::Record, ..wanted };
+    let pairs = [Pair { buffer, wanted: vec![wanted] }];
+    let found = pass(common(scenario, streams), arrivals, (&pairs, Peaks::Followed), (CHUNK, observer))?;
+    let record = found.into_iter().flatten().find_map(|counted| counted.record);
+    Ok(*record.expect("a record was asked for"))
 }
 
 /// Does every memory size share most of the work? Else each configuration follows the platform by itself, from batches
@@ -140,15 +167,10 @@ fn shortest(scenario: &Scenario) -> Span {
     Span::from_secs_f64(shortest).unwrap_or(Span::ZERO)
 }
 
-fn pass<A: Arrivals + ?Sized>(
-    scenario: &Scenario,
-    streams: Streams,
-    arrivals: &mut A,
-    pairs: &[Pair<'_>],
-    peaks: Peaks,
-) -> Result<Vec<Vec<Counted>>, InputError> {
+/// What all configurations of a scenario have in common.
+fn common(scenario: &Scenario, streams: Streams) -> Common<'_> {
     let retry = scenario.platform.retry;
-    let common = Common {
+    Common {
         pool: match &scenario.platform.environments {
             Environments::AlwaysWarm => None,
             Environments::Pool(pool) => Some(pool),
@@ -157,7 +179,15 @@ fn pass<A: Arrivals + ?Sized>(
         rules: rules(scenario),
         streams,
         shortest: shortest(scenario),
-    };
+    }
+}
+
+fn pass<A: Arrivals + ?Sized, O: Observer>(
+    common: Common<'_>,
+    arrivals: &mut A,
+    (pairs, peaks): (&[Pair<'_>], Peaks),
+    (chunk, observer): (usize, &mut O),
+) -> Result<Vec<Vec<Counted>>, InputError> {
     if let Some(users) = arrivals.users() {
         return Ok(closed::each(&common, users, pairs));
     }
@@ -165,12 +195,16 @@ fn pass<A: Arrivals + ?Sized>(
     let mut desk = Desk::default();
     // An open batch holds fewer than B requests, so this many must outlive a chunk.
     let keep = pairs.iter().map(|pair| pair.buffer.batch as usize).max().unwrap_or(0);
-    let mut times: Vec<Time> = Vec::with_capacity(CHUNK + BLOCK + keep);
+    let mut times: Vec<Time> = Vec::with_capacity(chunk + BLOCK + keep);
     loop {
         let old = times.len().saturating_sub(keep);
         times.drain(..old);
         followers.iter_mut().for_each(|follower| follower.open -= old);
-        let more = fill(arrivals, &mut times)?;
+        let before = times.len();
+        let more = fill(arrivals, &mut times, chunk)?;
+        if let (Some(last), true) = (times.last(), times.len() > before) {
+            observer.passed(*last, (times.len() - before) as u64);
+        }
         for follower in &mut followers {
             follower.advance(&times, &mut desk);
         }
@@ -181,8 +215,12 @@ fn pass<A: Arrivals + ?Sized>(
 }
 
 /// Adds a chunk of arrivals; false at their end.
-fn fill<A: Arrivals + ?Sized>(arrivals: &mut A, times: &mut Vec<Time>) -> Result<bool, InputError> {
-    let full = times.len() + CHUNK;
+fn fill<A: Arrivals + ?Sized>(
+    arrivals: &mut A,
+    times: &mut Vec<Time>,
+    chunk: usize,
+) -> Result<bool, InputError> {
+    let full = times.len() + chunk;
     while times.len() < full {
         let before = times.len();
         arrivals.fill(times)?;

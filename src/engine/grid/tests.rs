@@ -2,13 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::{Counted, Keep, Pair, Wanted, evaluate, evaluate_without_peaks};
+use super::follow::{Common, Peaks};
+use super::{Counted, Keep, Pair, Wanted, common, pass};
 use crate::arrivals::memory::InMemory;
 use crate::document::Document;
 use crate::engine::record::{Batch, Observer};
-use crate::engine::recorder::{Record, Recorder, Tally};
+use crate::engine::recorder::{Record, Recorder, Rules, Tally};
 use crate::engine::service::ServiceDraws;
-use crate::engine::simulate::rules;
+use crate::engine::simulate::{Unwatched, rules};
 use crate::engine::{Replay, Retry, replay};
 use crate::numeric::streams::Streams;
 use crate::platform::lambda::idle::Reuse;
@@ -23,6 +24,9 @@ use crate::scenario::platform::{Environments, RetrySpec};
 use crate::units::{MemoryMb, Span, Time};
 
 const LARGEST: u32 = 6;
+/// Few, so that many chunks and stretches are seen.
+const CHUNK: usize = 50;
+const STRETCH: u64 = 100;
 
 fn scenario() -> Scenario {
     let text = "[workload]\nkind = \"poisson\"\nrate = 1\nrequests = 1\n[profile]\nmemory_mb = [1024]\nbatch = [1]\n\
@@ -52,30 +56,33 @@ fn engine(
     wanted: Wanted<'_>,
 ) -> (Record, Vec<u64>) {
     let streams = Streams::new(7);
-    let rules = rules(scenario);
+    let rules = Rules { stretch: STRETCH, ..rules(scenario) };
     let RetrySpec { attempts, base, cap } = scenario.platform.retry;
     let retry = Retry { attempts, base, cap };
     let (service, backoff) = (ServiceDraws::new(wanted.times.clone(), streams), streams.stream("back-off"));
     let (mut recorder, mut all) = (Recorder::new(rules), All(Vec::new(), rules.warmup));
     let mut observers = (&mut recorder, &mut all);
     let mut arrivals = InMemory::new(times);
-    match &scenario.platform.environments {
+    let pool = match &scenario.platform.environments {
         Environments::AlwaysWarm => {
             let platform = Warm::default();
             replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
                 .unwrap();
+            None
         }
         Environments::Pool(pool) => {
             let keep_alive = wanted.keep_alive.map_or(pool.keep_alive, KeepAlive::Fixed);
             let settings = PoolSettings { keep_alive, ..pool.clone() };
             let settings = settings.serving(wanted.times, wanted.provisioned);
-            let platform = LambdaPool::new(settings, streams);
-            replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
-                .unwrap();
+            let platform = LambdaPool::new(settings, streams).counting_from(rules.warmup);
+            let replay_of = Replay { policy, platform, service, retry, backoff };
+            Some(replay(&mut arrivals, replay_of, &mut observers).unwrap())
         }
-    }
+    };
     all.0.sort_unstable();
-    (recorder.into_record(), all.0)
+    let record = recorder.into_record();
+    let environments = pool.map(|pool| pool.environments(record.last_finish));
+    (Record { environments, ..record }, all.0)
 }
 
 fn check(
@@ -262,9 +269,13 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
     };
     let pairs: Vec<Pair<'_>> = case.buffers.iter().map(pair).collect();
     let streams = Streams::new(7);
-    let mut arrivals = InMemory::in_blocks(&times, case.step);
-    let found = evaluate(&scenario, streams, &mut arrivals, &pairs).unwrap();
-    let quick = evaluate_without_peaks(&scenario, streams, &mut InMemory::new(&times), &pairs).unwrap();
+    let common = common(&scenario, streams);
+    let common = Common { rules: Rules { stretch: STRETCH, ..common.rules }, ..common };
+    let evaluate = |mut arrivals: InMemory<'_>, peaks| {
+        pass(common, &mut arrivals, (&pairs, peaks), (CHUNK, &mut Unwatched)).unwrap()
+    };
+    let found = evaluate(InMemory::in_blocks(&times, case.step), Peaks::Followed);
+    let quick = evaluate(InMemory::new(&times), Peaks::Left);
     for ((pair, found), quick) in pairs.iter().zip(&found).zip(&quick) {
         for ((wanted, found), quick) in pair.wanted.iter().zip(found).zip(quick) {
             let mut expected = engine(&scenario, &times, pair.buffer, *wanted);

@@ -17,9 +17,8 @@ use crate::numeric::histogram::Recording;
 use crate::price::billing::BillingRule;
 use crate::units::{Span, Time};
 
-/// A stretch with so many requests is closed, and another begins: its histogram counts in 32 bits. Few in the tests, so
-/// that they see it happen.
-pub const MOST_REQUESTS: u64 = if cfg!(test) { 100 } else { 1 << 31 };
+/// A stretch may have so many requests: its histogram counts in 32 bits.
+pub const MOST_REQUESTS: u64 = 1 << 31;
 
 /// The observer that counts.
 #[derive(Debug)]
@@ -45,6 +44,8 @@ pub struct Rules {
     pub slo: Span,
     /// Batches that start before this are left out.
     pub warmup: Time,
+    /// A stretch with so many requests is closed, and another begins; at most [`MOST_REQUESTS`].
+    pub stretch: u64,
 }
 
 impl Recorder {
@@ -68,6 +69,28 @@ impl Recorder {
     pub fn into_record(mut self) -> Record {
         self.close_current();
         self.books.close()
+    }
+
+    /// What starts before this belongs to the open stretch.
+    #[inline]
+    pub(in crate::engine) fn open_until(&self) -> Time {
+        if self.tally.requests >= self.rules.stretch { Time::ZERO } else { self.current_end }
+    }
+
+    /// So many batches of one request start that are like this one, which is the last of them, at different times of the open
+    /// stretch. They are few beside what a stretch may have.
+    pub(in crate::engine) fn started_alike(&mut self, batch: &Batch, arrival: Time, count: u32) {
+        let mut counts = self.current.counts();
+        let requests =
+            Requests::of(batch, &[arrival], self.rules.slo, |latency| counts.count_many(latency, count));
+        self.current.touch(requests.longest, requests.longest);
+        self.sizes.resize(self.sizes.len().max(1), 0);
+        self.sizes[0] += u64::from(count);
+        self.last_finish = self.last_finish.max(batch.finish());
+        let billed = self.bills.of(1, batch, self.rules.billing);
+        let mut one = Tally::default();
+        one.enter(batch, billed, requests);
+        self.tally.add(&one.times(u64::from(count)));
     }
 
     /// Opens the stretch that holds `now`.
@@ -98,7 +121,7 @@ impl Observer for Recorder {
         if batch.started < self.rules.warmup {
             return;
         }
-        if batch.started >= self.current_end || self.tally.requests >= MOST_REQUESTS {
+        if batch.started >= self.current_end || self.tally.requests >= self.rules.stretch {
             self.open(batch.started);
         }
         let mut counts = self.current.counts();
@@ -153,7 +176,7 @@ mod tests {
     #[test]
     fn slices_stay_few_and_lose_nothing_over_any_length() {
         let billing = BillingRule { granule: Span::from_millis(1), init: InitBilling::Free };
-        let mut recorder = Recorder::new(Rules { billing, slo: Span(1500), warmup: Time(10) });
+        let mut recorder = Recorder::new(Rules { billing, slo: Span(1500), warmup: Time(10), stretch: 100 });
         let mut last = 0;
         // Ever longer gaps, from nanoseconds to years.
         for i in 0..3000_u64 {

@@ -140,6 +140,30 @@ impl Tally {
         self.throttled += u64::from(attempts);
     }
 
+    /// The sums so many times; maxima stay.
+    pub(in crate::engine) fn times(&self, count: u64) -> Tally {
+        let wide = u128::from(count);
+        Tally {
+            requests: self.requests * count,
+            batches: self.batches * count,
+            latency: self.latency * wide,
+            max_latency: self.max_latency,
+            violations: self.violations * count,
+            full: self.full * count,
+            timeouts: self.timeouts * count,
+            cold_starts: self.cold_starts * count,
+            throttled: self.throttled * count,
+            rejected: self.rejected * count,
+            busy: self.busy * wide,
+            mb_ms: self.mb_ms * wide,
+            init_mb_ms: self.init_mb_ms * wide,
+            provisioned_mb_ms: self.provisioned_mb_ms * wide,
+            on_instances: self.on_instances * count,
+            peak_concurrency: self.peak_concurrency,
+            longest_wait: self.longest_wait,
+        }
+    }
+
     /// Adds another tally.
     pub fn add(&mut self, other: &Tally) {
         self.requests += other.requests;

@@ -3,7 +3,7 @@
 use super::Buffering;
 use super::cut::Batches;
 use super::running::{Running, Started};
-use crate::engine::recorder::{MOST_REQUESTS, Rules, Stretch, Stretches, Tally};
+use crate::engine::recorder::{Rules, Stretch, Stretches, Tally};
 use crate::numeric::histogram::Recording;
 use crate::units::{Span, Time};
 
@@ -75,7 +75,7 @@ impl Counter {
         skipped.sizes().zip(finishes).for_each(|(size, finish)| *finish += self.service[size - 1]);
         self.running.pass();
         while let Some(left) = rest.left.first() {
-            if *left >= self.end || self.requests >= MOST_REQUESTS {
+            if *left >= self.end || self.requests >= self.rules.stretch {
                 self.close();
                 (self.at, self.end) = (*left, self.stretches.end(*left));
             }

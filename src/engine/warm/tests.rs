@@ -75,7 +75,8 @@ fn times(gaps: &[u64]) -> Vec<Time> {
 
 fn rules(slo: u64, warmup: u64) -> Rules {
     let billing = BillingRule { granule: Span::from_millis(1), init: InitBilling::Billed };
-    Rules { billing, slo: Span(slo), warmup: Time(warmup) }
+    // Stretches of few requests, so that many are closed.
+    Rules { billing, slo: Span(slo), warmup: Time(warmup), stretch: 100 }
 }
 
 fn service(mean: &[Span]) -> ServiceTimes {

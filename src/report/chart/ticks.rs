@@ -126,7 +126,7 @@ impl Axis {
         let major = &choices[fitting];
         let grid =
             if decades.clone().count() <= 8 { at(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 1) } else { at(&[1], 1) };
-        let between = |v: &f64| !major.contains(v) && !(is_clock && *v >= MINUTE);
+        let between = |v: &f64| !(major.contains(v) || is_clock && *v >= MINUTE);
         let minor = grid.into_iter().filter(between).map(|v| v / factor).collect();
         let major = major.iter().map(|v| (v / factor, self.log_label(*v))).collect();
         Ticks { major, minor, unit: String::new() }

@@ -140,6 +140,10 @@ impl RunReport<'_> {
         rows.push(plain("mean / peak concurrency", {
             format!("{} / {}", format::number(s.mean_concurrency), format::count(s.peak_concurrency))
         }));
+        if let Some(seen) = s.environments {
+            let figures = format!("{} / {}", format::number(seen.mean), format::count(seen.peak));
+            rows.push(plain("mean / peak environments, idle ones too", figures));
+        }
         rows.push(plain("cost of the run", format::money(s.cost_usd)));
         rows.push(plain("cost per month", format::money(s.cost_usd_per_month)));
         rows

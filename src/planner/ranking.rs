@@ -1,0 +1,50 @@
+//! Which figures rank a plan's configurations.
+
+use super::chooser::{Ranking, is_exact};
+use super::plan::{Check, Request};
+use super::replayed::Replayed;
+use super::search::{DEAR, Space};
+use crate::outcome::Model;
+use crate::scenario::Scenario;
+
+/// Requests in all that the trials of a grid may see where the law could rank as well.
+const CHEAP: f64 = 2e8;
+/// What a trial takes a request \[ns\], and the law a timeout, for batches of up to B and m phases, over B^2 m^3: measured.
+const TRIAL_NS: f64 = 4.0;
+/// See [`TRIAL_NS`].
+const LAW_NS: f64 = 150.0;
+
+/// The exact law's where it covers the scenario and the run is long; those of trials elsewhere.
+pub(super) fn ranking(
+    scenario: &Scenario,
+    request: &Request,
+    replayed: &Replayed<'_>,
+    space: &Space,
+) -> Ranking {
+    let pairs = space.len() as f64 / space.functions.len() as f64;
+    // Random service times are tried at each memory size by itself.
+    let passes = if scenario.profile.is_random() { 6.0 * space.len() as f64 } else { pairs };
+    match (request.check, request.constraint.model) {
+        (Check::Predicted, _) | (_, Model::Published) => Ranking::Predicted,
+        (Check::Simulated, Model::Exact) if !is_exact(scenario) => Ranking::Simulated,
+        (Check::Simulated, Model::Exact) if passes * replayed.requests() <= CHEAP => {
+            // Where the law takes longer than the trials, they are alone.
+            match law_ns(scenario, space) > passes * replayed.requests() * TRIAL_NS {
+                true => Ranking::Simulated,
+                false => Ranking::SimulatedWithinLaw,
+            }
+        }
+        (Check::Simulated, Model::Exact) => Ranking::Predicted,
+    }
+}
+
+/// About how long the law of a space takes \[ns\]. That of batches up to [`DEAR`] is never the longer way.
+fn law_ns(scenario: &Scenario, space: &Space) -> f64 {
+    let largest = space.batch.last().copied().unwrap_or(1);
+    if largest <= DEAR {
+        return 0.0;
+    }
+    let parts = super::predict::parts(&scenario.workload).unwrap_or_default();
+    let phases: f64 = parts.iter().map(|part| (part.process.order() as f64).powi(3)).sum();
+    phases * f64::from(largest).powi(2) * space.timeout.len() as f64 * LAW_NS
+}
