@@ -86,6 +86,7 @@ def test_figures_of_a_paper(swept):
     pdf = swept.figure("front", width="84mm")
     assert pdf.startswith(b"%PDF-") and b"/MediaBox [0 0 238.11" in pdf
     assert pdf.count(b"/Type /FontDescriptor") == pdf.count(b"/FontFile") >= 1
+    assert len({swept.figure("front", width="84mm") for _ in range(8)}) == 1, "the same bytes"
     png = swept.figure("front", "png", width="3.3in", text="8pt")
     assert png.startswith(b"\x89PNG") and int.from_bytes(png[16:20], "big") == 990
     assert swept.figure("front", "png", width="3.3in", text="8pt") == png
