@@ -1,6 +1,7 @@
 //! The text of sweep.csv, and of the files that hold a part of it: a line of JSON that says what they are
 //! part of, then the same columns and a check sum for each row, then a line that says the part is whole.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
@@ -253,14 +254,18 @@ pub fn read_whole(file: &str, text: impl Read) -> Result<Vec<Row>, InputError> {
     let columns = COLUMNS.split(',').count();
     // An older file has fewer columns.
     let counted = header.trim_end().split(',').position(|name| COUNTS.starts_with(name));
-    let mut rows = Vec::new();
+    let (mut rows, mut known) = (Vec::new(), BTreeSet::new());
     while let Some(line) = lines.next(file)? {
         let text = line.trim_end_matches(['\n', '\r']);
         let cells: Vec<&str> = text.split(',').collect();
         let first = cells.get(..columns).map(|cells| cells.join(","));
         let last = counted.map_or(Some(NOT_COUNTED.to_owned()), |at| Some(cells.get(at..)?.join(",")));
         let row = first.zip(last).and_then(|(first, last)| parse(&format!("{first},,,{last}")));
-        rows.push(row.ok_or_else(|| lines.error(file, &line, "is no row of a sweep"))?);
+        let row = row.ok_or_else(|| lines.error(file, &line, "is no row of a sweep"))?;
+        if !known.insert(row.setting) {
+            return Err(lines.error(file, &line, "has a configuration that an earlier line has"));
+        }
+        rows.push(row);
         if rows.len() > MOST_POINTS {
             return Err(InputError::new(file, format!("has more than {MOST_POINTS} rows")));
         }
@@ -332,8 +337,9 @@ fn parse(line: &str) -> Option<Row> {
     let simulated = figures(simulated_s, simulated_usd)?;
     let interval_s = two(low, high)?;
     let counts = parse_counts(counted)?;
-    let any = predicted.is_some() || simulated.is_some();
-    any.then_some(Row { setting, predicted, simulated, interval_s, meets_slo, counts })
+    // What was counted is of a simulation.
+    let whole = simulated.is_some() || (predicted.is_some() && counts.is_none());
+    whole.then_some(Row { setting, predicted, simulated, interval_s, meets_slo, counts })
 }
 
 /// All of them, or none.
@@ -468,8 +474,21 @@ mod tests {
         }
         let good = "1,2,0.1,1,1,,,,,";
         assert!(parse(&format!("{good},{NOT_COUNTED}")).is_some());
-        for bad in ["", ",,,,,,,", ",,,,,,,-1", "1,,,,,,,0", "1,1,1,1,1,1,NaN,0", "1,1,1,1,1,1,0"] {
+        for bad in
+            ["", ",,,,,,,", ",,,,,,,-1", "1,,,,,,,0", "1,1,1,1,1,1,NaN,0", "1,1,1,1,1,1,0", "1,1,1,1,1,1,1,0"]
+        {
             assert_eq!(parse(&format!("{good},{bad}")), None, "{bad}");
         }
+        assert!(parse("1,2,0.1,,,1,1,,,,1,1,1,1,1,1,1,0").is_some());
+    }
+
+    #[test]
+    fn a_configuration_stands_in_one_line() {
+        let row = "1024,2,0.1,0.2,3,,,,true";
+        let text = |rows: &str| format!("{COLUMNS}\n{rows}");
+        let found = |rows: &str| read_whole("s", text(rows).as_bytes());
+        assert_eq!(found(&format!("{row}\n")).unwrap().len(), 1);
+        let error = found(&format!("{row}\n{row}\n")).unwrap_err().to_string();
+        assert!(error.contains("s:3: has a configuration that an earlier line has"), "{error}");
     }
 }
