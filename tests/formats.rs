@@ -52,6 +52,27 @@ policy = { kind = "batch", batch = 4, timeout = "100ms" }
 "#;
 
 const CLASSES: &str = r#"
+name = "classes"
+seed = 3
+[workload]
+kind = "mmpp"
+rates = [5, 80]
+sojourns = ["60s", "20s"]
+duration = "20min"
+[profile]
+memory_mb = [1024, 3072]
+batch = [1, 8]
+service_s = [[0.2, 0.9], [0.1, 0.35]]
+[platform]
+kind = "lambda"
+book = "aws-2026"
+memory_mb = 1024
+[policy]
+kind = "batch"
+batch = 8
+[sweep]
+memory_mb = [1024, 2048]
+batch = [1, 4, 8]
 [[class]]
 name = "hurried"
 share = 0.4
@@ -184,7 +205,7 @@ fn every_output_has_the_one_format() {
         format!("function,time_s\n{}", (0..900).map(calls).collect::<String>()),
     )
     .unwrap();
-    fs::write(folder.join("classes.toml"), format!("{SCENARIO}{CLASSES}")).unwrap();
+    fs::write(folder.join("classes.toml"), CLASSES).unwrap();
     let commands: [&[&str]; 18] = [
         &["run", "s.toml", "--out", "output/run"],
         &["run", "s.toml", "--set", "policy.batch=2", "--out", "output/other"],

@@ -183,6 +183,14 @@ fn run(path: &Path) -> Option<Vec<String>> {
 
 fn plan(path: &Path) -> Option<Vec<String>> {
     let plan = read_json(path).ok()?;
+    if let Some(groups) = plan.get("groups").and_then(Value::as_array) {
+        let cost = plan.pointer("/cost_usd_per_million/best").and_then(Value::as_f64);
+        let groups = match groups.len() {
+            1 => "all classes share one buffer".to_owned(),
+            n => format!("{n} groups of classes"),
+        };
+        return Some(vec![groups, String::new(), cost.map_or_else(String::new, format::money)]);
+    }
     let Some(best) = plan.get("recommended")?.as_object() else {
         return Some(vec!["no configuration meets the SLO".to_owned()]);
     };
@@ -258,7 +266,7 @@ fn backtest(path: &Path) -> Option<Vec<String>> {
     let found = read_json(path).ok()?;
     let figure = |block: &str, name: &str| found.pointer(&format!("/{block}/{name}"))?.as_f64();
     Some(vec![
-        format::count(found.pointer("/observed/requests")?.as_u64()?),
+        format::count(figure("observed", "requests")?.round() as u64),
         format::duration(figure("observed", "latency_s/p95")?),
         format::duration(figure("predicted", "latency_s/p95")?),
         format::money(figure("observed", "cost_usd")?),

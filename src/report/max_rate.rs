@@ -71,9 +71,10 @@ impl MaxRateReport<'_> {
         if let (Some(rate), Some((simulation, _))) = (self.rate(), &found.simulation) {
             let s = &simulation.simulated;
             text.push_str(&format!(
-                "There: {} requests/s, p95 {}, {} over the SLO, {} per million requests, {} environments at once.\n",
+                "There: {} requests/s, {} {}, {} over the SLO, {} per million requests, {} environments at once.\n",
                 format::number(rate),
-                format::duration(s.latency_s.p95),
+                self.scenario.slo.name(),
+                format::duration(s.latency_s.slo),
                 format::percent(s.slo_violation_share),
                 format::money(s.cost_usd_per_million),
                 format::count(s.peak_concurrency)
