@@ -134,6 +134,9 @@ pub struct Simulated {
     pub peak_concurrency: u64,
     /// Mean number of environments busy.
     pub mean_concurrency: f64,
+    /// Environments that were there, where they come and go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environments: Option<EnvironmentsSeen>,
     /// Instances that the provider took back.
     pub interruptions: u64,
     /// Requests over the SLO; those that failed count too.
@@ -145,6 +148,15 @@ pub struct Simulated {
     pub slo_violation_share_ci95: Option<[f64; 2]>,
     /// How the intervals were made, and for what there is none.
     pub intervals: Intervals,
+}
+
+/// How many environments there were: those that serve, initialise or are idle, and provisioned ones.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EnvironmentsSeen {
+    /// In the mean over the run.
+    pub mean: f64,
+    /// The most at once.
+    pub peak: u64,
 }
 
 /// Which analytic model.

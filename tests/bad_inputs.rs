@@ -140,7 +140,7 @@ fn scenarios() -> Vec<Case> {
         case("no end", "s.toml", scenario("requests = 500", ""), run, 1, &["[workload] has no end", "give `requests = 400000` or `duration = \"24h\"`"]),
         case("a duration beyond the clock", "s.toml", scenario("requests = 500", "duration = \"150000d\""), run, 1, &["s.toml:5: `workload.duration`: 3600000h is beyond the 292 years that can be simulated"]),
         case("a batch of 4e9", "s.toml", scenario("batch = 8", "batch = 4000000000"), run, 1, &["`policy.batch`: must be 1 to 1024, is 4000000000"]),
-        case("a batch that the profile lacks", "s.toml", scenario("batch = 8", "batch = 9"), run, 1, &["`policy.batch`: batch size 9 is outside the profile", "which covers 1 to 8", "take a batch size from 1 to 8, or measure 9 too"]),
+        case("a batch that the profile lacks", "s.toml", scenario("batch = 8", "batch = 12"), run, 1, &["`policy.batch`: batch size 12 is outside the profile", "which covers 1 to 8", "take a batch size from 1 to 8, or measure 12 too"]),
         case("a memory size that the profile lacks", "s.toml", scenario("memory_mb = 1024", "memory_mb = 4096"), run, 1, &["s.toml:11: `platform.memory_mb`: memory 4096 is outside the profile", "which covers 1024 to 3072", "take a memory from 1024 to 3072, or measure 4096 too"]),
         case("a memory size that the platform lacks", "s.toml", scenario("memory_mb = 1024", "memory_mb = 64"), run, 1, &["s.toml:11: `platform.memory_mb`: aws-2026 offers 128 to 10240 MB"]),
         case("1e18 repeats", "s.toml", scenario("kind = \"poisson\"\nrate = 50", "kind = \"trace\"\nfile = \"t.csv\"\nrepeat = 1000000000000000000"), run, 1, &["`workload.repeat`: 1000000000000000000 is out of range"]),

@@ -155,6 +155,36 @@ fn a_run_and_a_plan_of_one_scenario_keep_their_pages() {
     assert!(all.contains("\"small/run.html\"") && all.contains("\"small/plan.html\""), "{all}");
 }
 
+/// By the file of batches: each environment is there from its first call until its keep-alive after the last has passed.
+#[test]
+fn environments_are_those_of_the_batches() {
+    let rules = "cold_starts = true\nkeep_alive = \"7s\"";
+    let place = Place::with(&SCENARIO.replace("cold_starts = true", rules));
+    place.sim(&["run", "small.toml", "--quiet", "--no-charts"]).success();
+    let batches = place.read("batches.csv");
+    let mut rows = csv::Reader::from_reader(batches.as_bytes());
+    let names: Vec<String> = rows.headers().unwrap().iter().map(str::to_owned).collect();
+    let at = |name: &str| names.iter().position(|column| column == name).unwrap();
+    let (started, finished, environment) = (at("started_s"), at("finished_s"), at("environment"));
+    let mut lives: std::collections::BTreeMap<u32, (f64, f64)> = std::collections::BTreeMap::new();
+    for row in rows.records() {
+        let row = row.unwrap();
+        let second = |column: usize| row[column].parse::<f64>().unwrap();
+        let life = lives.entry(row[environment].parse().unwrap()).or_insert((second(started), 0.0));
+        life.1 = second(finished);
+    }
+    let end = lives.values().map(|life| life.1).fold(0.0, f64::max);
+    let gone = |life: &(f64, f64)| (life.1 + 7.0).min(end);
+    let mean = lives.values().map(|life| gone(life) - life.0).sum::<f64>() / end;
+    let there = |when: f64| lives.values().filter(|life| life.0 <= when && when <= gone(life)).count();
+    let peak = lives.values().map(|life| there(life.0)).max().unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&place.read("summary.json")).unwrap();
+    let told = &summary["simulated"]["environments"];
+    assert!((told["mean"].as_f64().unwrap() / mean - 1.0).abs() < 1e-6, "{told} {mean}");
+    assert_eq!(told["peak"].as_u64().unwrap(), peak as u64);
+    assert!(told["mean"].as_f64().unwrap() > summary["simulated"]["mean_concurrency"].as_f64().unwrap());
+}
+
 #[test]
 fn prices_of_arm64_say_that_times_must_be_of_arm64_too() {
     let place = Place::with(SCENARIO);

@@ -51,6 +51,19 @@ memory_mb = 2048
 policy = { kind = "batch", batch = 4, timeout = "100ms" }
 "#;
 
+const CLASSES: &str = r#"
+[[class]]
+name = "hurried"
+share = 0.4
+longest_wait = "20ms"
+slo = { latency = "500ms" }
+[[class]]
+name = "patient"
+share = 0.6
+longest_wait = "200ms"
+slo = { latency = "900ms" }
+"#;
+
 /// The text that people see of a page or a chart: without markup, scripts, styles and what scripts alone read.
 fn seen(markup: &str) -> String {
     let mut rest = markup.to_owned();
@@ -165,7 +178,14 @@ fn every_output_has_the_one_format() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::write(folder.join("s.toml"), SCENARIO).unwrap();
-    let commands: [&[&str]; 12] = [
+    let calls = |i: u32| format!("f{},{}.{:03}\n", i % 7 * i % 5, i * 3, i * 37 % 1000);
+    fs::write(
+        folder.join("calls.csv"),
+        format!("function,time_s\n{}", (0..900).map(calls).collect::<String>()),
+    )
+    .unwrap();
+    fs::write(folder.join("classes.toml"), format!("{SCENARIO}{CLASSES}")).unwrap();
+    let commands: [&[&str]; 18] = [
         &["run", "s.toml", "--out", "output/run"],
         &["run", "s.toml", "--set", "policy.batch=2", "--out", "output/other"],
         &["run", "s.toml", "--set", "policy.kind=adaptive", "--out", "output/adaptive"],
@@ -176,6 +196,21 @@ fn every_output_has_the_one_format() {
         &["trace", "generate", "s.toml", "--to", "day.csv"],
         &["trace", "info", "day.csv"],
         &["fit", "day.csv", "--out", "output/fit"],
+        &["fleet", "calls.csv", "--scenario", "s.toml", "--out", "output/fleet"],
+        &[
+            "run",
+            "s.toml",
+            "--set",
+            "policy.kind=unbatched",
+            "--set",
+            "output.batches=true",
+            "--out",
+            "output/alone",
+        ],
+        &["backtest", "output/alone/batches.csv", "--out", "output/backtest", "--seeds", "3"],
+        &["plan", "s.toml", "--max-rate", "--out", "output/rate"],
+        &["run", "classes.toml", "--out", "output/classes"],
+        &["plan", "classes.toml", "--out", "output/grouped"],
         &["diff", "output/run", "output/other"],
         &["diff", "output/plan", "output/strict"],
     ];
@@ -197,6 +232,33 @@ fn every_output_has_the_one_format() {
     }
     assert!(pages > 30, "{pages} pages and charts");
     assert!(found.is_empty(), "{} faults\n{}", found.len(), found[..found.len().min(40)].join("\n"));
+}
+
+/// The documentation's table of sentences, tiles and tables has a row for every command that shows a result.
+#[test]
+fn every_command_has_a_row_in_the_table_of_formats() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md")).unwrap();
+    let rows: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    for command in [
+        "run",
+        "run, classes and groups",
+        "plan",
+        "plan, classes",
+        "plan --max-rate",
+        "sweep",
+        "compare",
+        "fit",
+        "profile",
+        "trace info",
+        "fleet",
+        "backtest",
+        "observe",
+        "diff",
+        "index of results",
+    ] {
+        assert!(rows.contains(&command), "{command} is not in docs/formats.md: {rows:?}");
+    }
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {

@@ -138,8 +138,17 @@ mod measured {
         }
         let ratio = profile.service_s[0][0] / profile.service_s[1][0];
         assert!((ratio - 1769.0 / 512.0).abs() < 1e-2, "{ratio}");
-        assert!(profile.init_s[0] > profile.init_s[1]);
+        assert!(profile.init_s[0] > 0.0 && profile.init_s[0] == profile.init_s[1], "{:?}", profile.init_s);
         assert!(text.contains("[measurement]") && text.contains("runtime = \"tract"), "{text}");
+    }
+
+    #[test]
+    fn a_model_that_is_loaded_in_the_handler_loads_by_the_share_of_the_processor() {
+        let sizes = ["--batch", "1", "--memory", "512,1769", "--load-in", "handler"];
+        let (profile, _) = measure(&sizes);
+        // Waiting for the disk is not shared.
+        let ratio = profile.init_s[0] / profile.init_s[1];
+        assert!(ratio > 1.0 && ratio < 1769.0 / 512.0 + 1e-2, "{ratio}");
     }
 
     #[test]

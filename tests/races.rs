@@ -51,6 +51,18 @@ fn finished(folder: &Path, words: &str) -> Output {
     output
 }
 
+/// A page that leads to others says its folder's name; races have a folder each.
+fn unnamed(folder: &Path, bytes: Vec<u8>) -> Vec<u8> {
+    let name = folder.file_name().unwrap().to_string_lossy();
+    match String::from_utf8(bytes) {
+        Ok(text) => ["title", "h1"]
+            .iter()
+            .fold(text, |text, tag| text.replace(&format!("<{tag}>{name}</{tag}>"), tag))
+            .into_bytes(),
+        Err(other) => other.into_bytes(),
+    }
+}
+
 /// All files below a folder but the locks, and what a killed process left unfinished under a temporary name.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut found, mut left) = (BTreeMap::new(), vec![folder.to_owned()]);
@@ -62,9 +74,10 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             match path.is_dir() {
                 true => left.push(path),
                 false if name.ends_with(".tmp") || name.starts_with(".sim-lock") => {}
-                false => drop(
-                    found.insert(path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap()),
-                ),
+                false => {
+                    let bytes = unnamed(folder, fs::read(&path).unwrap());
+                    found.insert(path.strip_prefix(folder).unwrap().to_owned(), bytes);
+                }
             }
         }
     }

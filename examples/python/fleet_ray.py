@@ -6,11 +6,9 @@ The trace and the scenario lie where every worker can read them. A shard has eve
 each has some hundreds. One that was lost with its worker is planned again, by another.
 """
 
-import argparse
-import pathlib
-
 import batchsim
 import ray
+from fleet_shards import asked, tasks, write
 
 
 @ray.remote(num_cpus=1, max_retries=5)
@@ -21,26 +19,14 @@ def plan(trace, scenario, shard):
 
 def fleet(trace, scenario, shards):
     """The fleet, from any number of shards."""
-    trace, scenario = (str(pathlib.Path(path).resolve()) for path in (trace, scenario))
-    parts = [plan.remote(trace, scenario, f"{i}/{shards}") for i in range(1, shards + 1)]
+    parts = [plan.remote(*task) for task in tasks(trace, scenario, shards)]
     return batchsim.merge(ray.get(parts))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("trace")
-    parser.add_argument("scenario")
-    parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--shards", type=int, default=64)
-    parser.add_argument("--address", help="the cluster's; a local one if not given")
-    asked = parser.parse_args()
-    ray.init(address=asked.address, runtime_env={"env_vars": {"RAYON_NUM_THREADS": "1"}})
-    found = fleet(asked.trace, asked.scenario, asked.shards)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "fleet.csv").write_text(found.table("fleet").csv)
-    (asked.out / "fleet.json").write_text(found.json)
-    saved = found["within_slo"]["saving_usd_per_month"]
-    print(f"{found['functions']} functions; batching saves ${saved:,.2f} a month; {asked.out}/fleet.csv")
+    given = asked(__doc__)
+    ray.init(address=given.address, runtime_env={"env_vars": {"RAYON_NUM_THREADS": "1"}})
+    write(fleet(given.trace, given.scenario, given.shards), given.out)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::paper::PaperArgs;
 use super::{OUTPUT, OutputArgs, note_pipe};
 use crate::backtest::learn::Told;
 use crate::backtest::predict::scenario_text;
@@ -68,6 +69,8 @@ pub(super) struct BacktestArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    paper: PaperArgs,
 }
 
 fn part(text: &str) -> Result<f64, String> {
@@ -95,6 +98,7 @@ fn tolerated(text: &str) -> Result<(usize, f64), String> {
 const INTOLERABLE: u8 = 3;
 
 pub(super) fn run(args: &BacktestArgs) -> Result<ExitCode, InputError> {
+    let paper = args.paper.read()?;
     args.output.start_threads()?;
     args.log.iter().for_each(|path| note_pipe(path));
     let reading = Reading { only: args.only.clone(), batch: args.batch, timeout: args.timeout };
@@ -125,7 +129,7 @@ pub(super) fn run(args: &BacktestArgs) -> Result<ExitCode, InputError> {
     write_atomically(&folder.join("backtest.json"), &json)?;
     write_learnt(&folder, &found, log.buffering)?;
     if !args.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(paper.target(&folder))?;
     }
     drop(held);
     args.output.show(&json, &report.text())?;

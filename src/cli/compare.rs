@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::Common;
+use super::paper::Paper;
 use crate::error::InputError;
 use crate::planner::class_compare::compare_classes;
 use crate::report::class_compare::ClassCompareReport;
@@ -24,9 +25,10 @@ pub(super) struct CompareArgs {
 
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
+    let paper = common.paper.read()?;
     let scenario = common.read()?;
     if let Some(classes) = &scenario.classes {
-        return classes_side_by_side(common, &scenario, classes);
+        return classes_side_by_side(common, &paper, &scenario, classes);
     }
     let folder = common.folder(&scenario);
     let started = Instant::now();
@@ -43,7 +45,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
         write_atomically(&folder.join("published.md"), report.published_markdown())?;
     }
     if !common.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(paper.target(&folder))?;
     }
     drop(held);
     common.output.show(&json, &report.text())?;
@@ -61,6 +63,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode, InputError> {
 
 fn classes_side_by_side(
     common: &Common,
+    paper: &Paper,
     scenario: &Scenario,
     classes: &Classes,
 ) -> Result<ExitCode, InputError> {
@@ -76,7 +79,7 @@ fn classes_side_by_side(
     report.csv_rows().iter().try_for_each(|row| file.serialize(row))?;
     file.finish()?;
     if !common.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(paper.target(&folder))?;
     }
     drop(held);
     common.output.show(&json, &report.text())?;

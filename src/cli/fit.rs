@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::heartbeat::Counted;
+use super::paper::PaperArgs;
 use super::trace_args::TraceArgs;
 use super::{OUTPUT, OutputArgs, one_of};
 use crate::arrivals::trace::Findings;
@@ -36,6 +37,8 @@ pub(super) struct FitArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    paper: PaperArgs,
 }
 
 fn window(text: &str) -> Result<Span, String> {
@@ -46,6 +49,7 @@ fn window(text: &str) -> Result<Span, String> {
 }
 
 pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
+    let paper = args.paper.read()?;
     args.output.start_threads()?;
     let file = args.trace.shown();
     let name = args.trace.name();
@@ -70,7 +74,7 @@ pub(super) fn run(args: &FitArgs) -> Result<ExitCode, InputError> {
     write_atomically(&folder.join("fit.json"), &json)?;
     write_atomically(&folder.join("fit.toml"), report.toml())?;
     if !args.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(paper.target(&folder))?;
     }
     drop(held);
     args.output.show(&json, &report.text())?;

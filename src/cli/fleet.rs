@@ -1,7 +1,6 @@
 //! `sim fleet`: plans every function of a trace of many.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::lock::Lock;
-use super::{INTERRUPTED, OUTPUT, OutputArgs, heartbeat, note_pipe, one_of, progress, tell, trace_args};
+use super::paper::{Paper, PaperArgs};
+use super::place::{Place, Work, bar};
+use super::{OUTPUT, OutputArgs, heartbeat, note_pipe, one_of, trace_args};
 use crate::arrivals::trace::{FunctionLayout, FunctionsSpec, StampMode, Unit};
 use crate::error::InputError;
-use crate::fleet_plan::journal::Journal;
 use crate::fleet_plan::profiles::Template;
 use crate::fleet_plan::row::{Row, sort};
 use crate::fleet_plan::run::{Listener, run as plan_all};
@@ -82,10 +81,12 @@ pub(super) struct FleetArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    paper: PaperArgs,
 }
 
 pub(super) fn run(args: &FleetArgs) -> Result<ExitCode, InputError> {
-    let output = &args.output;
+    let (output, paper) = (&args.output, args.paper.read()?);
     output.start_threads()?;
     let template = template(args)?;
     let spec = args.spec();
@@ -99,19 +100,23 @@ pub(super) fn run(args: &FleetArgs) -> Result<ExitCode, InputError> {
         about: table::about(&template, functions.length()),
     };
     let folder = args.out.clone().unwrap_or_else(|| Path::new(OUTPUT).join(&template.scenario().name));
-    let place = Place::new(folder, args.shard);
-    if args.resume && args.shard.is_some() && place.is_whole(&part) {
+    let place = Place::new(folder, "fleet", args.shard);
+    if args.resume && args.shard.is_some() && is_whole(&place.shard_file(), &part) {
         output.note(&format!("all rows were there, in {}", place.shard_file().display()));
         return Ok(ExitCode::SUCCESS);
     }
-    let (journal, lock) = place.open(args, &part)?;
+    let lock = place.lock(output, || {})?;
+    let journal =
+        if args.resume { place.resumed(&part, |_| true, "", output)? } else { place.begun(&part)? };
     let kept = journal.len();
-    let watcher = Arc::new(Watcher { journal, lock, bar: bar(output), requests: AtomicU64::new(0) });
-    exit_on_interrupt(&watcher)?;
+    let bar = bar(output, ProgressBar::new_spinner(), "{spinner} {pos} functions planned, {elapsed}");
+    let work = Arc::new(Work { journal, lock, bar });
+    work.exit_on_interrupt(String::new())?;
     let started = Instant::now();
-    let done: BTreeSet<usize> = watcher.journal.rows().iter().map(|row| row.number).collect();
-    plan_all(&template, &mut *functions, (shard, &done), &*watcher)?;
-    watcher.bar.finish_and_clear();
+    let done: BTreeSet<usize> = work.journal.rows().iter().map(|row| row.number).collect();
+    let watcher = Watcher { work: Arc::clone(&work), requests: AtomicU64::new(0) };
+    plan_all(&template, &mut *functions, (shard, &done), &watcher)?;
+    work.bar.finish_and_clear();
     if table::contents(&template.scenario().name, &spec.paths)? != contents {
         return Err(InputError::new(
             &part.about.scenario,
@@ -121,16 +126,13 @@ pub(super) fn run(args: &FleetArgs) -> Result<ExitCode, InputError> {
     }
     let notes = template.notes().into_iter().chain(functions.notes()).collect();
     let part = Part { about: About { notes, ..part.about.clone() }, ..part };
-    let rows = watcher.journal.rows();
+    let rows = work.journal.rows();
     let count = rows.len();
-    let removed = || watcher.journal.remove().map(|()| watcher.lock.release());
     match args.shard {
         Some(_) => {
-            write_atomically(&place.shard_file(), table::whole(&part, &rows))?;
-            removed()?;
-            output.note(&format!("{count} rows in {}", place.shard_file().display()));
+            work.finish_shard(&place.shard_file(), count, table::whole(&part, &rows), output)?;
         }
-        None => finish(&part.about, rows, &place.folder, output, removed)?,
+        None => finish(&part.about, rows, &place.folder, (output, &paper), || work.done())?,
     }
     let time = format::duration(started.elapsed().as_secs_f64());
     let planned = format::count((count - kept) as u64);
@@ -169,50 +171,13 @@ impl FleetArgs {
     }
 }
 
-/// Where a fleet or a shard is written.
-struct Place {
-    folder: PathBuf,
-    /// Of its files, without their ends.
-    name: String,
-}
-
-impl Place {
-    fn new(folder: PathBuf, shard: Option<Shard>) -> Place {
-        let name = match shard {
-            Some(shard) => format!("shard-{}-of-{}", shard.index, shard.count),
-            None => "fleet".to_owned(),
-        };
-        Place { folder, name }
-    }
-
-    fn shard_file(&self) -> PathBuf {
-        self.folder.join(format!("{}.csv", self.name))
-    }
-
-    /// Are all rows of this shard there? A task of a cluster may be started again after it was done.
-    fn is_whole(&self, part: &Part) -> bool {
-        let text = std::fs::read_to_string(self.shard_file()).unwrap_or_default();
-        table::read(&text).is_ok_and(|(found, _)| {
-            let about = About { notes: Vec::new(), ..found.about.clone() };
-            Part { about, ..found } == *part
-        })
-    }
-
-    /// Takes the place, after whoever works there, and opens the rows that are there.
-    fn open(&self, args: &FleetArgs, part: &Part) -> Result<(Journal, Lock), InputError> {
-        let path = self.folder.join(format!("{}.partial.csv", self.name));
-        let lock = Lock::take(&self.folder, &format!(".sim-lock-{}", self.name), &args.output, || {})?;
-        if !args.resume {
-            return Ok((Journal::create(&path, part)?, lock));
-        }
-        let journal = Journal::resume(&path, part)?;
-        args.output.note(&format!("{} rows were there", journal.len()));
-        if journal.dropped() > 0 {
-            let lines = if journal.dropped() == 1 { "line was" } else { "lines were" };
-            args.output.note(&format!("{} {lines} no row of this fleet, and left out", journal.dropped()));
-        }
-        Ok((journal, lock))
-    }
+/// Are all rows of this shard there? A task of a cluster may be started again after it was done.
+fn is_whole(file: &Path, part: &Part) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    table::read(&text).is_ok_and(|(found, _)| {
+        let about = About { notes: Vec::new(), ..found.about.clone() };
+        Part { about, ..found } == *part
+    })
 }
 
 /// Writes a whole fleet, calls `written`, and shows it.
@@ -220,7 +185,7 @@ pub(super) fn finish(
     about: &About,
     mut rows: Vec<Row>,
     folder: &Path,
-    output: &OutputArgs,
+    (output, paper): (&OutputArgs, &Paper),
     written: impl FnOnce() -> Result<(), InputError>,
 ) -> Result<(), InputError> {
     sort(&mut rows);
@@ -229,7 +194,7 @@ pub(super) fn finish(
     write_atomically(&folder.join("fleet.csv"), table::csv(&rows))?;
     write_atomically(&folder.join("fleet.json"), report.json())?;
     if !output.no_charts {
-        report.write_charts(folder)?;
+        report.write_charts(paper.target(folder))?;
     }
     drop(held);
     written()?;
@@ -237,11 +202,8 @@ pub(super) fn finish(
 }
 
 /// Keeps the rows and shows how far the fleet is.
-#[derive(Debug)]
 struct Watcher {
-    journal: Journal,
-    lock: Lock,
-    bar: ProgressBar,
+    work: Arc<Work<Part>>,
     requests: AtomicU64,
 }
 
@@ -249,33 +211,7 @@ impl Listener for Watcher {
     fn ready(&self, row: Row) -> Result<(), InputError> {
         let requests = self.requests.fetch_add(row.requests, Ordering::Relaxed) + row.requests;
         heartbeat::seen(requests, None);
-        self.bar.inc(1);
-        self.journal.add(row)
+        self.work.bar.inc(1);
+        self.work.journal.add(&[row])
     }
-}
-
-fn bar(output: &OutputArgs) -> ProgressBar {
-    let bar = match !output.quiet && std::io::stderr().is_terminal() {
-        true => ProgressBar::new_spinner(),
-        false => ProgressBar::hidden(),
-    };
-    if !bar.is_hidden() {
-        heartbeat::bar_is_shown();
-    }
-    bar.set_style(progress::style("{spinner} {pos} functions planned, {elapsed}"));
-    bar
-}
-
-fn exit_on_interrupt(watcher: &Arc<Watcher>) -> Result<(), InputError> {
-    let watcher = Arc::downgrade(watcher);
-    let handler = move || {
-        let Some(watcher) = watcher.upgrade() else { std::process::exit(INTERRUPTED) };
-        watcher.bar.finish_and_clear();
-        let say = |kept| {
-            tell(&format!("interrupted: {kept} rows are kept; go on with `--resume`"));
-            watcher.lock.release();
-        };
-        watcher.journal.exit(say, INTERRUPTED)
-    };
-    ctrlc::set_handler(handler).map_err(|e| InputError::new("interrupt", e.to_string()))
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::paper::{Paper, PaperArgs};
 use super::sweep::finish;
 use super::{OutputArgs, note_pipe};
 use crate::bounded::read_bounded;
@@ -26,6 +27,8 @@ pub(super) struct MergeArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    paper: PaperArgs,
 }
 
 impl MergeArgs {
@@ -35,6 +38,7 @@ impl MergeArgs {
 }
 
 pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
+    let paper = args.paper.read()?;
     args.output.start_threads()?;
     let mut files = Vec::new();
     for path in &args.shards {
@@ -44,7 +48,7 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
         }
     }
     if files.first().is_some_and(|path| begins_with(path, HEAD)) {
-        return fleet(args, &files);
+        return fleet(args, &paper, &files);
     }
     let mut merge = Merge::default();
     for path in &files {
@@ -54,7 +58,7 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
     }
     let (part, rows) = merge.finish()?;
     let folder = args.folder(&files);
-    finish(&part.about, &rows, &folder, &args.output, || Ok(()))?;
+    finish(&part.about, &rows, &folder, (&args.output, &paper), || Ok(()))?;
     let count = format::count(rows.len() as u64);
     args.output.note(&format!("{count} rows of {} shards; results in {}", files.len(), folder.display()));
     args.output.index(&folder);
@@ -65,7 +69,7 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, InputError> {
 const LARGEST_SHARD: u64 = 1 << 30;
 
 /// Puts the shards of a fleet together.
-fn fleet(args: &MergeArgs, files: &[PathBuf]) -> Result<ExitCode, InputError> {
+fn fleet(args: &MergeArgs, paper: &Paper, files: &[PathBuf]) -> Result<ExitCode, InputError> {
     let text = |path: &PathBuf| {
         let name = path.display().to_string();
         let text = String::from_utf8(read_bounded(path, LARGEST_SHARD)?);
@@ -75,7 +79,7 @@ fn fleet(args: &MergeArgs, files: &[PathBuf]) -> Result<ExitCode, InputError> {
     let (part, rows) = merge(&files.iter().map(text).collect::<Result<Vec<_>, InputError>>()?)?;
     let count = format::count(rows.len() as u64);
     let folder = args.folder(files);
-    super::fleet::finish(&part.about, rows, &folder, &args.output, || Ok(()))?;
+    super::fleet::finish(&part.about, rows, &folder, (&args.output, paper), || Ok(()))?;
     args.output.note(&format!("{count} rows of {} shards; results in {}", files.len(), folder.display()));
     args.output.index(&folder);
     Ok(ExitCode::SUCCESS)

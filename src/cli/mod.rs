@@ -16,6 +16,8 @@ mod merge;
 mod missing;
 #[cfg(feature = "serve")]
 mod observe;
+mod paper;
+mod place;
 mod plan;
 #[cfg(feature = "profiler")]
 pub mod profile;
@@ -37,6 +39,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::lock::Lock;
+use self::paper::PaperArgs;
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::profile::Profile;
@@ -144,6 +147,8 @@ struct Common {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    paper: PaperArgs,
 }
 
 /// How results are shown.

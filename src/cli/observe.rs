@@ -72,6 +72,7 @@ const MOST: usize = 20_000_000;
 
 pub(super) fn run(args: &ObserveArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
+    let paper = common.paper.read()?;
     let mut scenario = common.read()?;
     let folder = common.folder(&scenario);
     check_target(&args.target, args.remote)?;
@@ -121,7 +122,7 @@ pub(super) fn run(args: &ObserveArgs) -> Result<ExitCode, InputError> {
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;
     if !common.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(paper.target(&folder))?;
     }
     drop(held);
     common.output.show(&json, &report.text())?;

@@ -53,6 +53,7 @@ const INFEASIBLE: u8 = 3;
 
 pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
+    let paper = common.paper.read()?;
     let scenario = common.read()?;
     if let Some(classes) = &scenario.classes {
         if let Some(path) = &args.calibrated {
@@ -68,6 +69,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let request = request(args, &scenario)?;
     let started = Instant::now();
     if args.max_rate {
+        common.paper.none("sim plan --max-rate")?;
         let found = max_rate(&scenario, &request.constraint)?;
         let report = MaxRateReport { scenario: &scenario, found: &found };
         let json = report.json();
@@ -91,7 +93,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, InputError> {
     let held = common.output.hold(&folder)?;
     write_atomically(&folder.join("plan.json"), report.file())?;
     if !common.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(paper.target(&folder))?;
     }
     drop(held);
     let json = report.json();

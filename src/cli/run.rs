@@ -38,6 +38,7 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
+    let paper = common.paper.read()?;
     let scenario = common.read()?;
     let folder = common.folder(&scenario);
     if let Some(classes) = scenario.classes.as_ref().filter(|classes| !classes.groups.is_empty()) {
@@ -81,7 +82,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
     write_atomically(&folder.join("summary.json"), &json)?;
     write_tables(&report, &folder)?;
     if !common.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(paper.target(&folder))?;
     }
     drop(held);
     common.output.show(&json, &report.text())?;
@@ -138,6 +139,7 @@ fn groups(
     folder: &Path,
 ) -> Result<ExitCode, InputError> {
     let common = &args.common;
+    common.paper.none("sim run of groups")?;
     if args.model == Model::Published {
         return Err(classes_have_one_law());
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +11,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::lock::Lock;
-use super::{Common, INTERRUPTED, OutputArgs, heartbeat, model, predictable, progress, tell};
+use super::paper::Paper;
+use super::place::{Place, Work, bar};
+use super::{Common, OutputArgs, model, predictable};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::report::files::write_atomically;
@@ -46,6 +47,7 @@ pub(super) struct SweepArgs {
 
 pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
     let common = &args.common;
+    let paper = common.paper.read()?;
     let scenario = common.read()?;
     scenario.one_class("sim sweep")?;
     let mode = if args.predict_only { Mode::Predict } else { Mode::Simulate };
@@ -63,33 +65,30 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode, InputError> {
         rows: wanted.len(),
         about: about(&scenario, args.model),
     };
-    let place = Place::new(common.folder(&scenario), args.shard);
-    let Some((journal, lock)) = place.open(args, &scenario, &part, &wanted)? else {
+    let place = Place::new(common.folder(&scenario), "sweep", args.shard);
+    let Some((journal, lock)) = open(&place, (args, &paper), &scenario, &part, &wanted)? else {
         return Ok(ExitCode::SUCCESS);
     };
     let kept = journal.len();
-    let watcher = Arc::new(Watcher { journal, lock, bar: bar(&common.output) });
-    exit_on_interrupt(&watcher, wanted.len())?;
+    let bar =
+        bar(&common.output, ProgressBar::new(0), "{msg} {bar:30} {percent}% {pos} of {len} rows ({left})");
+    let work = Arc::new(Work { journal, lock, bar });
+    work.exit_on_interrupt(format!(" of {}", wanted.len()))?;
     let started = Instant::now();
-    let done: BTreeSet<Setting> = watcher.journal.rows().iter().map(|row| row.setting).collect();
-    sweep.run(shard, &done, &*watcher)?;
-    watcher.bar.finish_and_clear();
+    let done: BTreeSet<Setting> = work.journal.rows().iter().map(|row| row.setting).collect();
+    sweep.run(shard, &done, &*work)?;
+    work.bar.finish_and_clear();
     let elapsed = started.elapsed().as_secs_f64();
     unchanged(&scenario, &contents)?;
-    let rows = sorted(watcher.journal.rows());
+    let rows = sorted(work.journal.rows());
     // Known only now, so no part of what a resumed sweep must agree with.
     let about = About { reading: scenario.workload.notes(), ..part.about.clone() };
-    let removed = || watcher.journal.remove().map(|()| watcher.lock.release());
     match args.shard {
         Some(_) => {
             let part = Part { about, ..part };
-            write_atomically(&place.shard_file(), table::whole(&part, &rows))?;
-            removed()?;
-            common.output.note(&format!("{} rows in {}", rows.len(), place.shard_file().display()));
+            work.finish_shard(&place.shard_file(), rows.len(), table::whole(&part, &rows), &common.output)?;
         }
-        None => {
-            finish(&about, &rows, &place.folder, &common.output, removed)?;
-        }
+        None => finish(&about, &rows, &place.folder, (&common.output, &paper), || work.done())?,
     }
     let (count, time) = (format::count((rows.len() - kept) as u64), format::duration(elapsed));
     common.output.note(&format!("{count} configurations in {time}; results in {}", place.folder.display()));
@@ -108,65 +107,38 @@ fn unchanged(scenario: &Scenario, before: &str) -> Result<(), InputError> {
     }
 }
 
-/// Where a sweep or a shard is written.
-struct Place {
-    folder: PathBuf,
-    /// Of its files, without their ends.
-    name: String,
-}
-
-impl Place {
-    fn new(folder: PathBuf, shard: Option<Shard>) -> Place {
-        let name = match shard {
-            Some(shard) => format!("shard-{}-of-{}", shard.index, shard.count),
-            None => "sweep".to_owned(),
-        };
-        Place { folder, name }
+/// Takes the place, after whoever works there, and opens the rows that are there; `None` if all are, which was said.
+fn open(
+    place: &Place,
+    (args, paper): (&SweepArgs, &Paper),
+    scenario: &Scenario,
+    part: &Part,
+    wanted: &BTreeSet<Setting>,
+) -> Result<Option<(Journal<Part>, Lock)>, InputError> {
+    let output = &args.common.output;
+    let path = place.partial_file();
+    // The journal of one that is waited for: its rows can be read here also after it removed the file.
+    let mut other = None;
+    let lock = place.lock(output, || other = other.take().or_else(|| File::open(&path).ok()))?;
+    let all = wanted.len();
+    if args.resume && args.shard.is_some() && is_whole(&place.shard_file(), part) {
+        output.note(&format!("{all} of {all} rows were there, in {}", place.shard_file().display()));
+        return Ok(None);
     }
-
-    fn shard_file(&self) -> PathBuf {
-        self.folder.join(format!("{}.csv", self.name))
-    }
-
-    /// Takes the place, after whoever works there, and opens the rows that are there; `None` if all are, which was said.
-    fn open(
-        &self,
-        args: &SweepArgs,
-        scenario: &Scenario,
-        part: &Part,
-        wanted: &BTreeSet<Setting>,
-    ) -> Result<Option<(Journal, Lock)>, InputError> {
-        let output = &args.common.output;
-        let path = self.folder.join(format!("{}.partial.csv", self.name));
-        // The journal of one that is waited for: its rows can be read here also after it removed the file.
-        let mut other = None;
-        let look = || other = other.take().or_else(|| File::open(&path).ok());
-        let lock = Lock::take(&self.folder, &format!(".sim-lock-{}", self.name), output, look)?;
-        let all = wanted.len();
-        if args.resume && args.shard.is_some() && is_whole(&self.shard_file(), part) {
-            output.note(&format!("{all} of {all} rows were there, in {}", self.shard_file().display()));
+    if let Some(file) = other.filter(|_| args.resume && args.shard.is_none() && !path.exists()) {
+        let rows = found(&file, &path, part, |setting| wanted.contains(setting)).map(|found| found.rows);
+        if let Some(rows) = rows.ok().filter(|rows| rows.len() == all) {
+            output.note(&format!("{all} of {all} rows were there"));
+            let about = About { reading: scenario.workload.notes(), ..part.about.clone() };
+            finish(&about, &sorted(rows), &place.folder, (output, paper), || Ok(()))?;
             return Ok(None);
         }
-        if let Some(file) = other.filter(|_| args.resume && args.shard.is_none() && !path.exists()) {
-            let rows = found(&file, &path, part, wanted).unwrap_or_default().rows;
-            if rows.len() == all {
-                output.note(&format!("{all} of {all} rows were there"));
-                let about = About { reading: scenario.workload.notes(), ..part.about.clone() };
-                finish(&about, &sorted(rows), &self.folder, output, || Ok(()))?;
-                return Ok(None);
-            }
-        }
-        if !args.resume {
-            return Ok(Some((Journal::create(&path, part)?, lock)));
-        }
-        let journal = Journal::resume(&path, part, wanted)?;
-        output.note(&format!("{} of {all} rows were there", journal.len()));
-        if journal.dropped() > 0 {
-            let lines = if journal.dropped() == 1 { "line was" } else { "lines were" };
-            output.note(&format!("{} {lines} no row of this sweep, and left out", journal.dropped()));
-        }
-        Ok(Some((journal, lock)))
     }
+    let journal = match args.resume {
+        false => place.begun(part)?,
+        true => place.resumed(part, |setting| wanted.contains(setting), &format!(" of {all}"), output)?,
+    };
+    Ok(Some((journal, lock)))
 }
 
 /// Does `file` hold all rows of `part`? A task of a cluster may be started again after it was done.
@@ -179,7 +151,7 @@ pub(super) fn finish(
     about: &About,
     rows: &[Row],
     folder: &Path,
-    output: &OutputArgs,
+    (output, paper): (&OutputArgs, &Paper),
     written: impl FnOnce() -> Result<(), InputError>,
 ) -> Result<(), InputError> {
     let (all, front) = table::csv(rows, about.percentile);
@@ -188,7 +160,7 @@ pub(super) fn finish(
     write_atomically(&folder.join("pareto.csv"), front)?;
     let report = SweepReport::new(about, rows);
     if !output.no_charts {
-        report.write_charts(folder)?;
+        report.write_charts(paper.target(folder))?;
     }
     drop(held);
     written()?;
@@ -196,14 +168,7 @@ pub(super) fn finish(
 }
 
 /// Keeps the rows and shows how far the sweep is.
-#[derive(Debug)]
-struct Watcher {
-    journal: Journal,
-    lock: Lock,
-    bar: ProgressBar,
-}
-
-impl Listener for Watcher {
+impl Listener for Work<Part> {
     fn begin(&self, stage: Stage, rows: usize) {
         self.bar.reset();
         self.bar.set_length(rows as u64);
@@ -220,30 +185,4 @@ impl Listener for Watcher {
     fn ready(&self, rows: &[Row]) -> Result<(), InputError> {
         self.journal.add(rows)
     }
-}
-
-fn bar(output: &OutputArgs) -> ProgressBar {
-    let bar = match !output.quiet && std::io::stderr().is_terminal() {
-        true => ProgressBar::new(0),
-        false => ProgressBar::hidden(),
-    };
-    if !bar.is_hidden() {
-        heartbeat::bar_is_shown();
-    }
-    bar.set_style(progress::style("{msg} {bar:30} {percent}% {pos} of {len} rows ({left})"));
-    bar
-}
-
-fn exit_on_interrupt(watcher: &Arc<Watcher>, rows: usize) -> Result<(), InputError> {
-    let watcher = Arc::downgrade(watcher);
-    let handler = move || {
-        let Some(watcher) = watcher.upgrade() else { std::process::exit(INTERRUPTED) };
-        watcher.bar.finish_and_clear();
-        let say = |kept| {
-            tell(&format!("interrupted: {kept} of {rows} rows are kept; go on with `--resume`"));
-            watcher.lock.release();
-        };
-        watcher.journal.exit(say, INTERRUPTED)
-    };
-    ctrlc::set_handler(handler).map_err(|e| InputError::new("interrupt", e.to_string()))
 }

@@ -108,6 +108,7 @@ pub(super) fn run(args: &TraceCommand) -> Result<ExitCode, InputError> {
     match &args.command {
         Tool::Info(args) => info(args),
         Tool::Generate(args) => {
+            args.common.paper.none("sim trace generate")?;
             let scenario = args.common.read()?;
             scenario.one_class("sim trace generate")?;
             let arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;

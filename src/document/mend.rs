@@ -15,15 +15,11 @@ pub(super) fn of_another_kind(path: &Path) -> Option<InputError> {
 
 /// How to write a line that TOML does not take, where it is plain what was meant.
 pub(super) fn of_syntax(line: &str) -> Option<String> {
+    if let Some(mend) = of_escapes(line) {
+        return Some(mend);
+    }
     let (key, value) = line.split_once('=')?;
     let (key, value) = (key.trim(), value.trim());
-    if let Some(rest) = value.strip_prefix('"').filter(|rest| rest.contains('\\')) {
-        let text = rest.split('"').next().unwrap_or(rest);
-        let slashes = text.replace("\\\\", "/").replace('\\', "/");
-        return Some(format!(
-            "`\\` begins an escape in double quotes: write {key} = \"{slashes}\" or {key} = '{text}'"
-        ));
-    }
     let word = value.split('#').next().unwrap_or(value).trim();
     let bare = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '\\' | ':' | ' ');
     let is_word = !word.is_empty() && word.chars().all(bare);
@@ -31,6 +27,17 @@ pub(super) fn of_syntax(line: &str) -> Option<String> {
         true => Some(format!("write {key} = '{word}': a text is in quotes")),
         false => is_word.then(|| format!("write {key} = \"{word}\": a text is in quotes")),
     }
+}
+
+/// A path of Windows in double quotes, also within a table of one line.
+fn of_escapes(line: &str) -> Option<String> {
+    let parts: Vec<&str> = line.split('"').collect();
+    let at = (1..parts.len()).step_by(2).find(|at| parts[*at].contains('\\'))?;
+    let key = parts[at - 1].trim_end().strip_suffix('=')?.trim_end();
+    let key = key.rsplit(['{', ',', ' ']).next()?;
+    let text = parts[at];
+    let slashes = text.replace("\\\\", "/").replace('\\', "/");
+    Some(format!("`\\` begins an escape in double quotes: write {key} = \"{slashes}\" or {key} = '{text}'"))
 }
 
 #[cfg(test)]
@@ -45,6 +52,11 @@ mod tests {
         assert_eq!(mend(r"file = C:\data\x.csv"), r"write file = 'C:\data\x.csv': a text is in quotes");
         let path = mend(r#"file = "C:\data\x.csv""#);
         assert!(path.ends_with(r#"write file = "C:/data/x.csv" or file = 'C:\data\x.csv'"#), "{path}");
+        let path = mend(r#"workload = { kind = "trace", file = "C:\Users\me\t.csv" }"#);
+        assert!(
+            path.ends_with(r#"write file = "C:/Users/me/t.csv" or file = 'C:\Users\me\t.csv'"#),
+            "{path}"
+        );
         assert_eq!(of_syntax("batch = [1, 2"), None);
         assert_eq!(of_syntax("[workload"), None);
     }

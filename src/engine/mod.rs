@@ -182,7 +182,7 @@ impl<P: Policy, L: Platform> State<P, L> {
 
     fn review(&mut self) {
         if let Some(times) = self.open.policy_mut().review(self.next_review) {
-            self.invoker.platform.renew(times.init);
+            self.invoker.platform.renew(self.next_review, times.init);
             self.service.change(times);
         }
         let next = self.open.policy().next_review();

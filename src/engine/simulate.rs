@@ -163,8 +163,9 @@ fn record_events<P: Policy, O: Observer>(
 ) -> Result<Record, InputError> {
     let mut recorder = Recorder::new(rules(scenario));
     let mut observers = (&mut recorder, observer);
-    run_policy(scenario, (policy, function), streams, &mut arrivals, &mut observers)?;
-    Ok(recorder.into_record())
+    let pool = run_policy(scenario, (policy, function), streams, &mut arrivals, &mut observers)?;
+    let record = recorder.into_record();
+    Ok(Record { environments: pool.map(|pool| pool.environments(record.last_finish)), ..record })
 }
 
 /// Replays arrivals at a setting on the scenario's platform.
@@ -179,16 +180,17 @@ pub fn run<A: Arrivals, O: Observer>(
 ) -> Result<(), InputError> {
     let function = Function { times: scenario.service(setting)?, provisioned: setting.provisioned };
     let policy = Batch { batch: setting.batch, timeout: setting.timeout };
-    run_policy(scenario, (policy, function), streams, arrivals, observer)
+    run_policy(scenario, (policy, function), streams, arrivals, observer).map(drop)
 }
 
+/// Also the pool as it ended, where environments come and go.
 fn run_policy<P: Policy, A: Arrivals, O: Observer>(
     scenario: &Scenario,
     (policy, function): (P, Function),
     streams: Streams,
     arrivals: &mut A,
     observer: &mut O,
-) -> Result<(), InputError> {
+) -> Result<Option<LambdaPool>, InputError> {
     let retry = scenario.platform.retry;
     let Function { times, provisioned } = function;
     let service = ServiceDraws::new(times.clone(), streams);
@@ -198,13 +200,15 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
         Environments::AlwaysWarm => {
             let platform = Warm::default();
             replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
+            Ok(None)
         }
         Environments::Pool(pool) => {
             let platform = LambdaPool::new(pool.serving(&times, provisioned), streams);
-            replay(arrivals, Replay { policy, platform, service, retry, backoff }, observer)?;
+            let platform = platform.counting_from(Time::ZERO + scenario.warmup);
+            let replay_of = Replay { policy, platform, service, retry, backoff };
+            Ok(Some(replay(arrivals, replay_of, observer)?))
         }
     }
-    Ok(())
 }
 
 /// Simulates a scenario's workload on rented instances; one replication.

@@ -7,7 +7,8 @@ use super::recorder::{Hour, Record, Slice, Tally};
 use crate::arrivals::rhythm::Rhythm;
 use crate::numeric::histogram::Histogram;
 use crate::outcome::{
-    HourRow, Intervals, Latency, LatencyIntervals, Needed, Simulated, Simulation, SliceRow, Withheld,
+    EnvironmentsSeen, HourRow, Intervals, Latency, LatencyIntervals, Needed, Simulated, Simulation, SliceRow,
+    Withheld,
 };
 use crate::price::{Bill, Tariff, Usage};
 use crate::scenario::slo::Slo;
@@ -80,6 +81,7 @@ pub fn summarise(records: &[Record], context: &Context<'_>) -> Option<Simulation
         rejected: tally.rejected,
         peak_concurrency: tally.peak_concurrency,
         mean_concurrency: if seconds > 0.0 { tally.busy as f64 / 1e9 / seconds } else { 0.0 },
+        environments: environments(records, seconds, context),
         interruptions: interruptions(records),
         slo_violations: tally.violations,
         slo_violation_share: violation_share(&total),
@@ -99,6 +101,20 @@ pub fn summarise(records: &[Record], context: &Context<'_>) -> Option<Simulation
         slice_latencies: slice_latencies(&records[0]),
         cdf: cdf(&total),
     })
+}
+
+/// All replications must have counted them. A new environment comes only where none is idle, so that the most at once are the
+/// most that were busy, or those that were there when the counting began.
+fn environments(records: &[Record], seconds: f64, context: &Context<'_>) -> Option<EnvironmentsSeen> {
+    let (mut alive, mut peak) = (0, u64::from(context.provisioned));
+    for record in records {
+        let counted = record.environments?;
+        alive += counted.alive;
+        let at_first = u64::from(context.provisioned) + counted.at_first;
+        peak = peak.max(at_first).max(record.total.tally.peak_concurrency);
+    }
+    let on_demand = if seconds > 0.0 { alive as f64 / 1e9 / seconds } else { 0.0 };
+    Some(EnvironmentsSeen { mean: f64::from(context.provisioned) + on_demand, peak })
 }
 
 fn interruptions(records: &[Record]) -> u64 {

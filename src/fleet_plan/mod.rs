@@ -11,7 +11,6 @@
 //! ```
 
 pub mod decide;
-pub mod journal;
 pub mod merge;
 pub mod profiles;
 pub mod row;

@@ -13,6 +13,7 @@ use crate::error::InputError;
 use crate::outcome::Model;
 use crate::scenario::Setting;
 use crate::scenario::platform::Environments;
+use crate::sweep::journal;
 use crate::sweep::run::Mode;
 use crate::sweep::shard::{self, contents_of};
 use crate::sweep::sum::Sum;
@@ -155,7 +156,11 @@ pub fn read(text: &str) -> Result<(Part, Vec<Row>), String> {
     };
     let rows: Vec<Row> = rows
         .split_inclusive('\n')
-        .map(|line| part.row(line).ok_or_else(|| format!("has a line that was changed: {}", line.trim_end())))
+        .map(|line| {
+            line.strip_suffix('\n')
+                .and_then(|text| part.row(text))
+                .ok_or_else(|| format!("has a line that was changed: {}", line.trim_end()))
+        })
         .collect::<Result<_, _>>()?;
     match text == whole(&part, &rows) && end.ends_with('\n') {
         true => Ok((part, rows)),
@@ -173,11 +178,38 @@ impl Part {
         sum.short()
     }
 
-    /// Reads a row's line; `None` if it was changed, or is another part's.
+    /// Reads a row's line, without its end; `None` if it was changed, or is another part's.
     pub fn row(&self, line: &str) -> Option<Row> {
-        let (text, sum) = line.strip_suffix('\n')?.rsplit_once(',')?;
+        let (text, sum) = line.rsplit_once(',')?;
         let right = sum.len() == 16 && u64::from_str_radix(sum, 16).ok()? == self.sum(text);
         if right { parse(text) } else { None }
+    }
+}
+
+impl journal::Part for Part {
+    type Row = Row;
+    type Key = usize;
+    const NAME: &str = "fleet";
+    const MARK: &str = HEAD;
+    const CHANGES: &str =
+        "the scenario, its grid, profiles, prices or trace, the seed, the shard or the program";
+    // The names are the trace's.
+    const LONGEST_ROW: u64 = 1 << 20;
+
+    fn head(&self) -> String {
+        head(self)
+    }
+
+    fn lines(&self, rows: &[Row]) -> String {
+        rows.iter().map(|row| line(self, row)).collect()
+    }
+
+    fn row(&self, line: &str) -> Option<Row> {
+        self.row(line)
+    }
+
+    fn key(row: &Row) -> usize {
+        row.number
     }
 }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use super::constraint::{Constraint, Objective};
 use super::search::Candidate;
 use super::trial::{Trials, try_all};
+use crate::engine::grid::Counted;
 use crate::engine::summary::within_target;
 use crate::error::InputError;
 use crate::scenario::platform::Environments;
@@ -102,28 +103,38 @@ pub fn bounds(
         alone.dedup();
         alone
     };
-    let counted: BTreeMap<Setting, _> = try_all(&warm, trials.arrivals(), &alone)?.into_iter().collect();
-    let bound = |setting: &Setting| {
-        let counted = &counted[&Setting { provisioned: 0, ..*setting }];
-        let mut usage = counted.usage((setting.memory, setting.provisioned), scenario.warmup);
-        if setting.provisioned > 0 {
-            // At best, all of it is served by what is provisioned.
-            usage.provisioned_mb_ms = usage.mb_ms;
-        }
-        let usd = scenario.platform.tariff.bill(&usage).total().as_f64();
-        let cost = usd / counted.tally.requests.max(1) as f64 * BELOW;
-        let late = if constraint.latency.is_some() { counted.violation_share() } else { 0.0 };
-        let score = match constraint.objective() {
-            Objective::Cost => cost,
-            Objective::Latency => {
-                let found = counted.quantile(scenario.slo.percentile).unwrap_or(0.0);
-                within_target(found, &counted.tally, &scenario.slo) * BELOW
-            }
-        };
-        let may_meet = constraint.affords(cost) && constraint.is_kept(late);
-        Bound { setting: *setting, score, cost, late, may_meet }
+    let mut provisioned: Vec<u32> = settings.iter().map(|setting| setting.provisioned).collect();
+    provisioned.sort_unstable();
+    provisioned.dedup();
+    let bounds_of = |alone: Setting, counted: &Counted| {
+        let bound = |p: &u32| bound(scenario, constraint, Setting { provisioned: *p, ..alone }, counted);
+        Ok(provisioned.iter().map(bound).collect::<Vec<Bound>>())
     };
-    Ok(settings.iter().map(bound).collect())
+    let found = try_all(&warm, trials.arrivals(), &alone, bounds_of)?;
+    let all = found.into_iter().flat_map(|(_, bounds)| bounds).map(|bound| (bound.setting, bound));
+    let all: BTreeMap<Setting, Bound> = all.collect();
+    Ok(settings.iter().map(|setting| all[setting]).collect())
+}
+
+/// By what was counted of the configuration with environments that are always warm, none of them provisioned.
+fn bound(scenario: &Scenario, constraint: &Constraint, setting: Setting, counted: &Counted) -> Bound {
+    let mut usage = counted.usage((setting.memory, setting.provisioned), scenario.warmup);
+    if setting.provisioned > 0 {
+        // At best, all of it is served by what is provisioned.
+        usage.provisioned_mb_ms = usage.mb_ms;
+    }
+    let usd = scenario.platform.tariff.bill(&usage).total().as_f64();
+    let cost = usd / counted.tally.requests.max(1) as f64 * BELOW;
+    let late = if constraint.latency.is_some() { counted.violation_share() } else { 0.0 };
+    let score = match constraint.objective() {
+        Objective::Cost => cost,
+        Objective::Latency => {
+            let found = counted.quantile(scenario.slo.percentile).unwrap_or(0.0);
+            within_target(found, &counted.tally, &scenario.slo) * BELOW
+        }
+    };
+    let may_meet = constraint.affords(cost) && constraint.is_kept(late);
+    Bound { setting, score, cost, late, may_meet }
 }
 
 /// Bounds are lowered by this for rounding.

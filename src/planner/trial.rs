@@ -85,21 +85,23 @@ impl<'a> Trials<'a> {
     pub fn of(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         let new: Vec<Setting> =
             settings.iter().filter(|setting| !self.known.contains_key(setting)).copied().collect();
-        for (setting, counted) in try_all(self.scenario, self.arrivals, &new)? {
-            self.known.insert(setting, judged(self.scenario, &self.constraint, setting, &counted)?);
-        }
+        let (scenario, constraint) = (self.scenario, &self.constraint);
+        let judge = |setting, counted: &Counted| judged(scenario, constraint, setting, counted);
+        self.known.extend(try_all(scenario, self.arrivals, &new, judge)?);
         Ok(settings.iter().map(|setting| self.known[setting]).collect())
     }
 }
 
-/// Replays the arrivals with each configuration; those of one (B, T) share the work, and passes run in parallel.
+/// Replays the arrivals with each configuration; those of one (B, T) share the work, and passes run in parallel. What was
+/// counted of each is judged at once, since the histograms of millions would take gigabytes.
 ///
-/// Errors: the profile does not cover one; the arrivals cannot be read.
-pub fn try_all(
+/// Errors: the profile does not cover one; the arrivals cannot be read; those of `judge`.
+pub fn try_all<T: Send>(
     scenario: &Scenario,
     arrivals: &Replayed<'_>,
     settings: &[Setting],
-) -> Result<Vec<(Setting, Counted)>, InputError> {
+    judge: impl Fn(Setting, &Counted) -> Result<T, InputError> + Sync,
+) -> Result<Vec<(Setting, T)>, InputError> {
     let mut groups: BTreeMap<(Span, u32), Vec<Setting>> = BTreeMap::new();
     for setting in settings {
         groups.entry((setting.timeout, setting.batch)).or_default().push(*setting);
@@ -126,7 +128,8 @@ pub fn try_all(
         let streams = Streams::new(scenario.seed).part(0);
         let counted = grid::evaluate_without_peaks(scenario, streams, &mut *arrivals.open()?, &pairs)?;
         let settings = group.iter().flat_map(|(_, settings)| settings.iter().copied());
-        Ok(settings.zip(counted.into_iter().flatten()).collect::<Vec<_>>())
+        let judged = |(setting, counted)| Ok((setting, judge(setting, &counted)?));
+        settings.zip(counted.into_iter().flatten()).map(judged).collect::<Result<Vec<_>, InputError>>()
     };
     let passes = passes(scenario, &groups);
     let found = passes.into_par_iter().with_max_len(1).map(pass).collect::<Result<Vec<_>, InputError>>()?;

@@ -65,7 +65,7 @@ pub trait Platform {
 
     /// The function changes (another memory size): every environment is replaced, and loading the model
     /// takes `model_init` from now on.
-    fn renew(&mut self, model_init: Span);
+    fn renew(&mut self, now: Time, model_init: Span);
 
     /// The load after the last invocation.
     fn load(&self) -> Load;

@@ -19,7 +19,7 @@ impl Platform for Warm {
         Admission::warm(Capacity::OnDemand, None)
     }
 
-    fn renew(&mut self, _model_init: Span) {}
+    fn renew(&mut self, _now: Time, _model_init: Span) {}
 
     #[inline]
     fn load(&self) -> Load {

@@ -146,6 +146,8 @@ impl Profile {
         let knee = f64::from(self.mb_per_vcpu.filter(|_| self.beside.init_at_one_vcpu).unwrap_or(memory.0));
         let init = blend(ends.0, ends.1, down) * (knee / f64::from(memory.0)).max(1.0);
         let span = |seconds| Span::from_secs_f64(seconds).unwrap_or(Span::MAX);
+        // The size that was asked for is named, not the first that is missing.
+        self.place("batch size", &self.batch, largest)?;
         let mean = (1..=largest).map(|n| self.service_s(memory, n).map(span)).collect::<Result<_, _>>()?;
         let shape = self.shape(row, memory, largest);
         let beside = self.beside.clone();

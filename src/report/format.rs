@@ -3,11 +3,16 @@
 /// A percentage that is not 0 and smaller than this is only said to be so: nobody decides by its digits.
 const LEAST_PERCENT: f64 = 0.001;
 
+/// A tenth of a nanosecond.
+const LEAST_SECONDS: f64 = 1e-10;
+
 /// A duration given in seconds: `138 ms`, `1.25 s`, `12.5 min`, `26.3 h`.
 pub fn duration(seconds: f64) -> String {
     let size = seconds.abs();
     let (factor, unit) = match size {
-        _ if !seconds.is_finite() || size == 0.0 => (1.0, "s"),
+        _ if !seconds.is_finite() => (1.0, "s"),
+        // Time is counted in nanoseconds: what means of them differ by in rounding is nothing.
+        s if s < LEAST_SECONDS => return "0 s".to_owned(),
         s if s < 0.999_5e-6 => (1e9, "ns"),
         s if s < 0.999_5e-3 => (1e6, "µs"),
         s if s < 0.999_5 => (1e3, "ms"),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::chart::{Chart, Colour, FONT, Medium, hex};
 use super::explorer::{self, Entry, Question};
+use super::figures::Figures;
 use super::files::write_atomically;
 use super::{format, pages};
 use crate::error::InputError;
@@ -51,15 +52,41 @@ impl Figure {
     }
 }
 
-/// Writes charts/*.svg and the page.
+/// Where a result's charts and its page go.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    folder: &'a Path,
+    figures: Option<&'a Figures>,
+}
+
+impl<'a> Target<'a> {
+    /// A folder, for charts as pictures and, where they are wanted, as figures of a paper.
+    pub fn new(folder: &'a Path, figures: Option<&'a Figures>) -> Target<'a> {
+        Target { folder, figures }
+    }
+
+    /// Writes a chart under charts/.
+    pub(super) fn chart(self, name: &str, chart: &dyn Chart) -> Result<(), InputError> {
+        let file = |extension: &str| self.folder.join("charts").join(format!("{name}.{extension}"));
+        write_atomically(&file("svg"), chart.svg())?;
+        let drawn = self.figures.map_or_else(Vec::new, |figures| figures.drawn(chart));
+        drawn.into_iter().try_for_each(|(format, bytes)| write_atomically(&file(format.extension()), bytes))
+    }
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Target<'a> {
+    fn from(folder: &'a P) -> Target<'a> {
+        Target::new(folder.as_ref(), None)
+    }
+}
+
+/// Writes the charts and the page.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &Path, figures: &[Figure], page: &Page) -> Result<(), InputError> {
-    for Figure { name, chart, .. } in figures {
-        write_atomically(&folder.join("charts").join(format!("{name}.svg")), chart.svg())?;
-    }
-    pages::write(folder, page)
+pub fn write(target: Target, figures: &[Figure], page: &Page) -> Result<(), InputError> {
+    figures.iter().try_for_each(|Figure { name, chart, .. }| target.chart(name, chart.as_ref()))?;
+    pages::write(target.folder, page)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

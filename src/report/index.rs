@@ -27,12 +27,12 @@ struct Kind {
     command: &'static str,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind {
         file: "summary.json",
         heading: "Runs",
         caption: "as simulated",
-        columns: &["configuration", "requests", "p95", "cost/million", "over the SLO"],
+        columns: &["configuration", "requests", "percentile", "cost/million", "cost/month", "over the SLO"],
         row: run,
         command: "run",
     },
@@ -40,7 +40,7 @@ const KINDS: [Kind; 7] = [
         file: "plan.json",
         heading: "Plans",
         caption: "as simulated, or predicted where nothing was simulated",
-        columns: &["recommended", "percentile", "cost/million"],
+        columns: &["recommended", "percentile", "cost/million", "cost/month"],
         row: plan,
         command: "plan",
     },
@@ -56,7 +56,7 @@ const KINDS: [Kind; 7] = [
         file: "compare.json",
         heading: "Comparisons",
         caption: "as simulated",
-        columns: &["systems", "the cheapest", "cost/million"],
+        columns: &["systems", "the cheapest that meets the SLO", "cost/million", "cost/month"],
         row: compare,
         command: "compare",
     },
@@ -75,6 +75,14 @@ const KINDS: [Kind; 7] = [
         columns: &["functions", "cost/month", "saved/month"],
         row: fleet,
         command: "fleet",
+    },
+    Kind {
+        file: "backtest.json",
+        heading: "Backtests",
+        caption: "predicted beside observed",
+        columns: &["requests", "p95 observed", "p95 predicted", "bill observed", "bill predicted"],
+        row: backtest,
+        command: "backtest",
     },
     Kind {
         file: "max-rate.json",
@@ -166,8 +174,9 @@ fn run(path: &Path) -> Option<Vec<String>> {
     Some(vec![
         configuration,
         format::count(run.get("requests")?.as_u64()?),
-        format::duration(simulated.pointer("/latency_s/p95")?.as_f64()?),
+        percentile(simulated, run.get("slo_percentile").and_then(Value::as_f64).unwrap_or(95.0))?,
         format::money(simulated.get("cost_usd_per_million")?.as_f64()?),
+        month(simulated),
         format::percent(simulated.get("slo_violation_share")?.as_f64()?),
     ])
 }
@@ -177,15 +186,27 @@ fn plan(path: &Path) -> Option<Vec<String>> {
     let Some(best) = plan.get("recommended")?.as_object() else {
         return Some(vec!["no configuration meets the SLO".to_owned()]);
     };
-    let percentile = plan.pointer("/slo/percentile")?.as_f64()?;
+    let asked = plan.pointer("/slo/percentile")?.as_f64()?;
     let simulated = best.get("simulated").filter(|simulated| !simulated.is_null());
     let figures = simulated.or_else(|| best.get("predicted"))?;
-    let latency = format::duration(figures.pointer("/latency_s/slo")?.as_f64()?);
     Some(vec![
         named(setting(plan.get("recommended")?)?),
-        format!("p{} {latency}", (percentile * 1e6).round() / 1e6),
+        self::percentile(figures, asked)?,
         format::money(figures.get("cost_usd_per_million")?.as_f64()?),
+        month(figures),
     ])
+}
+
+/// The SLO's own percentile; p95 of a result that was written before there was another.
+fn percentile(figures: &Value, asked: f64) -> Option<String> {
+    let latency =
+        ["/latency_s/slo", "/latency_s/p95"].iter().find_map(|name| figures.pointer(name)?.as_f64());
+    Some(format!("p{} {}", (asked * 1e6).round() / 1e6, format::duration(latency?)))
+}
+
+/// What a month costs; nothing where only a prediction is there.
+fn month(figures: &Value) -> String {
+    figures.get("cost_usd_per_month").and_then(Value::as_f64).map_or_else(String::new, format::money)
 }
 
 fn sweep(path: &Path) -> Option<Vec<String>> {
@@ -203,11 +224,21 @@ fn sweep(path: &Path) -> Option<Vec<String>> {
 
 fn compare(path: &Path) -> Option<Vec<String>> {
     let systems = read_json(path).ok()?;
-    let cost = |system: &Value| system.pointer("/simulated/cost_usd_per_million")?.as_f64();
-    let costs = systems.as_object()?.iter().map(|(name, system)| Some((cost(system)?, name)));
+    let cost = |system: &Value| {
+        let paths = ["/simulated/cost_usd_per_million", "/costs/simulated_cost_usd_per_million"];
+        paths.iter().find_map(|path| system.pointer(path)?.as_f64())
+    };
+    let all = systems.as_object()?;
+    let count = format::count(all.len() as u64);
+    let meets = |system: &Value| system.get("meets_slo").and_then(Value::as_bool) != Some(false);
+    let costs = all.iter().map(|(name, system)| Some((cost(system)?, name, system)));
     let costs = costs.collect::<Option<Vec<_>>>()?;
-    let (least, name) = costs.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(vec![format::count(costs.len() as u64), (*name).clone(), format::money(*least)])
+    let meeting = costs.iter().filter(|(_, _, system)| meets(system));
+    let Some((least, name, best)) = meeting.min_by(|a, b| a.0.total_cmp(&b.0)) else {
+        return Some(vec![count, "none".to_owned()]);
+    };
+    let month = best.get("simulated").map_or_else(String::new, month);
+    Some(vec![count, (*name).clone(), format::money(*least), month])
 }
 
 fn fit(path: &Path) -> Option<Vec<String>> {
@@ -221,6 +252,18 @@ fn fleet(path: &Path) -> Option<Vec<String>> {
     let usd = |name: &str| Some(format::money(fleet.pointer(&format!("/within_slo/{name}"))?.as_f64()?));
     let functions = format::count(fleet.get("functions")?.as_u64()?);
     Some(vec![functions, usd("cost_usd_per_month")?, usd("saving_usd_per_month")?])
+}
+
+fn backtest(path: &Path) -> Option<Vec<String>> {
+    let found = read_json(path).ok()?;
+    let figure = |block: &str, name: &str| found.pointer(&format!("/{block}/{name}"))?.as_f64();
+    Some(vec![
+        format::count(found.pointer("/observed/requests")?.as_u64()?),
+        format::duration(figure("observed", "latency_s/p95")?),
+        format::duration(figure("predicted", "latency_s/p95")?),
+        format::money(figure("observed", "cost_usd")?),
+        format::money(figure("predicted", "cost_usd")?),
+    ])
 }
 
 fn max_rate(path: &Path) -> Option<Vec<String>> {

@@ -18,6 +18,8 @@ mod curves;
 pub mod diff;
 #[cfg(feature = "charts")]
 mod explorer;
+#[cfg(feature = "charts")]
+pub mod figures;
 pub mod files;
 pub mod fit;
 pub mod fleet;

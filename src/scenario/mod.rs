@@ -4,6 +4,7 @@ mod beside;
 mod book;
 pub mod class;
 pub mod class_system;
+mod class_tables;
 pub mod decisions;
 mod devices;
 pub mod grid;

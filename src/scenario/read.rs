@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::beside::{FIELDS, OF_NEW};
-use super::class::{self, Classes, Marks, Written};
+use super::class::{Classes, Marks};
+use super::class_tables::{self, Waits, Written};
 use super::decisions::{self, Taken};
 use super::grid::Grid;
 use super::overrides;
@@ -89,7 +90,7 @@ impl Scenario {
                 (sweep, None, asked.unwrap_or_default())
             }
             Some((written, marks)) => {
-                let grid = optional_section(&root, "sweep", class::grid)?;
+                let grid = optional_section(&root, "sweep", class_tables::grid)?;
                 let given = root.optional("slo");
                 let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
                 let classes = written.classes(marks, waits, objectives, grid).compared(&root)?;
@@ -133,11 +134,11 @@ fn policy(
     profile: &Profile,
     memory: MemoryMb,
     classes: Option<&Written<'_>>,
-) -> Result<(PolicySpec, class::Waits, Vec<Taken>), InputError> {
+) -> Result<(PolicySpec, Waits, Vec<Taken>), InputError> {
     in_section(root, "policy", |section| {
         let (policy, waits) = match classes {
             Some(classes) => classes.policy(section, profile, memory)?,
-            None => (PolicySpec::from_section(section, profile, memory)?, class::Waits::default()),
+            None => (PolicySpec::from_section(section, profile, memory)?, Waits::default()),
         };
         let decisions = match section.optional("decisions").filter(|_| policy.adaptive().is_some()) {
             Some(value) => decisions::read(&value, profile)?,

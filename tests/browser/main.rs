@@ -4,6 +4,7 @@
 
 mod devtools;
 mod explorer;
+mod hostile;
 
 use std::fs;
 use std::io::Write as _;
@@ -19,7 +20,7 @@ const LOOKS: [Look; 3] = [
     Look { name: "dark", scheme: "dark", width: 1100, touch: false },
     Look { name: "narrow", scheme: "light", width: 390, touch: true },
 ];
-const PAGES: [&str; 5] = ["run", "sweep", "plan", "compare", "fit"];
+const PAGES: [&str; 7] = ["run", "sweep", "plan", "compare", "fit", "fleet", "backtest"];
 
 #[test]
 fn pages_in_a_browser() {
@@ -62,16 +63,19 @@ fn pages_in_a_browser() {
         assert!(backgrounds.iter().all(|colour| is_dark(colour) == (look.name == "dark")), "{backgrounds:?}");
     }
     explorer::explorer(&mut browser, &pictures);
+    hostile::hostile_names(&mut browser);
 }
+
+/// Scenarios of the project.
+const SHIPPED: [&str; 3] = ["twitter.toml", "compare-twitter.toml", "fleet.toml"];
 
 /// One small result of each kind below an output folder, with its index.
 fn make_pages(place: &Path) -> PathBuf {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sim = |words: &str| {
         let scenario = |name: &str| project.join("scenarios").join(name).display().to_string();
-        let words = words
-            .split(' ')
-            .map(|word| if word.ends_with("twitter.toml") { scenario(word) } else { word.into() });
+        let words =
+            words.split(' ').map(|word| if SHIPPED.contains(&word) { scenario(word) } else { word.into() });
         Command::cargo_bin("sim").unwrap().current_dir(place).args(words).arg("--quiet").assert().success();
     };
     let small = "--set workload.duration=40min --set sweep.memory_mb=[1536,2112,3008] --set sweep.batch=[2,4,6] \
@@ -82,6 +86,15 @@ fn make_pages(place: &Path) -> PathBuf {
     sim(&format!("compare compare-twitter.toml {small} --out output/compare"));
     sim("trace generate twitter.toml --set workload.duration=10min --to arrivals.csv");
     sim("fit arrivals.csv --window 5min --out output/fit");
+    let call = |i: u32| format!("f{},{}.{:03}\n", i % 7 * i % 5, i * 3, i * 37 % 1000);
+    let calls: String = (0..900).map(call).collect();
+    fs::write(place.join("calls.csv"), format!("function,time_s\n{calls}")).unwrap();
+    sim("fleet calls.csv --scenario fleet.toml --out output/fleet");
+    sim(
+        "run twitter.toml --set workload.duration=20min --set platform.cold_starts=true --set policy.kind=unbatched \
+         --set output.batches=true --set output.hours=false --out log",
+    );
+    sim("backtest log/batches.csv --seeds 3 --out output/backtest");
     place.join("output")
 }
 

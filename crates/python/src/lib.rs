@@ -1,6 +1,6 @@
 //! Python's side of batchsim: arguments in, dicts, tables and charts out.
 //!
-//! `library.rs` is the only file that calls the simulator; `calls.rs` lets the interpreter go on meanwhile, `arrays.rs` takes
+//! `library/` is the only place that calls the simulator; `calls.rs` lets the interpreter go on meanwhile, `arrays.rs` takes
 //! arrays in without copying, `tables.rs` hands tables out as Arrow.
 
 mod arrays;
@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 
 use self::arrays::Array;
 use self::calls::{Caller, call};
-use self::library::{Drawn, Options, Outcome, Template, Text};
+use self::library::{Drawn, Options, Outcome, PaperAsked, Template, Text};
 use self::tables::Table;
 
 create_exception!(
@@ -58,6 +58,19 @@ impl Raw {
     /// The tables by name: the command line's CSV files.
     fn table(&self, name: &str) -> Option<Table> {
         self.outcome.csv(name).map(Table::new)
+    }
+
+    /// A chart as a figure of a paper: PDF or PNG; `None` if there is none of this name.
+    fn figure(
+        &self,
+        py: Python<'_>,
+        name: String,
+        format: String,
+        width: String,
+        text: String,
+    ) -> PyResult<Option<Vec<u8>>> {
+        let (outcome, paper) = (Arc::clone(&self.outcome), PaperAsked { format, width, text });
+        py.detach(move || outcome.figure(&name, &paper)).map_err(|e| raised(py, e))
     }
 
     /// The charts by name, as SVG, and the page.

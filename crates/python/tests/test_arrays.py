@@ -94,13 +94,13 @@ def test_the_array_is_not_copied():
     assert grown < 50_000, f"{grown} KB"
 
 
-@pytest.mark.skipif("BATCHSIM_SPEED" not in os.environ, reason="measures speed: set BATCHSIM_SPEED=1 on a quiet machine")
+@pytest.mark.skipif("BATCHSIM_SPEED" not in os.environ, reason="measures speed: set BATCHSIM_SPEED=1")
 def test_arrivals_a_second():
-    """The bar: 200 M/s for a warm replay."""
+    """The bar: 200 M/s for a warm replay, by the processor seconds of all threads, which others on the machine do not change."""
     times = numpy.cumsum(numpy.random.default_rng(1).exponential(1e-3, 100_000_000))
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), time.process_time()
     found = batchsim.simulate(TEMPLATE, arrivals=times)
-    rate = len(times) / (time.perf_counter() - begin)
-    print(f"{rate / 1e6:.0f} M arrivals/s")
+    wall, used = time.perf_counter() - begin, time.process_time() - used
+    print(f"{len(times) / wall / 1e6:.0f} M arrivals/s, {len(times) / used / 1e6:.0f} M for each processor second")
     assert found["mean_batch"] > 3.9
-    assert rate >= 200e6
+    assert len(times) / used >= 200e6

@@ -1,9 +1,11 @@
 """The notebook runs; Ray and Dask give one process's bytes, also when a worker is killed."""
 
+import importlib
 import importlib.util
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -29,12 +31,23 @@ def test_the_tour_runs():
     assert names["account"]["functions"] == 7
 
 
-def example(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+clusters = pytest.mark.skipif(
+    "BATCHSIM_CLUSTERS" not in os.environ, reason="installs and starts a cluster: set BATCHSIM_CLUSTERS=1"
+)
+
+
+def example(name, monkeypatch):
+    """The module of an example, as a script beside it would have it."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.reload(importlib.import_module(name))
+
+
+def installed(package, name):
+    """The module of a package that is installed if it is not there."""
+    if importlib.util.find_spec(name) is None:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package], check=True)
+        importlib.invalidate_caches()
+    return importlib.import_module(name)
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +77,13 @@ def dying(marker):
     return plan
 
 
-@pytest.mark.skipif("BATCHSIM_CLUSTERS" not in os.environ, reason="starts a cluster: set BATCHSIM_CLUSTERS=1")
-def test_ray_with_a_killed_worker(fleet, tmp_path):
-    ray = pytest.importorskip("ray")
+@clusters
+def test_ray_with_a_killed_worker(fleet, tmp_path, monkeypatch):
+    ray = installed("ray", "ray")
     folder, whole = fleet
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        module = example("fleet_ray")
+        module = example("fleet_ray", monkeypatch)
         marker = tmp_path / "marker"
         module.plan = ray.remote(num_cpus=1, max_retries=5)(dying(str(marker)))
         found = module.fleet(folder / "trace.csv", folder / "t.toml", 8)
@@ -80,11 +93,11 @@ def test_ray_with_a_killed_worker(fleet, tmp_path):
         ray.shutdown()
 
 
-@pytest.mark.skipif("BATCHSIM_CLUSTERS" not in os.environ, reason="starts a cluster: set BATCHSIM_CLUSTERS=1")
-def test_dask_with_a_killed_worker(fleet, tmp_path):
-    distributed = pytest.importorskip("distributed")
+@clusters
+def test_dask_with_a_killed_worker(fleet, tmp_path, monkeypatch):
+    distributed = installed("dask[distributed]", "distributed")
     folder, whole = fleet
-    module = example("fleet_dask")
+    module = example("fleet_dask", monkeypatch)
     marker = tmp_path / "marker"
     module.plan = dying(str(marker))
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:

@@ -80,3 +80,17 @@ def test_charts_in_a_notebook(swept):
     assert swept.svg("front").startswith("<svg") or swept.svg("front").startswith("<?xml")
     with pytest.raises(KeyError, match="there are .*front"):
         swept.svg("nothing")
+
+
+def test_figures_of_a_paper(swept):
+    pdf = swept.figure("front", width="84mm")
+    assert pdf.startswith(b"%PDF-") and b"/MediaBox [0 0 238.11" in pdf
+    assert pdf.count(b"/Type /FontDescriptor") == pdf.count(b"/FontFile") >= 1
+    png = swept.figure("front", "png", width="3.3in", text="8pt")
+    assert png.startswith(b"\x89PNG") and int.from_bytes(png[16:20], "big") == 990
+    assert swept.figure("front", "png", width="3.3in", text="8pt") == png
+    with pytest.raises(KeyError):
+        swept.figure("nothing")
+    for asked in [{"width": "3.3"}, {"text": "30pt"}, {"format": "gif"}]:
+        with pytest.raises(batchsim.InputRefused):
+            swept.figure("front", **asked)

@@ -25,7 +25,7 @@ pub(super) fn run(args: &PlanArgs, scenario: &Scenario, classes: &Classes) -> Re
     let held = common.output.hold(&folder)?;
     write_atomically(&folder.join("plan.json"), report.json())?;
     if !common.output.no_charts {
-        report.write_charts(&folder)?;
+        report.write_charts(args.common.paper.read()?.target(&folder))?;
     }
     drop(held);
     common.output.show(&report.json_with_time(elapsed_s), &report.text())?;

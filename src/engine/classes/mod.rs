@@ -79,7 +79,7 @@ pub fn replay_classes<A: ClassArrivals, L: Platform, O: ClassObserver>(
     arrivals: &mut A,
     replay: ClassReplay<L>,
     observer: &mut O,
-) -> Result<(), InputError> {
+) -> Result<L, InputError> {
     let mut state = State::new(replay);
     let mut block = Vec::with_capacity(BLOCK);
     loop {
@@ -98,7 +98,7 @@ pub fn replay_classes<A: ClassArrivals, L: Platform, O: ClassObserver>(
     while state.horizon < Time::NEVER {
         state.catch_up(state.horizon, observer);
     }
-    Ok(())
+    Ok(state.replay.platform)
 }
 
 struct State<L> {

@@ -118,14 +118,18 @@ impl Run<'_> {
                 let platform = Warm::default();
                 let replay = ClassReplay { policy, platform, service, retry, backoff };
                 replay_classes(&mut arrivals, replay, &mut recorder)?;
+                Ok(recorder.into_record())
             }
             Environments::Pool(pool) => {
                 let platform = LambdaPool::new(pool.serving(&times, pool.provisioned), streams);
+                let platform = platform.counting_from(Time::ZERO + scenario.warmup);
                 let replay = ClassReplay { policy, platform, service, retry, backoff };
-                replay_classes(&mut arrivals, replay, &mut recorder)?;
+                let pool = replay_classes(&mut arrivals, replay, &mut recorder)?;
+                let mut record = recorder.into_record();
+                record.all.environments = Some(pool.environments(record.all.last_finish));
+                Ok(record)
             }
         }
-        Ok(recorder.into_record())
     }
 
     fn figures(&self, records: &[ClassRecord]) -> Result<ClassSimulation, InputError> {

@@ -25,13 +25,15 @@ fn one(common: &Common<'_>, users: &Users, policy: Batch, wanted: &Wanted<'_>) -
         None => {
             let platform = Warm::default();
             closed::replay(&mut users, Replay { policy, platform, service, retry, backoff }, &mut kept);
+            kept.into_counted(|_| None)
         }
         Some(pool) => {
             let keep_alive = wanted.keep_alive.map_or(pool.keep_alive, KeepAlive::Fixed);
             let settings = PoolSettings { keep_alive, ..pool.serving(wanted.times, wanted.provisioned) };
-            let platform = LambdaPool::new(settings, streams);
-            closed::replay(&mut users, Replay { policy, platform, service, retry, backoff }, &mut kept);
+            let platform = LambdaPool::new(settings, streams).counting_from(common.rules.warmup);
+            let replay_of = Replay { policy, platform, service, retry, backoff };
+            let pool = closed::replay(&mut users, replay_of, &mut kept);
+            kept.into_counted(|end| Some(pool.environments(end)))
         }
     }
-    kept.into_counted()
 }

@@ -57,10 +57,11 @@ impl<'a> Configuration<'a> {
         let kept = Kept::new(common.rules, wanted.keep);
         let pool = match common.pool {
             None => Some(Pool::always_warm()),
-            Some(_) => Pool::new(&settings(common, wanted)),
+            Some(_) => Pool::new(&settings(common, wanted), common.rules.warmup),
         };
         let Some(pool) = pool else {
             let platform = LambdaPool::new(settings(common, wanted), common.streams);
+            let platform = platform.counting_from(common.rules.warmup);
             return Configuration::Solo(wanted, Box::new(solo(common, wanted, platform, kept)));
         };
         let fixed = Fixed::new(common.rules, wanted.times, largest);
@@ -119,11 +120,11 @@ impl<'a> Configuration<'a> {
     pub fn counted(self, common: Common<'_>, waits: Option<&Arc<Waits>>) -> Counted {
         match (self, waits) {
             (Configuration::Still(wanted, fixed), Some(waits)) => fixed.counted(waits, init(common, wanted)),
-            (Configuration::Fixed(wanted, _, fixed, recorder), Some(waits)) => {
-                fixed.counted(waits, init(common, wanted)).with(recorder)
+            (Configuration::Fixed(wanted, pool, fixed, recorder), Some(waits)) => {
+                fixed.counted(waits, init(common, wanted)).with(recorder, |end| pool.environments(end))
             }
-            (Configuration::Each(_, _, kept), _) => kept.into_counted(),
-            (Configuration::Solo(_, solo), _) => solo.finish().into_counted(),
+            (Configuration::Each(_, pool, kept), _) => kept.into_counted(|end| pool.environments(end)),
+            (Configuration::Solo(_, solo), _) => solo.finish(),
             (Configuration::Still(..) | Configuration::Fixed(..), None) => {
                 unreachable!("fixed service times share their waits")
             }
@@ -169,9 +170,9 @@ fn resumed(
     for left in &left[..from] {
         requests.take(*left);
     }
-    let (running, warm_until, provisioned_free, scaling) = pool.into_parts();
+    let (running, warm_until, provisioned_free, scaling, lives) = pool.into_parts();
     let running = running.into_iter().map(|run| (run.finish, run.capacity)).collect();
-    let state = PoolState { running, warm_until, provisioned_free, scaling, requests };
+    let state = PoolState { running, warm_until, provisioned_free, scaling, requests, lives };
     LambdaPool::resumed(settings(common, wanted), common.streams, left[from], state)
 }
 

@@ -6,6 +6,7 @@ use super::moved::Moved;
 use super::waits::{SizeWaits, Waits};
 use crate::engine::recorder::{Record, Recorder, Tally};
 use crate::numeric::histogram::Histogram;
+use crate::platform::lambda::EnvironmentLives;
 use crate::price::Usage;
 use crate::units::{MemoryMb, Span, Time};
 
@@ -48,9 +49,17 @@ pub(super) struct Shifted {
 }
 
 impl Counted {
-    /// The same with what the engine's recorder has, if there is one.
-    pub(super) fn with(self, recorder: Option<Box<Recorder>>) -> Counted {
-        Counted { record: recorder.map(|recorder| Box::new(recorder.into_record())), ..self }
+    /// The same with what the engine's recorder has, if there is one, and the environments that were there until the end.
+    pub(super) fn with(
+        self,
+        recorder: Option<Box<Recorder>>,
+        environments: impl FnOnce(Time) -> Option<EnvironmentLives>,
+    ) -> Counted {
+        let record = recorder.map(|recorder| {
+            let record = recorder.into_record();
+            Box::new(Record { environments: environments(record.last_finish), ..record })
+        });
+        Counted { record, ..self }
     }
 
     /// The latency \[s\] that the share `q` of the requests does not exceed: within 0.05 % of the exact one, and never

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::platform::Capacity;
+use crate::platform::lambda::Lives;
 use crate::platform::lambda::idle::Reuse;
 use crate::units::{Span, Time};
 
@@ -22,8 +23,8 @@ pub trait Environments {
     /// An environment becomes idle, if it does.
     fn put_if(&mut self, does: bool, finish: Time, capacity: Capacity);
 
-    /// The one that serves next, if any is warm.
-    fn take(&mut self, now: Time) -> Option<Capacity>;
+    /// The one that serves next, if any is warm. Those that are dropped have ended.
+    fn take(&mut self, now: Time, lives: &mut Lives) -> Option<Capacity>;
 
     /// There is a new one; so many are busy with it.
     fn grow(&mut self, busy: u64);
@@ -38,7 +39,7 @@ impl Environments for AlwaysWarm {
     fn put_if(&mut self, _does: bool, _finish: Time, _capacity: Capacity) {}
 
     #[inline(always)]
-    fn take(&mut self, _now: Time) -> Option<Capacity> {
+    fn take(&mut self, _now: Time, _lives: &mut Lives) -> Option<Capacity> {
         Some(Capacity::OnDemand)
     }
 
@@ -62,8 +63,14 @@ impl Stack {
     }
 
     /// Until when each is warm, in ascending order.
-    pub fn warm_until(&self) -> Vec<Time> {
-        self.cold_from[1..self.top].iter().map(|from| Time(from - 1)).collect()
+    pub fn warm_until(&self) -> impl Iterator<Item = Time> {
+        self.cold_from[1..self.top].iter().map(|from| Time(from - 1))
+    }
+
+    #[cold]
+    fn drop_all(&mut self, lives: &mut Lives) {
+        self.warm_until().for_each(|until| lives.ended(until));
+        self.top = 1;
     }
 }
 
@@ -76,12 +83,12 @@ impl Environments for Stack {
     }
 
     #[inline(always)]
-    fn take(&mut self, now: Time) -> Option<Capacity> {
+    fn take(&mut self, now: Time, lives: &mut Lives) -> Option<Capacity> {
         if self.cold_from[self.top - 1] > now.0 {
             self.top -= 1;
             return Some(Capacity::OnDemand);
         }
-        self.top = 1;
+        self.drop_all(lives);
         None
     }
 
@@ -124,14 +131,14 @@ impl Environments for Shelf {
     }
 
     #[inline]
-    fn take(&mut self, now: Time) -> Option<Capacity> {
+    fn take(&mut self, now: Time, lives: &mut Lives) -> Option<Capacity> {
         if self.provisioned_free > 0 {
             self.provisioned_free -= 1;
             return Some(Capacity::Provisioned);
         }
         // The oldest expire first; dropping them here keeps the queue short.
-        while self.warm_until.front().is_some_and(|until| *until < now) {
-            self.warm_until.pop_front();
+        while let Some(until) = self.warm_until.pop_front_if(|until| *until < now) {
+            lives.ended(until);
         }
         let taken = match self.reuse {
             Reuse::LeastRecent => self.warm_until.pop_front(),

@@ -5,6 +5,7 @@ use super::counted::{Counted, Latencies};
 use crate::engine::record::{Batch, Observer};
 use crate::engine::recorder::{Bills, Recorder, Requests, Rules, Tally};
 use crate::numeric::histogram::Histogram;
+use crate::platform::lambda::EnvironmentLives;
 use crate::units::Time;
 
 /// The observer of one configuration.
@@ -33,9 +34,9 @@ impl Kept {
         Kept { totals: Totals::after(rules, counted), recorder }
     }
 
-    /// What was counted.
-    pub fn into_counted(self) -> Counted {
-        self.totals.into_counted().with(self.recorder)
+    /// What was counted, and the environments that were there until the end.
+    pub fn into_counted(self, environments: impl FnOnce(Time) -> Option<EnvironmentLives>) -> Counted {
+        self.totals.into_counted().with(self.recorder, environments)
     }
 }
 

@@ -8,8 +8,8 @@ use super::calendar::{Calendar, Page};
 use super::idle::{AlwaysWarm, Environments, Idle, Shelf, Stack};
 use super::starts::Starts;
 use crate::platform::Capacity;
-use crate::platform::lambda::PoolSettings;
 use crate::platform::lambda::idle::Reuse;
+use crate::platform::lambda::{EnvironmentLives, Lives, PoolSettings};
 use crate::platform::token_bucket::TokenBucket;
 use crate::price::RateLimit;
 use crate::units::{Span, Time};
@@ -30,6 +30,8 @@ struct Growth {
     concurrency: u64,
     scaling: TokenBucket,
     init: Span,
+    keep_alive: Span,
+    lives: Lives,
 }
 
 /// An environment that is busy.
@@ -66,8 +68,8 @@ pub trait Book {
 }
 
 impl Pool {
-    /// A cold pool; `None` where chance or the age of environments decides.
-    pub fn new(settings: &PoolSettings) -> Option<Pool> {
+    /// A cold pool, whose environments count from a time on; `None` where chance or the age of environments decides.
+    pub fn new(settings: &PoolSettings, from: Time) -> Option<Pool> {
         let provisioned = settings.provisioned;
         let (keep_alive, init) = settings.constants()?;
         let idle = match (settings.reuse, provisioned) {
@@ -79,14 +81,16 @@ impl Pool {
         };
         let RateLimit { burst, tokens, period } = settings.scaling;
         let scaling = TokenBucket::new(burst, tokens, period);
-        let growth = Growth { busy: 0, concurrency: settings.concurrency, scaling, init };
+        let (concurrency, lives) = (settings.concurrency, Lives::from(from));
+        let growth = Growth { busy: 0, concurrency, scaling, init, keep_alive, lives };
         Some(Pool { idle, growth, later: Vec::new() })
     }
 
     /// Always enough warm environments.
     pub fn always_warm() -> Pool {
         let scaling = TokenBucket::new(0, 0, Span::ZERO);
-        let growth = Growth { busy: 0, concurrency: u64::MAX, scaling, init: Span::ZERO };
+        let (none, lives) = (Span::ZERO, Lives::from(Time::ZERO));
+        let growth = Growth { busy: 0, concurrency: u64::MAX, scaling, init: none, keep_alive: none, lives };
         Pool { idle: Idle::Always(AlwaysWarm), growth, later: Vec::new() }
     }
 
@@ -110,14 +114,28 @@ impl Pool {
         refused.or((until < starts.sizes.len()).then_some(until))
     }
 
-    /// What runs, until when the idle ones are warm, the provisioned ones that are free, and the right to grow.
-    pub fn into_parts(self) -> (Vec<Run>, Vec<Time>, u32, TokenBucket) {
+    /// What runs, until when the idle ones are warm, the provisioned ones that are free, the right to grow, and the lives
+    /// so far.
+    pub fn into_parts(self) -> (Vec<Run>, Vec<Time>, u32, TokenBucket, Lives) {
         let (idle, provisioned) = match self.idle {
             Idle::Always(_) => (Vec::new(), 0),
-            Idle::Stack(stack) => (stack.warm_until(), 0),
+            Idle::Stack(stack) => (stack.warm_until().collect(), 0),
             Idle::Shelf(shelf) => shelf.into_parts(),
         };
-        (self.later, idle, provisioned, self.growth.scaling)
+        (self.later, idle, provisioned, self.growth.scaling, self.growth.lives)
+    }
+
+    /// The environments that were there until `end`, when all have finished; `None` where they are always warm.
+    pub fn environments(self, end: Time) -> Option<EnvironmentLives> {
+        if let Idle::Always(_) = self.idle {
+            return None;
+        }
+        let keep_alive = self.growth.keep_alive.0;
+        let (running, idle, _, _, mut lives) = self.into_parts();
+        let running = running.iter().filter(|run| run.capacity == Capacity::OnDemand);
+        let until = running.map(|run| Time(run.finish.0.saturating_add(keep_alive)));
+        until.chain(idle).for_each(|until| lives.ended(until.min(end)));
+        Some(lives.counted())
     }
 }
 
@@ -147,7 +165,7 @@ fn advance<I: Environments, B: Book>(
         if growth.busy >= growth.concurrency {
             return Some(batch);
         }
-        let (cold, capacity) = match idle.take(*now) {
+        let (cold, capacity) = match idle.take(*now, &mut growth.lives) {
             Some(capacity) => (false, capacity),
             None if growth.scaling.take(*now) => (true, Capacity::OnDemand),
             None => return Some(batch),
@@ -156,6 +174,7 @@ fn advance<I: Environments, B: Book>(
         let mut init = Span::ZERO;
         if cold {
             init = growth.init;
+            growth.lives.begun(*now);
             idle.grow(growth.busy);
         }
         let service = book.service(starts, batch);

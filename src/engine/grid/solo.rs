@@ -1,6 +1,7 @@
 //! A configuration whose batches are refused, or whose environments chance chooses: the engine itself behind the
 //! shared buffer.
 
+use super::counted::Counted;
 use super::kept::Kept;
 use crate::engine::invoker::{Invoker, Left};
 use crate::platform::lambda::LambdaPool;
@@ -35,8 +36,9 @@ impl Solo {
     }
 
     /// No more batches leave.
-    pub fn finish(mut self) -> Kept {
+    pub fn finish(mut self) -> Counted {
         self.try_again(Time(Time::NEVER.0 - 1));
-        self.kept
+        let platform = self.invoker.platform;
+        self.kept.into_counted(|end| Some(platform.environments(end)))
     }
 }

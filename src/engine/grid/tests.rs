@@ -63,23 +63,26 @@ fn engine(
     let (mut recorder, mut all) = (Recorder::new(rules), All(Vec::new(), rules.warmup));
     let mut observers = (&mut recorder, &mut all);
     let mut arrivals = InMemory::new(times);
-    match &scenario.platform.environments {
+    let pool = match &scenario.platform.environments {
         Environments::AlwaysWarm => {
             let platform = Warm::default();
             replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
                 .unwrap();
+            None
         }
         Environments::Pool(pool) => {
             let keep_alive = wanted.keep_alive.map_or(pool.keep_alive, KeepAlive::Fixed);
             let settings = PoolSettings { keep_alive, ..pool.clone() };
             let settings = settings.serving(wanted.times, wanted.provisioned);
-            let platform = LambdaPool::new(settings, streams);
-            replay(&mut arrivals, Replay { policy, platform, service, retry, backoff }, &mut observers)
-                .unwrap();
+            let platform = LambdaPool::new(settings, streams).counting_from(rules.warmup);
+            let replay_of = Replay { policy, platform, service, retry, backoff };
+            Some(replay(&mut arrivals, replay_of, &mut observers).unwrap())
         }
-    }
+    };
     all.0.sort_unstable();
-    (recorder.into_record(), all.0)
+    let record = recorder.into_record();
+    let environments = pool.map(|pool| pool.environments(record.last_finish));
+    (Record { environments, ..record }, all.0)
 }
 
 fn check(

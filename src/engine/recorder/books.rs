@@ -3,6 +3,7 @@
 use super::tally::Tally;
 use crate::engine::fleet::rental::Rental;
 use crate::numeric::histogram::Histogram;
+use crate::platform::lambda::EnvironmentLives;
 use crate::units::{Span, Time};
 
 /// At most this many slices; at least half as many once the replay is long enough.
@@ -49,6 +50,8 @@ pub struct Record {
     pub last_finish: Time,
     /// The instances that were rented; none on functions.
     pub rentals: Vec<Rental>,
+    /// The environments that were there, provisioned ones left out, where they come and go.
+    pub environments: Option<EnvironmentLives>,
 }
 
 /// A stretch of time that lies within one hour and one slice, however wide slices become.
@@ -167,7 +170,7 @@ impl Books {
             total.merge(&slice.tally, &slice.latency);
         }
         let Books { hours, slices, width, sizes, last_finish, .. } = self;
-        Record { total, hours, slices, width, sizes, last_finish, rentals: Vec::new() }
+        Record { total, hours, slices, width, sizes, last_finish, rentals: Vec::new(), environments: None }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rand::RngExt;
 
+use super::lives::{EnvironmentLives, Lives};
 use crate::numeric::streams::Stream;
 use crate::units::Time;
 
@@ -66,6 +67,8 @@ struct Idle {
 #[derive(Debug)]
 pub struct IdleSet {
     order: Order,
+    /// Of those that are gone.
+    lives: Lives,
 }
 
 #[derive(Debug)]
@@ -86,7 +89,12 @@ impl IdleSet {
             Reuse::Newest => Order::Newest(BTreeMap::new()),
             Reuse::Random => Order::Random(Vec::new(), Box::new(stream)),
         };
-        Self { order }
+        Self { order, lives: Lives::from(Time::ZERO) }
+    }
+
+    /// The lives of all environments of the pool: those that are busy begin, or end, here as well.
+    pub fn lives(&mut self) -> &mut Lives {
+        &mut self.lives
     }
 
     /// Adds an environment that stays that long.
@@ -106,22 +114,23 @@ impl IdleSet {
     /// treated in another way for being the only one.
     #[inline]
     pub fn take(&mut self, now: Time) -> Option<Environment> {
+        let lives = &mut self.lives;
         match &mut self.order {
             Order::MostRecent(queue) => {
                 // The oldest expire first; dropping them here keeps the queue short.
-                while queue.front().is_some_and(|idle| idle.stay.spare < now) {
-                    queue.pop_front();
+                while let Some(idle) = queue.pop_front_if(|idle| idle.stay.spare < now) {
+                    lives.ended(idle.stay.spare);
                 }
-                warm(std::iter::from_fn(|| queue.pop_back()), now)
+                warm(std::iter::from_fn(|| queue.pop_back()), now, lives)
             }
-            Order::LeastRecent(queue) => warm(std::iter::from_fn(|| queue.pop_front()), now),
+            Order::LeastRecent(queue) => warm(std::iter::from_fn(|| queue.pop_front()), now, lives),
             Order::Newest(map) => {
                 let newest = std::iter::from_fn(|| map.pop_last());
-                warm(newest.map(|(environment, stay)| Idle { environment, stay }), now)
+                warm(newest.map(|(environment, stay)| Idle { environment, stay }), now, lives)
             }
             Order::Random(list, stream) => {
                 let any = || (!list.is_empty()).then(|| list.swap_remove(stream.random_range(0..list.len())));
-                warm(std::iter::from_fn(any), now)
+                warm(std::iter::from_fn(any), now, lives)
             }
         }
     }
@@ -131,27 +140,52 @@ impl IdleSet {
     /// It is from when the last of the others went. Then it stays until its own time as the only one, or goes at once if
     /// that has passed.
     pub fn take_where_none_is_busy(&mut self, now: Time) -> Option<Environment> {
-        let all: Vec<Idle> = match &self.order {
+        let all = self.all();
+        if all.iter().filter(|idle| idle.stay.spare >= now).count() > 1 {
+            return self.take(now);
+        }
+        self.empty();
+        let mut ends: Vec<Time> = all.iter().map(|idle| idle.stay.spare).collect();
+        let only = only(&all, &mut ends);
+        let is_there = |at: &usize| now <= ends[*at];
+        let one = only.filter(is_there);
+        let others = (0..all.len()).filter(|at| Some(*at) != one);
+        others.for_each(|at| self.lives.ended(ends[at]));
+        one.map(|at| all[at].environment)
+    }
+
+    /// The lives of all, those of the set included, until then; `knows_the_last` where none is busy, and the only one is
+    /// treated in another way.
+    pub fn counted(&self, until: Time, knows_the_last: bool) -> EnvironmentLives {
+        let mut lives = self.lives;
+        let all = self.all();
+        let mut ends: Vec<Time> = all.iter().map(|idle| idle.stay.spare).collect();
+        if knows_the_last && ends.iter().filter(|end| **end >= until).count() <= 1 {
+            only(&all, &mut ends);
+        }
+        ends.iter().for_each(|end| lives.ended(until.min(*end)));
+        lives.counted()
+    }
+
+    fn all(&self) -> Vec<Idle> {
+        match &self.order {
             Order::MostRecent(queue) | Order::LeastRecent(queue) => queue.iter().copied().collect(),
             Order::Newest(map) => map
                 .iter()
                 .map(|(environment, stay)| Idle { environment: *environment, stay: *stay })
                 .collect(),
             Order::Random(list, _) => list.clone(),
-        };
-        if all.iter().filter(|idle| idle.stay.spare >= now).count() > 1 {
-            return self.take(now);
         }
-        self.clear();
-        let outlives = (0..all.len()).max_by_key(|at| all[*at].stay.spare)?;
-        let others = all.iter().enumerate().filter(|(at, _)| *at != outlives);
-        let alone_from = others.map(|(_, idle)| idle.stay.spare).max().unwrap_or(Time::ZERO);
-        let one = all[outlives];
-        (now <= one.stay.last.max(alone_from)).then_some(one.environment)
     }
 
-    /// Drops every environment.
-    pub fn clear(&mut self) {
+    /// Every environment goes.
+    pub fn clear(&mut self, now: Time) {
+        let all = self.all();
+        all.iter().for_each(|idle| self.lives.ended(now.min(idle.stay.spare)));
+        self.empty();
+    }
+
+    fn empty(&mut self) {
         match &mut self.order {
             Order::MostRecent(queue) | Order::LeastRecent(queue) => queue.clear(),
             Order::Newest(map) => map.clear(),
@@ -161,8 +195,24 @@ impl IdleSet {
 }
 
 #[inline]
-fn warm(mut candidates: impl Iterator<Item = Idle>, now: Time) -> Option<Environment> {
-    candidates.find(|idle| idle.stay.spare >= now).map(|idle| idle.environment)
+fn warm(mut candidates: impl Iterator<Item = Idle>, now: Time, lives: &mut Lives) -> Option<Environment> {
+    let is_warm = |idle: &Idle| {
+        let is_warm = idle.stay.spare >= now;
+        if !is_warm {
+            lives.ended(idle.stay.spare);
+        }
+        is_warm
+    };
+    candidates.find(is_warm).map(|idle| idle.environment)
+}
+
+/// Where none is busy: the one that outlives the others, if there is any; its end becomes that of the only one.
+fn only(all: &[Idle], ends: &mut [Time]) -> Option<usize> {
+    let outlives = (0..all.len()).max_by_key(|at| all[*at].stay.spare)?;
+    let others = (0..all.len()).filter(|at| *at != outlives);
+    let alone_from = others.map(|at| all[at].stay.spare).max().unwrap_or(Time::ZERO);
+    ends[outlives] = all[outlives].stay.last.max(alone_from);
+    Some(outlives)
 }
 
 #[cfg(test)]
@@ -174,7 +224,7 @@ mod tests {
         Environment { number, born: Time::ZERO }
     }
 
-    /// Environments 0, 2, 1 become idle in this order; the rule takes all three.
+    /// EnvironmentLives 0, 2, 1 become idle in this order; the rule takes all three.
     fn order(reuse: Reuse) -> Vec<u32> {
         let mut set = IdleSet::new(reuse, Streams::new(3).stream("reuse"));
         for environment in [0, 2, 1] {

@@ -4,9 +4,11 @@
 //! An environment that has been idle for exactly its keep-alive is still warm.
 
 pub mod idle;
+mod lives;
 mod stay;
 
 use self::idle::{Environment, IdleSet, Reuse, Stay};
+pub use self::lives::{EnvironmentLives, Lives};
 use self::stay::{InitDraw, StayDraw};
 use super::running::Running;
 use super::token_bucket::TokenBucket;
@@ -61,7 +63,7 @@ pub struct PoolSettings {
     pub scaling: RateLimit,
     /// How fast invocations may come.
     pub requests: RateLimit,
-    /// Environments that are always initialised (provisioned concurrency).
+    /// EnvironmentLives that are always initialised (provisioned concurrency).
     pub provisioned: u32,
 }
 
@@ -94,7 +96,7 @@ pub struct LambdaPool {
     requests: TokenBucket,
     /// The number of the next environment; those below `provisioned` are provisioned.
     next_environment: u32,
-    /// Environments numbered below this one, and not provisioned, end when they finish.
+    /// EnvironmentLives numbered below this one, and not provisioned, end when they finish.
     first_current: u32,
     stays: StayDraw,
     inits: InitDraw,
@@ -113,6 +115,8 @@ pub struct PoolState {
     pub scaling: TokenBucket,
     /// The right to invoke.
     pub requests: TokenBucket,
+    /// The lives so far, of all that began.
+    pub lives: Lives,
 }
 
 impl LambdaPool {
@@ -150,8 +154,21 @@ impl LambdaPool {
             pool.idle.put(Environment { number: pool.next_environment, born: now }, Stay::until(until));
             pool.next_environment += 1;
         }
+        *pool.idle.lives() = state.lives;
         let PoolState { provisioned_free, scaling, requests, .. } = state;
         LambdaPool { provisioned_free, scaling, requests, ..pool }
+    }
+
+    /// Its environments count from then on.
+    pub fn counting_from(mut self, from: Time) -> LambdaPool {
+        *self.idle.lives() = Lives::from(from);
+        self
+    }
+
+    /// The environments that were there until `end`, after which none is invoked.
+    pub fn environments(mut self, end: Time) -> EnvironmentLives {
+        self.collect_finished(Time(Time::NEVER.0 - 1));
+        self.idle.counted(end, self.stays.knows_the_last())
     }
 
     #[inline]
@@ -162,6 +179,8 @@ impl LambdaPool {
             } else if environment.number >= self.first_current {
                 let stay = self.stays.draw(environment, at);
                 self.idle.put(environment, stay);
+            } else {
+                self.idle.lives().ended(at);
             }
         }
     }
@@ -193,6 +212,7 @@ impl Platform for LambdaPool {
         }
         let environment = Environment { number: self.next_environment, born: now };
         self.next_environment += 1;
+        self.idle.lives().begun(now);
         let init = self.inits.draw(self.settings.runtime_init, self.settings.model_init);
         let first_call = self.settings.beside.first_call();
         self.running.start(now, now + init + first_call + service, environment);
@@ -200,10 +220,11 @@ impl Platform for LambdaPool {
         Admission::Started { cold, init, first_call, capacity, environment }
     }
 
-    fn renew(&mut self, model_init: Span) {
+    fn renew(&mut self, now: Time, model_init: Span) {
+        self.collect_finished(now);
         self.settings.model_init = model_init;
         self.first_current = self.next_environment;
-        self.idle.clear();
+        self.idle.clear(now);
     }
 
     #[inline]
@@ -214,6 +235,8 @@ impl Platform for LambdaPool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::profile::beside::InitIn;
     use crate::profile::quantiles::Shape;
@@ -304,8 +327,76 @@ mod tests {
     fn a_renewed_function_has_no_warm_environment() {
         let mut pool = pool(settings());
         assert_eq!(invoke(&mut pool, 0, 10), COLD);
-        pool.renew(Span(7)); // while it runs
+        pool.renew(Time(20), Span(7)); // while it runs
         assert_eq!(invoke(&mut pool, 60, 10), cold(37, 0));
+    }
+
+    #[test]
+    fn environments_are_counted_while_they_serve_and_while_they_are_idle() {
+        let counted = |from, end, renewed: Option<u64>| {
+            let mut pool = pool(settings()).counting_from(Time(from));
+            assert_eq!(invoke(&mut pool, 0, 50), COLD); // the first: busy to 100, idle to 200
+            assert_eq!(invoke(&mut pool, 55, 0), COLD); // the second: busy to 105
+            assert_eq!(invoke(&mut pool, 150, 10), WARM); // in the second, which is idle from 160 to 260
+            renewed.into_iter().for_each(|at| pool.renew(Time(at), Span(20)));
+            pool.environments(Time(end))
+        };
+        let expected = |alive, at_first| EnvironmentLives { alive, at_first };
+        assert_eq!(counted(0, 300, None), expected(200 + 205, 1));
+        assert_eq!(counted(0, 230, None), expected(200 + 175, 1));
+        assert_eq!(counted(100, 300, None), expected(100 + 160, 2));
+        assert_eq!(counted(210, 300, None), expected(50, 1));
+        assert_eq!(counted(0, 300, Some(170)), expected(170 + 115, 1));
+        assert_eq!(counted(0, 300, Some(155)), expected(155 + 105, 1), "the second goes when it has served");
+    }
+
+    #[test]
+    fn the_only_environment_counts_until_it_goes() {
+        let alive = |last, spare, end| {
+            let keep_alive = KeepAlive::LastAndSpare { last: Span(last), spare: Span(spare) };
+            let mut pool = pool(PoolSettings { keep_alive, ..settings() });
+            assert_eq!(invoke(&mut pool, 0, 50), COLD); // busy to 100
+            assert_eq!(invoke(&mut pool, 10, 60), COLD); // busy to 120
+            pool.environments(Time(end)).alive
+        };
+        // The first goes as a spare one; then the second is the only one, and goes by its own time.
+        assert_eq!(alive(60, 100, 1_000), 200 + 190, "its own time, 180, has passed");
+        assert_eq!(alive(90, 100, 1_000), 200 + 200);
+        assert_eq!(alive(300, 100, 1_000), 200 + 410);
+        assert_eq!(alive(300, 100, 150), 150 + 140);
+    }
+
+    proptest! {
+        /// Each life is from its cold start until its last finish and the keep-alive; the most at once by the ends of lives.
+        #[test]
+        fn lives_are_those_that_admissions_show(
+            rule in 0_usize..4,
+            calls in prop::collection::vec((0_u64..90, 0_u64..60), 1..80),
+            from in 0_u64..2_000,
+        ) {
+            let reuse = Reuse::NAMES[rule].1;
+            let mut pool = pool(PoolSettings { reuse, concurrency: 5, ..settings() }).counting_from(Time(from));
+            let mut lives: Vec<(u64, u64)> = Vec::new();
+            let (mut now, mut peak_busy) = (0, 0);
+            for (gap, service) in calls {
+                now += gap;
+                if let Admission::Started { init, environment: Some(number), .. } = pool.invoke(Time(now), Span(service)) {
+                    lives.resize(lives.len().max(number as usize + 1), (now, 0));
+                    lives[number as usize].1 = now + init.0 + service;
+                    peak_busy = peak_busy.max(if now >= from { pool.load().busy } else { 0 });
+                }
+            }
+            let end = lives.iter().map(|life| life.1).max().unwrap();
+            let gone = |life: &(u64, u64)| (life.1 + 100).min(end);
+            let alive: u64 = lives.iter().map(|life| gone(life).saturating_sub(life.0.max(from))).sum();
+            let there = |at: u64| lives.iter().filter(|life| life.0 <= at && at <= gone(life)).count() as u64;
+            let counted = pool.environments(Time(end));
+            prop_assert_eq!(counted.alive, u128::from(alive));
+            if from < end {
+                let most = lives.iter().map(|life| life.0).filter(|born| *born > from).map(there).max();
+                prop_assert_eq!(counted.at_first.max(peak_busy), most.unwrap_or(0).max(there(from)));
+            }
+        }
     }
 
     #[test]

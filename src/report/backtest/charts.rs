@@ -7,7 +7,8 @@ use crate::backtest::call::Log;
 use crate::backtest::idle::seen;
 use crate::backtest::predict::{Figures, Played};
 use crate::backtest::stats::sorted;
-use crate::report::chart::{Axis, BarChart, Group, LineChart, Panel, Point, Scatter, Series, Unit};
+use crate::report::chart::{Axis, BarChart, Colour, Group, LineChart, Panel, Point, Scatter, Series, Unit};
+use crate::report::format;
 
 /// Points of a distribution, at most some hundred.
 fn cdf(calls: &[Played]) -> Vec<(f64, f64)> {
@@ -23,12 +24,15 @@ fn cdf(calls: &[Played]) -> Vec<(f64, f64)> {
 pub(super) fn cdf_chart(found: &Backtest) -> LineChart {
     let panel = Panel::new(Axis::new("share of requests", Unit::Share).from_zero())
         .series(Series::new("observed", cdf(&found.calls)).steps())
-        .series(Series::new("predicted", cdf(&found.played)).dashed());
+        .series(Series::new("predicted", cdf(&found.played)).steps().dashed());
     LineChart::new("Latency", Axis::new("latency", Unit::Seconds)).panel(panel)
 }
 
-/// p95, cold starts and requests by hour.
-pub(super) fn hour_chart(found: &Backtest) -> LineChart {
+/// p95, bill and cold starts by hour; `None` for one hour, of which the table says as much.
+pub(super) fn hour_chart(found: &Backtest) -> Option<LineChart> {
+    if found.hours.len() < 2 {
+        return None;
+    }
     let line = |of: fn(&Figures) -> f64| -> [Vec<(f64, f64)>; 2] {
         let at = |hour: u64| hour as f64 * 3600.0;
         [
@@ -38,18 +42,16 @@ pub(super) fn hour_chart(found: &Backtest) -> LineChart {
     };
     let panel = |axis: Axis, [seen, model]: [Vec<(f64, f64)>; 2]| {
         Panel::new(axis.from_zero())
-            .series(Series::new("observed", seen))
-            .series(Series::new("predicted", model).dashed())
+            .series(Series::new("observed", seen).colour(Colour::Category(0)))
+            .series(Series::new("predicted", model).colour(Colour::Category(1)).dashed())
     };
     let chart = LineChart::new("By hour", Axis::new("time", Unit::Elapsed).tight())
         .panel(panel(Axis::new("p95 latency", Unit::Seconds), line(|f| f.latency_s.p95)))
         .panel(panel(Axis::new("bill", Unit::Usd), line(|f| f.cost_usd)));
-    match found.learnt.knows_cold {
-        true => {
-            chart.panel(panel(Axis::new("cold starts", Unit::Number(String::new())), line(|f| f.cold_starts)))
-        }
+    Some(match found.learnt.knows_cold {
+        true => chart.panel(panel(Axis::new("cold starts", Unit::Count), line(|f| f.cold_starts))),
         false => chart,
-    }
+    })
 }
 
 /// Cold starts on a time line: hit, missed, false alarm.
@@ -57,8 +59,8 @@ pub(super) fn cold_chart(found: &Backtest) -> Scatter {
     let same = found.calls.len() == found.played.len();
     let mut groups: [Vec<Point>; 3] = Default::default();
     let mut add = |group: usize, call: &Played, what: &str| {
-        let title =
-            format!("{what} at {:.0} s\nlatency {:.2} s", call.sent, call.latencies().next().unwrap_or(0.0));
+        let latency = format::duration(call.latencies().next().unwrap_or(0.0));
+        let title = format!("{what} at {}\nlatency {latency}", format::duration(call.sent));
         groups[group].push(Point::new(call.sent, call.latencies().next().unwrap_or(0.0), title));
     };
     if same {
@@ -74,11 +76,16 @@ pub(super) fn cold_chart(found: &Backtest) -> Scatter {
         found.calls.iter().filter(|call| call.cold).for_each(|call| add(1, call, "cold"));
         found.played.iter().filter(|call| call.cold).for_each(|call| add(2, call, "predicted cold"));
     }
-    let [hit, missed, alarm] = groups;
-    Scatter::new("Cold starts", Axis::new("time", Unit::Elapsed).tight(), Axis::new("latency", Unit::Seconds))
-        .group(Group::new("hit", hit))
-        .group(Group::new("missed", missed))
-        .group(Group::new("false alarm", alarm))
+    let chart = Scatter::new(
+        "Cold starts",
+        Axis::new("time", Unit::Elapsed).tight(),
+        Axis::new("latency", Unit::Seconds),
+    );
+    let named = ["hit", "missed", "false alarm"].into_iter().zip(groups).enumerate();
+    let drawn = named.filter(|(_, (_, points))| !points.is_empty());
+    drawn.fold(chart, |chart, (number, (name, points))| {
+        chart.group(Group::new(name, points).colour(Colour::Category(number)))
+    })
 }
 
 /// The share of idle environments that were there, by how long they had been idle.
@@ -110,22 +117,23 @@ pub(super) fn survival_chart(log: &Log) -> Option<LineChart> {
 
 /// What each part adds to the difference of a figure.
 pub(super) fn waterfall(name: &str, title: &str, parts: &[[f64; 7]; 5], at: usize) -> BarChart {
-    let mut values: Vec<f64> = parts.iter().map(|part| 100.0 * part[at]).collect();
+    let mut values: Vec<f64> = parts.iter().map(|part| part[at]).collect();
     values.push(values.iter().sum());
     let categories = PARTS.iter().map(|part| (*part).to_owned()).chain(["in all".to_owned()]).collect();
-    let axis = Axis::new("predicted less observed", Unit::Number("%".into()));
+    let axis = Axis::new("predicted less observed", Unit::Share);
     BarChart::new(
-        format!("What makes {} differ", label(title)),
+        format!("What makes {} differ", the(label(title))),
         "part of the model",
         categories,
         axis,
-        signed,
+        format::change,
     )
-    .subtitle(format!("relative to what was observed of {}", label(name)))
+    .subtitle(format!("relative to what was observed of {}", the(label(name))))
     .series("", values)
     .waterfall()
 }
 
-fn signed(percent: f64) -> String {
-    format!("{percent:+.2} %")
+/// A figure's name in a sentence.
+fn the(name: &str) -> String {
+    if name == "bill" { "the bill".to_owned() } else { name.to_owned() }
 }

@@ -1,7 +1,5 @@
 //! The tables and the page of a backtest.
 
-use std::path::Path;
-
 use super::BacktestReport;
 use super::charts::{cdf_chart, cold_chart, hour_chart, survival_chart, waterfall};
 use crate::backtest::attribute::PARTS;
@@ -10,10 +8,8 @@ use crate::backtest::predict::NAMES;
 use crate::backtest::stats::Estimate;
 use crate::backtest::verdict::stays_in_words;
 use crate::error::InputError;
-use crate::report::chart::Chart as _;
-use crate::report::files::write_atomically;
 use crate::report::format;
-use crate::report::html::{Card, Page};
+use crate::report::html::{self, Card, Page, Target};
 use crate::report::table::text_table;
 
 const HEADERS: [&str; 7] = ["", "observed", "predicted", "difference", "noise (95 %)", "tolerated", "within"];
@@ -47,7 +43,7 @@ impl BacktestReport<'_> {
         let (observed, predicted) = (self.found.observed.named(), self.found.predicted.named());
         let row = |at: usize| {
             let mut row = vec![label(NAMES[at]).to_owned(), relative(predicted[at], observed[at])];
-            row.extend(parts.iter().map(|part| format!("{:+.1} %", 100.0 * part[at])));
+            row.extend(parts.iter().map(|part| format::change(part[at])));
             row
         };
         self.shown().map(row).collect()
@@ -60,8 +56,11 @@ impl BacktestReport<'_> {
         let estimate = |name: &str, found: Option<Estimate>| {
             found.map(|found| {
                 let to = found.to.map_or(String::new(), |to| format!(" to {}", format::duration(to)));
-                let interval =
-                    format!("{}{to}, {} observations", format::duration(found.from), found.observations);
+                let interval = format!(
+                    "{}{to}, {} observations",
+                    format::duration(found.from),
+                    whole(found.observations)
+                );
                 row(name, format::duration(found.value), interval)
             })
         };
@@ -75,12 +74,12 @@ impl BacktestReport<'_> {
         rows.extend(estimate("overhead", learnt.overhead));
         if learnt.knows_cold {
             let stays = &learnt.stays;
-            let counts = format!("{} seen there, {} gone", stays.there, stays.gone);
+            let counts = format!("{} seen there, {} gone", whole(stays.there), whole(stays.gone));
             rows.push(row("keep-alive", stays_in_words(stays), counts));
             rows.extend(estimate("age limit", stays.max_age));
             let (order, agree, of) = learnt.reuse;
             let value = if of < 8 { "too few choices to tell".into() } else { order.to_owned() };
-            rows.push(row("order of reuse", value, format!("{agree} of {of} choices")));
+            rows.push(row("order of reuse", value, format!("{} of {} choices", whole(agree), whole(of))));
         }
         rows
     }
@@ -124,43 +123,44 @@ impl BacktestReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
-        let found = self.found;
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
+        let (found, to) = (self.found, to.into());
         let mut page = Page::new(format!("{}: predicted beside observed", self.log.name))
             .of("backtest")
-            .subtitle(self.headline())
+            .answer(&sentence(&self.headline()))
             .cards(&self.cards())
             .table("Predicted beside observed", &HEADERS, &self.rows());
         for note in self.notes() {
             page = page.note(&note);
         }
         let cdf = cdf_chart(found);
-        write_atomically(&folder.join("charts/latency-cdf.svg"), cdf.svg())?;
+        to.chart("latency-cdf", &cdf)?;
         page = page.chart(&cdf, "Share of requests answered within a time.");
         if let Some(parts) = found.attribution {
             page = page.table("What makes the difference", &attribution_headers(), &self.attribution_rows());
             for at in [3, 5] {
                 let chart = waterfall(NAMES[at], label(NAMES[at]), &parts, at);
-                let name = format!("charts/attribution-{}.svg", NAMES[at].replace('_', "-"));
-                write_atomically(&folder.join(name), chart.svg())?;
+                let name = format!("attribution-{}", NAMES[at].replace('_', "-"));
+                to.chart(&name, &chart)?;
                 page = page.chart(
                     &chart,
                     "Each part of the model exchanged for what was observed, one after the other.",
                 );
             }
         }
-        let hours = hour_chart(found);
-        write_atomically(&folder.join("charts/hours.svg"), hours.svg())?;
-        page = page.chart(&hours, "By hour of the log.");
+        if let Some(hours) = hour_chart(found) {
+            to.chart("hours", &hours)?;
+            page = page.chart(&hours, "By hour of the log.");
+        }
         if found.learnt.knows_cold {
             let cold = cold_chart(found);
-            write_atomically(&folder.join("charts/cold-starts.svg"), cold.svg())?;
+            to.chart("cold-starts", &cold)?;
             page = page.chart(
                 &cold,
                 "Each cold start of the second part, and whether it was predicted for this very request.",
             );
             if let Some(survival) = survival_chart(self.log) {
-                write_atomically(&folder.join("charts/keep-alive.svg"), survival.svg())?;
+                to.chart("keep-alive", &survival)?;
                 page = page.chart(
                     &survival,
                     "The share of idle environments that were still there when a request came by.",
@@ -168,7 +168,7 @@ impl BacktestReport<'_> {
             }
         }
         page = page.table("What was learnt", &["", "", "from"], &self.learnt_rows());
-        write_atomically(&folder.join("index.html"), page.render())
+        html::write(to, &[], &page)
     }
 
     fn cards(&self) -> Vec<Card> {
@@ -191,6 +191,16 @@ fn attribution_headers() -> Vec<&'static str> {
     headers
 }
 
+fn whole(number: usize) -> String {
+    format::count(number as u64)
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
 /// A figure's name for people.
 pub(super) fn label(name: &str) -> &str {
     match name {
@@ -205,6 +215,6 @@ fn relative(predicted: f64, observed: f64) -> String {
     match observed == 0.0 {
         true if predicted == 0.0 => "0 %".into(),
         true => String::new(),
-        false => format!("{:+.1} %", 100.0 * (predicted / observed - 1.0)),
+        false => format::change(predicted / observed - 1.0),
     }
 }

@@ -166,7 +166,7 @@ impl Canvas {
     /// What `draw` draws, with what hover.js tells of it; a file has no use for that.
     pub fn told(&mut self, readings: &Readings, draw: impl FnOnce(&mut Canvas)) {
         match self.medium {
-            Medium::File => draw(self),
+            Medium::File | Medium::Paper(_) => draw(self),
             Medium::Desktop | Medium::Phone => self.group(&readings.attributes(units), draw),
         }
     }

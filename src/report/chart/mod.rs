@@ -27,6 +27,7 @@ mod ticks;
 
 pub use axis::{Axis, Scale, Unit};
 pub use bars::BarChart;
+pub use frame::SMALL;
 pub use heatmap::{Cell, HeatMap};
 pub use line::{LineChart, Panel, Series};
 pub use scatter::{Group, Point, Scatter};
@@ -42,6 +43,8 @@ pub enum Medium {
     Desktop,
     /// A page on a phone: narrow, the legend under the plot.
     Phone,
+    /// A figure of a paper, so many pixels wide.
+    Paper(u32),
 }
 
 impl Medium {
@@ -49,6 +52,7 @@ impl Medium {
         match self {
             Medium::File | Medium::Desktop => 800.0,
             Medium::Phone => 400.0,
+            Medium::Paper(width) => f64::from(width),
         }
     }
 }

@@ -104,25 +104,30 @@ impl Axis {
                 .filter(inside)
                 .collect()
         };
-        let mut choices = Vec::new();
-        if high < 10.0 * low {
+        let is_clock = matches!(self.unit, Unit::Seconds | Unit::Elapsed) && high >= 2.0 * MINUTE;
+        let mut choices = match is_clock {
+            true => CLOCKS
+                .iter()
+                .map(|(digits, round)| {
+                    let below = at(digits, 1).into_iter().filter(|value| *value < MINUTE);
+                    below.chain(round.iter().copied().filter(inside)).collect()
+                })
+                .collect(),
             // Of 1, 2 and 5 too few lie within.
-            choices.extend([at(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 1), at(&[1, 2, 3, 5, 7], 1)]);
+            false if high < 10.0 * low => vec![at(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 1), at(&[1, 2, 3, 5, 7], 1)],
+            false => Vec::new(),
+        };
+        if !is_clock {
+            choices.extend([at(&[1, 2, 5], 1), at(&[1, 3], 1), at(&[1], 1)]);
         }
-        choices.extend([
-            at(&[1, 2, 5], 1),
-            at(&[1, 3], 1),
-            at(&[1], 1),
-            at(&[1], 2),
-            at(&[1], 3),
-            at(&[1], 6),
-        ]);
+        choices.extend([at(&[1], 2), at(&[1], 3), at(&[1], 6)]);
         let fitting =
             choices.iter().position(|values| values.len() <= most.max(2)).unwrap_or(choices.len() - 1);
         let major = &choices[fitting];
         let grid =
             if decades.clone().count() <= 8 { at(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 1) } else { at(&[1], 1) };
-        let minor = grid.into_iter().filter(|v| !major.contains(v)).map(|v| v / factor).collect();
+        let between = |v: &f64| !(major.contains(v) || is_clock && *v >= MINUTE);
+        let minor = grid.into_iter().filter(between).map(|v| v / factor).collect();
         let major = major.iter().map(|v| (v / factor, self.log_label(*v))).collect();
         Ticks { major, minor, unit: String::new() }
     }
@@ -131,7 +136,7 @@ impl Axis {
     fn log_label(&self, value: f64) -> String {
         let rounded = value * (1.0 + 1e-9);
         let (factor, suffix) = match self.unit {
-            Unit::Seconds | Unit::Elapsed => seconds_unit(rounded),
+            Unit::Seconds | Unit::Elapsed => clock_unit(rounded),
             Unit::Share => (1.0, ""),
             _ if rounded >= 1e9 => (1e-9, "G"),
             _ if rounded >= 1e6 => (1e-6, "M"),
@@ -155,6 +160,41 @@ impl Axis {
             (Unit::Share, _) => format!("{} %", trimmed(digits)),
             _ => format!("{digits}{suffix}"),
         }
+    }
+}
+
+const MINUTE: f64 = 60.0;
+const HOUR: f64 = 3_600.0;
+/// Ticks of logarithmic axes that reach beyond two minutes, from many to few: the digits of powers of ten below a minute, and
+/// what is round above.
+const CLOCKS: [(&[u32], &[f64]); 3] = [
+    (
+        &[1, 2, 5],
+        &[
+            MINUTE,
+            2.0 * MINUTE,
+            5.0 * MINUTE,
+            10.0 * MINUTE,
+            30.0 * MINUTE,
+            HOUR,
+            2.0 * HOUR,
+            5.0 * HOUR,
+            12.0 * HOUR,
+            24.0 * HOUR,
+            48.0 * HOUR,
+            120.0 * HOUR,
+        ],
+    ),
+    (&[1], &[MINUTE, 10.0 * MINUTE, HOUR, 10.0 * HOUR, 100.0 * HOUR]),
+    (&[1], &[10.0 * MINUTE, 10.0 * HOUR]),
+];
+
+/// The unit of a value by itself.
+fn clock_unit(value: f64) -> (f64, &'static str) {
+    match value {
+        v if v >= HOUR => (1.0 / HOUR, "h"),
+        v if v >= MINUTE && (v / MINUTE - (v / MINUTE).round()).abs() < 1e-6 => (1.0 / MINUTE, "min"),
+        v => seconds_unit(v),
     }
 }
 
@@ -223,6 +263,18 @@ mod tests {
             labels(&Axis::new("a", Unit::Usd), &[0.0, 0.3], 6),
             ["$0.00", "$0.05", "$0.10", "$0.15", "$0.20", "$0.25", "$0.30"]
         );
+    }
+
+    #[test]
+    fn log_ticks_beyond_minutes_stand_at_round_times() {
+        let axis = Axis::new("a", Unit::Seconds).log();
+        assert_eq!(labels(&axis, &[1.0, 3e4], 6), ["1 s", "10 s", "1 min", "10 min", "1 h", "10 h"]);
+        let wide = labels(&axis, &[1.0, 3e4], 20);
+        assert!(
+            ["5 s", "2 min", "30 min", "5 h"].iter().all(|label| wide.contains(&label.to_string())),
+            "{wide:?}"
+        );
+        assert_eq!(labels(&axis, &[1.0, 300.0], 4), ["1 s", "10 s", "1 min"]);
     }
 
     #[test]

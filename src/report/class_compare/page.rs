@@ -1,12 +1,10 @@
 //! The tables, the chart and the page of ways to put classes into buffers.
 
-use std::path::Path;
-
 use super::{ClassCompareReport, ClassCompareRow};
 use crate::error::InputError;
 use crate::planner::class_compare::{ComparedClasses, Costs};
 use crate::report::chart::{Axis, BarChart, Unit};
-use crate::report::html::{self, Figure, Page};
+use crate::report::html::{self, Figure, Page, Target};
 use crate::report::table::text_table;
 use crate::report::{format, published};
 use crate::scenario::published::Metric;
@@ -48,7 +46,7 @@ impl ClassCompareReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let figures = [Figure::new("cost", self.chart(), "What a million requests cost.")];
         let mut page = Page::new(format!("{}: systems compared", self.scenario.name))
             .of("compare")
@@ -58,7 +56,7 @@ impl ClassCompareReport<'_> {
         if !self.scenario.published.is_empty() {
             page = page.table("Published and ours", &published::HEADERS, &self.published_rows());
         }
-        html::write(folder, &figures, &page.note(Self::NOTE).figures(&figures))
+        html::write(to.into(), &figures, &page.note(Self::NOTE).figures(&figures))
     }
 
     fn headline(&self) -> String {

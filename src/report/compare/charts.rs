@@ -111,9 +111,9 @@ impl CompareReport<'_> {
                 curves::over_time(&system.simulation.slices, move |row| Some(value(row)))
             };
             let served = Series::new(&system.name, points(|row| row.capacity_per_s));
-            capacity = capacity.series(served.colour(colour));
+            capacity = capacity.series(served.colour(colour).pattern(index));
             let ready = Series::new(&system.name, points(|row| row.instances));
-            instances = instances.series(ready.colour(colour));
+            instances = instances.series(ready.colour(colour).pattern(index));
         }
         LineChart::new("Capacity and load", Axis::new("time", Unit::Elapsed).tight())
             .subtitle("capacity: every worker busy on full batches")

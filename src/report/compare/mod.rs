@@ -54,6 +54,9 @@ pub struct CompareRow<'a> {
     /// The least and the largest of the SLO's percentile in slices of the run, over the SLO; empty without one.
     window_least: Option<f64>,
     window_most: Option<f64>,
+    cost_usd_per_month: f64,
+    /// The SLO's own percentile.
+    slo_s: f64,
 }
 
 impl CompareReport<'_> {
@@ -108,6 +111,8 @@ impl CompareReport<'_> {
             interruptions: s.interruptions,
             window_least: windows.map(|(least, _)| least),
             window_most: windows.map(|(_, most)| most),
+            cost_usd_per_month: s.cost_usd_per_month,
+            slo_s: s.latency_s.slo,
         }
     }
 

@@ -1,11 +1,9 @@
 //! The tables and the page of a comparison.
 
-use std::path::Path;
-
 use super::{CompareReport, CompareRow, peak};
 use crate::error::InputError;
 use crate::outcome::Difference;
-use crate::report::html::{self, Page};
+use crate::report::html::{self, Page, Target};
 use crate::report::notes::always_warm;
 use crate::report::table::text_table;
 use crate::report::{format, published};
@@ -75,7 +73,7 @@ impl CompareReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let figures = self.figures();
         let mut page = Page::new(format!("{}: systems compared", self.scenario.name))
             .of("compare")
@@ -91,7 +89,7 @@ impl CompareReport<'_> {
         for (title, headers, rows) in self.more_tables() {
             page = page.table(title, headers, &rows);
         }
-        html::write(folder, &figures, &page.notes(self.notes()).figures(&figures[1..]))
+        html::write(to.into(), &figures, &page.notes(self.notes()).figures(&figures[1..]))
     }
 
     /// The cheapest system that meets what is asked, and by how much; without one, that which comes nearest.

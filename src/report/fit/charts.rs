@@ -3,7 +3,7 @@
 use statrs::distribution::{DiscreteCDF, Poisson};
 
 use super::FitReport;
-use crate::fitting::{Counts, Observed, Piece, state_probability};
+use crate::fitting::{Candidate, Counts, Observed, Piece, state_probability};
 use crate::report::chart::{Axis, LineChart, Panel, Series, Unit};
 use crate::report::format;
 use crate::report::html::Figure;
@@ -43,9 +43,9 @@ impl FitReport<'_> {
         let ends = scales.first().zip(scales.last());
         if let Some((first, last)) = ends {
             let (low, high) = (first.scale.as_secs_f64(), last.scale.as_secs_f64());
-            for candidate in &self.fit.candidates {
+            for (number, candidate) in self.fit.candidates.iter().enumerate() {
                 let points = log_points(low, high, 60).map(|t| (t, candidate.stats.idc(t))).collect();
-                panel = panel.series(Series::new(candidate.family.name(), points).dashed());
+                panel = panel.series(fitted(candidate, number, points));
             }
         }
         LineChart::new("Dispersion over time scales", Axis::new("length of a bin", Unit::Seconds).log())
@@ -75,9 +75,9 @@ impl FitReport<'_> {
         if let (Some((low, _)), Some((high, _))) = (measured.first(), measured.last()) {
             let (low, high) = (*low, *high);
             panel = panel.series(Series::new("trace", measured.clone()).steps());
-            for candidate in &self.fit.candidates {
+            for (number, candidate) in self.fit.candidates.iter().enumerate() {
                 let points = log_points(low, high, 120).map(|t| (t, 1.0 - candidate.stats.gap_tail(t)));
-                panel = panel.series(Series::new(candidate.family.name(), points.collect()).dashed());
+                panel = panel.series(fitted(candidate, number, points.collect()));
             }
         }
         LineChart::new("Gaps between arrivals", Axis::new("gap", Unit::Seconds).log()).panel(panel)
@@ -95,7 +95,7 @@ impl FitReport<'_> {
         let mut panel = Panel::new(Axis::new("share of bins", Unit::Share).from_zero())
             .series(Series::new("trace", measured).steps());
         let seconds = counts.bin.as_secs_f64();
-        for candidate in &self.fit.candidates {
+        for (number, candidate) in self.fit.candidates.iter().enumerate() {
             let law = candidate.map.phase_law();
             let rates = candidate.map.d1().row_sums();
             let share = |n: u32| {
@@ -103,7 +103,7 @@ impl FitReport<'_> {
                 law.iter().zip(&rates).map(state).sum::<f64>()
             };
             let points = grid.iter().map(|n| (f64::from(*n), share(*n))).collect();
-            panel = panel.series(Series::new(candidate.family.name(), points).dashed());
+            panel = panel.series(fitted(candidate, number, points));
         }
         let title = format!("arrivals in a bin of {}", counts.bin);
         LineChart::new("Counts", Axis::new(title, Unit::Count).from_zero()).panel(panel)
@@ -116,12 +116,17 @@ impl FitReport<'_> {
         let mut panel = Panel::new(Axis::new("probability", Unit::Share).from_zero());
         for (k, rate) in rates.iter().enumerate() {
             let points = states.iter().map(|(at, law)| (at.as_secs_f64(), law[k])).collect();
-            panel = panel.series(Series::new(format!("{}/s", format::number(*rate)), points));
+            panel = panel.series(Series::new(format!("{}/s", format::number(*rate)), points).pattern(k));
         }
         LineChart::new("State over time", Axis::new("time", Unit::Elapsed).tight())
             .subtitle(format!("{}, states by their rates", best.family.name()))
             .panel(panel)
     }
+}
+
+/// A process's line; the trace's is solid.
+fn fitted(candidate: &Candidate, number: usize, points: Vec<(f64, f64)>) -> Series {
+    Series::new(candidate.family.name(), points).pattern(number + 1)
 }
 
 fn poisson_cdf(mean: f64, n: u32) -> f64 {

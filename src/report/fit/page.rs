@@ -1,12 +1,10 @@
 //! The tables and the page of a fit.
 
-use std::path::Path;
-
 use super::FitReport;
 use crate::error::InputError;
 use crate::fitting::{Basis, COMPARED_S, Candidate, Piece, ScaleFit};
 use crate::report::format;
-use crate::report::html::{self, Card, Page};
+use crate::report::html::{self, Card, Page, Target};
 use crate::report::table::text_table;
 use crate::units::Span;
 
@@ -32,19 +30,20 @@ impl FitReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let figures = self.figures();
         let mut page = Page::new(format!("{}: measured and fitted", self.name))
             .of("fit")
             .subtitle(self.headline())
+            .answer(&format!("Chosen: {}.", self.fit.reason))
             .cards(&self.cards())
             .table("Measured beside fitted", &HEADERS, &self.rows())
-            .notes(self.warnings())
+            .notes(vec![self.checked()])
             .figures(&figures);
         if let Some(pieces) = self.pieces {
             page = page.heading("Windows").table("By window", &WINDOW_HEADERS, &window_rows(pieces));
         }
-        html::write(folder, &figures, &page)
+        html::write(to.into(), &figures, &page)
     }
 
     pub(super) fn headline(&self) -> String {
@@ -75,16 +74,19 @@ impl FitReport<'_> {
         rows
     }
 
-    fn warnings(&self) -> Vec<String> {
-        let mut notes = vec![self.fit.reason.clone()];
+    fn warnings(&self) -> [String; 2] {
+        [self.fit.reason.clone(), self.checked()]
+    }
+
+    /// At which scales the chosen process holds.
+    fn checked(&self) -> String {
         match self.fit.best().warning() {
-            Some(warning) => notes.push(format!(
+            Some(warning) => format!(
                 "Warning: {warning}. A process of few states holds few time scales; fit by windows \
                 (--window 1h) or replay the trace itself where these scales matter."
-            )),
-            None => notes.push(self.fit.checked()),
+            ),
+            None => self.fit.checked(),
         }
-        notes
     }
 
     fn cards(&self) -> Vec<Card> {
@@ -127,7 +129,7 @@ fn candidate_row(candidate: &Candidate, chosen: bool) -> Vec<String> {
         };
         row.push(format!("{}{mark}", format::number(stats.idc(seconds))));
     }
-    row.push(format!("{:.0}", candidate.bic));
+    row.push(format::separated(&format!("{:.0}", candidate.bic)));
     row.push(candidate.means.name().to_owned());
     row
 }

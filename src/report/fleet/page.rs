@@ -1,14 +1,11 @@
 //! The tables and the page of a fleet.
 
-use std::path::Path;
-
 use super::{FleetReport, NAMED, Sum};
 use crate::error::InputError;
 use crate::fleet_plan::row::{Planned, Reason, Row};
-use crate::report::chart::{Axis, Chart, Colour, Group, Point, Scatter, Unit};
-use crate::report::files::write_atomically;
+use crate::report::chart::{Axis, Colour, Group, Point, Scatter, Unit};
 use crate::report::format;
-use crate::report::html::{self, Card, Page};
+use crate::report::html::{self, Card, Page, Target};
 use crate::report::table::text_table;
 use crate::text::line;
 
@@ -33,16 +30,7 @@ impl FleetReport<'_> {
 
     /// What a terminal shows.
     pub fn text(&self) -> String {
-        let kept = self.kept();
-        let mut text = format!(
-            "{}: {}\n{}: {} a month, {} less than without batching ({})\n\n",
-            self.about.scenario,
-            self.headline(),
-            self.about.objective,
-            format::money(kept.usd),
-            format::money(kept.saving_usd),
-            format::percent(share(kept.saving_usd, kept.alone_usd)),
-        );
+        let mut text = format!("{}: {}\n{}\n\n", self.about.scenario, self.headline(), self.answer());
         let reasons: Vec<Vec<String>> = self.reasons().into_iter().map(reason_cells).collect();
         text.push_str(&text_table(&REASON_HEADERS, &reasons));
         let named: Vec<Vec<String>> = self.named(NAMED_IN_TEXT).into_iter().map(cells).collect();
@@ -51,6 +39,17 @@ impl FleetReport<'_> {
         text.push('\n');
         self.notes().iter().for_each(|note| text.push_str(&format!("{note}\n")));
         text
+    }
+
+    fn answer(&self) -> String {
+        let kept = self.kept();
+        format!(
+            "{}: {} a month, {} less than without batching ({})",
+            self.about.objective,
+            format::money(kept.usd),
+            format::money(kept.saving_usd),
+            format::percent(share(kept.saving_usd, kept.alone_usd)),
+        )
     }
 
     fn headers(&self) -> [String; 9] {
@@ -71,14 +70,16 @@ impl FleetReport<'_> {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let chart = self.chart();
-        write_atomically(&folder.join("charts").join("saving.svg"), chart.svg())?;
+        let to = to.into();
+        to.chart("saving", &chart)?;
         let named: Vec<Vec<String>> = self.named(NAMED).into_iter().map(cells).collect();
         let reasons: Vec<Vec<String>> = self.reasons().into_iter().map(reason_cells).collect();
-        let mut page = Page::new(format!("{}: fleet", self.about.scenario))
+        let mut page = Page::new(format!("{}: every function", self.about.scenario))
             .of("fleet")
             .subtitle(self.headline())
+            .answer(&format!("{}.", self.answer()))
             .cards(&self.cards());
         for note in self.notes() {
             page = page.note(&note);
@@ -91,7 +92,7 @@ impl FleetReport<'_> {
             .table("In the order of what a month saves", &self.headers(), &named)
             .link("fleet.csv", "Every function: fleet.csv")
             .link("fleet.json", "The sums: fleet.json");
-        html::write(folder, &[], &page)
+        html::write(to, &[], &page)
     }
 
     fn cards(&self) -> Vec<Card> {
@@ -146,7 +147,7 @@ impl FleetReport<'_> {
         let mut chart = Scatter::new("Where the money is", x, y).subtitle(self.headline());
         let groups = [
             Group::new("misses the SLO", of(false)).colour(Colour::MISSES),
-            Group::new("keeps it", of(true)).colour(Colour::MEETS),
+            Group::new("keeps the SLO", of(true)).colour(Colour::MEETS),
         ];
         for group in groups.into_iter().filter(|group| !group.is_empty()) {
             chart = chart.group(group);
@@ -185,7 +186,8 @@ fn cells(row: &Row) -> Vec<String> {
         cells.extend([
             setting.memory.to_string(),
             setting.batch.to_string(),
-            setting.timeout.to_string(),
+            // Who does not batch waits for nobody.
+            if setting.batch == 1 { "–".to_owned() } else { setting.timeout.to_string() },
             format::duration(p_slo_s),
             format::percent(cold_start_share),
             format::money(usd_per_month),

@@ -1,13 +1,11 @@
 //! The tables, the chart and the page of planned groups.
 
-use std::path::Path;
-
 use super::GroupReport;
 use crate::error::InputError;
 use crate::planner::groups::Planned;
 use crate::report::chart::{Axis, BarChart, Unit};
 use crate::report::format;
-use crate::report::html::{self, Card, Figure, Page};
+use crate::report::html::{self, Card, Figure, Page, Target};
 use crate::report::table::text_table;
 
 const GROUP_HEADERS: [&str; 7] =
@@ -35,7 +33,7 @@ impl GroupReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let caption = "What a million requests cost, by the class that pays.";
         let figures = [Figure::new("grouping", self.chart(), caption)];
         let card = |(name, usd): (&str, Option<f64>)| {
@@ -50,7 +48,7 @@ impl GroupReport<'_> {
             .table("What grouping is worth, by million requests", &WAY_HEADERS, &self.way_rows())
             .notes(self.notes())
             .figures(&figures);
-        html::write(folder, &figures, &page)
+        html::write(to.into(), &figures, &page)
     }
 
     fn headline(&self) -> String {

@@ -1,14 +1,12 @@
 //! The table, the charts and the page of a measured server.
 
-use std::path::Path;
-
 use super::ObserveReport;
 use crate::error::InputError;
 use crate::gateway::observe::Exchange;
 use crate::gateway::observe::measured::{Measured, MeasuredLatency};
 use crate::outcome::Latency;
 use crate::report::chart::{BarChart, LineChart, Series};
-use crate::report::html::{self, Card, Figure, Page};
+use crate::report::html::{self, Card, Figure, Page, Target};
 use crate::report::table::text_table;
 use crate::report::{curves, format};
 use crate::units::Span;
@@ -31,7 +29,7 @@ impl ObserveReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let latency = "Share of requests answered within a time.";
         let mut figures = vec![Figure::new("latency-cdf", self.latency_chart(), latency)];
         if let Some(measured) = &self.measured.batch_size {
@@ -45,7 +43,7 @@ impl ObserveReport<'_> {
             .table("Measured beside simulated and predicted", &HEADERS, &self.rows())
             .notes(self.notes())
             .figures(&figures);
-        html::write(folder, &figures, &page)
+        html::write(to.into(), &figures, &page)
     }
 
     fn headline(&self) -> String {

@@ -51,7 +51,7 @@ impl PlanReport<'_> {
             latency.log(),
             Axis::new("cost per million requests", Unit::Usd).log(),
         )
-        .subtitle(format!("{evaluated} configurations; {}", self.headline()))
+        .subtitle(format!("{evaluated} configurations; {}", self.found()))
         .group(Group::new("misses what is asked", of(false)).colour(Colour::MISSES))
         .group(Group::new("meets it", of(true)).colour(Colour::MEETS))
         .front("Pareto front", front)
@@ -102,7 +102,7 @@ impl PlanReport<'_> {
             let label = format!("predicted ({})", prediction.predicted.model);
             Series::new(label, rising(&prediction.cdf)).dashed()
         });
-        curves::latency(simulated.into_iter().chain(predicted), &self.scenario.slo).subtitle(self.headline())
+        curves::latency(simulated.into_iter().chain(predicted), &self.scenario.slo).subtitle(self.found())
     }
 }
 

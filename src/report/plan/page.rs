@@ -1,13 +1,11 @@
 //! The tables and the page of a plan.
 
-use std::path::Path;
-
 use super::{PlanReport, provisioned};
 use crate::error::InputError;
 use crate::planner::plan::{Alternative, Answer};
 use crate::report::beside::{Beside, Figures};
 use crate::report::format;
-use crate::report::html::{self, Card, Page};
+use crate::report::html::{self, Card, Page, Target};
 use crate::report::table::text_table;
 use crate::text::line;
 
@@ -37,7 +35,7 @@ impl PlanReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let figures = self.figures();
         let page = Page::new(format!("{}: plan", self.scenario.name))
             .of("plan")
@@ -56,7 +54,7 @@ impl PlanReport<'_> {
         }
         let entries = self.entries();
         page = page.explorer(&entries, &self.question(&entries));
-        html::write(folder, &figures, &page.figures(&figures).notes(self.notes()))
+        html::write(to.into(), &figures, &page.figures(&figures).notes(self.notes()))
     }
 
     /// Is anything that is shown of the alternatives simulated?

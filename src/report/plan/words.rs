@@ -29,6 +29,15 @@ impl PlanReport<'_> {
         format!("{}{scope}", asked.join(", "))
     }
 
+    /// What was found, in few words.
+    pub(super) fn found(&self) -> String {
+        let verb = match &self.plan.answer {
+            Answer::Recommended(_) => "recommended",
+            Answer::Infeasible(..) => "nearest",
+        };
+        format!("{verb}: {}", named(self.plan.evaluated().setting()))
+    }
+
     pub(super) fn headline(&self) -> String {
         let evaluated = self.plan.evaluated();
         let verb = match &self.plan.answer {
@@ -91,6 +100,9 @@ impl PlanReport<'_> {
     /// What batching saves a month, and what it costs in latency.
     fn saving(&self) -> Option<String> {
         let Answer::Recommended(best) = &self.plan.answer else { return None };
+        if best.setting().batch == 1 {
+            return Some("Nothing is batched: no batch costs less within what is asked.".to_owned());
+        }
         let other = self.plan.unbatched()?;
         let (simulation, _) = best.simulation.as_ref()?;
         let (month, p50) = (simulation.simulated.cost_usd_per_month, simulation.simulated.latency_s.p50);

@@ -1,12 +1,10 @@
 //! The table, the charts and the page of a run.
 
-use std::path::Path;
-
 use super::{ClassTables, HoursOver, Plans, RunReport};
 use crate::error::InputError;
 use crate::outcome::{HourRow, KeepAlivePoint, KeepAliveSource};
 use crate::report::beside::{Beside, Figures};
-use crate::report::html::{self, Card, Page};
+use crate::report::html::{self, Card, Page, Target};
 use crate::report::table::text_table;
 use crate::report::{format, notes};
 use crate::scenario::Scenario;
@@ -58,7 +56,7 @@ impl RunReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let figures = self.figures();
         let requests = format::count(self.simulation.requests);
         let mut page = Page::new(format!("{}: simulated and predicted", self.scenario.name))
@@ -78,7 +76,7 @@ impl RunReport<'_> {
             let table = "Cold starts against keep-alive";
             page = page.heading("Keep-alive").table(table, &KEEP_ALIVE_HEADERS, &self.keep_alive_rows());
         }
-        html::write(folder, &figures, &page)
+        html::write(to.into(), &figures, &page)
     }
 
     fn answer(&self) -> String {
@@ -142,6 +140,10 @@ impl RunReport<'_> {
         rows.push(plain("mean / peak concurrency", {
             format!("{} / {}", format::number(s.mean_concurrency), format::count(s.peak_concurrency))
         }));
+        if let Some(seen) = s.environments {
+            let figures = format!("{} / {}", format::number(seen.mean), format::count(seen.peak));
+            rows.push(plain("mean / peak environments, idle ones too", figures));
+        }
         rows.push(plain("cost of the run", format::money(s.cost_usd)));
         rows.push(plain("cost per month", format::money(s.cost_usd_per_month)));
         rows

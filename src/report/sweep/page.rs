@@ -1,11 +1,9 @@
 //! The table and the page of a sweep.
 
-use std::path::Path;
-
 use super::{SweepReport, cost, latency};
 use crate::error::InputError;
 use crate::report::format;
-use crate::report::html::{self, Card, Page};
+use crate::report::html::{self, Card, Page, Target};
 use crate::report::table::text_table;
 use crate::scenario::Setting;
 use crate::sweep::row::{Figures, Row};
@@ -35,7 +33,7 @@ impl SweepReport<'_> {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_charts(&self, folder: &Path) -> Result<(), InputError> {
+    pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
         let figures = self.figures();
         let shown = stride(self.front.len(), MOST_ROWS);
         let front: Vec<_> = shown.iter().map(|i| cells(self.front[*i])).collect();
@@ -55,7 +53,7 @@ impl SweepReport<'_> {
             .table(&caption, &self.headers(), &front)
             .link("sweep.csv", "All configurations: sweep.csv")
             .link("pareto.csv", "The front: pareto.csv");
-        html::write(folder, &figures, &page)
+        html::write(to.into(), &figures, &page)
     }
 
     /// The best that meets what is asked, and how many do; `None` where nothing is asked.
@@ -119,7 +117,11 @@ impl SweepReport<'_> {
 }
 
 pub(super) fn name(setting: Setting) -> String {
-    format!("{}, batch {}, {}", setting.memory, setting.batch, setting.timeout)
+    match setting.batch {
+        // Who does not batch waits for nobody.
+        1 => format!("{}, unbatched", setting.memory),
+        batch => format!("{}, batch {batch}, {}", setting.memory, setting.timeout),
+    }
 }
 
 fn cells(row: &Row) -> Vec<String> {

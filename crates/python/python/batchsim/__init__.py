@@ -76,6 +76,15 @@ class Result(dict):
             raise KeyError(f"no chart {name!r}: there are {', '.join(sorted(charts)) or 'none'}")
         return charts[name]
 
+    def figure(self, name, format="pdf", width="3.3in", text="7pt"):
+        """A chart as a figure of a paper, in bytes: ``"pdf"`` with its fonts embedded, or ``"png"`` of 300 dpi.
+
+        ``width`` is its width on paper (in, mm, cm or pt), ``text`` the size of its labels.
+        """
+        if name not in self.charts:
+            raise KeyError(f"no chart {name!r}: there are {', '.join(self.charts) or 'none'}")
+        return bytes(self._raw.figure(name, format, width, text))
+
     def page(self):
         """The page that the command line writes, as HTML text."""
         return self._drawn()[1]

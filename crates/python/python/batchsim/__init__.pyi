@@ -67,6 +67,13 @@ class Result(dict[str, Any]):
         """The names of its charts."""
     def svg(self, name: str) -> str:
         """A chart as SVG text."""
+    def figure(
+        self, name: str, format: Literal["pdf", "png"] = "pdf", width: str = "3.3in", text: str = "7pt"
+    ) -> bytes:
+        """A chart as a figure of a paper, with its fonts embedded; PNG has 300 dpi.
+
+        ``width`` is its width on paper (in, mm, cm or pt), ``text`` the size of its labels.
+        """
     def page(self) -> str:
         """The page that the command line writes, as HTML text."""
     def _repr_html_(self) -> str | None: ...

@@ -100,9 +100,14 @@ impl Panel {
         Panel { y, series: Vec::new(), marks: Vec::new() }
     }
 
-    /// Adds a series.
+    /// Adds a series. A solid line beside others gets a pattern of its own, so that they are told apart without colours.
     pub fn series(mut self, series: Series) -> Panel {
-        self.series.push(series);
+        let lines = self.series.iter().filter(|other| other.stroke != Stroke::Dashed).count();
+        let stroke = match series.stroke {
+            Stroke::Solid if lines > 0 => Stroke::Pattern(lines),
+            given => given,
+        };
+        self.series.push(Series { stroke, ..series });
         self
     }
 

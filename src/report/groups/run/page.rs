@@ -33,7 +33,7 @@ impl GroupsRunReport<'_> {
             .subtitle(self.headline())
             .table("Buffers", &GROUPS, &self.group_rows())
             .table("Classes", &HEADERS, &self.rows());
-        html::write(folder, &[], &page.notes(self.notes()))
+        html::write(folder.into(), &[], &page.notes(self.notes()))
     }
 
     fn rows(&self) -> Vec<Vec<String>> {

@@ -1,15 +1,16 @@
-//! The only file that calls the simulator: scenario in, JSON, tables and charts out, by the same readers and reports as the
+//! The only place that calls the simulator: scenario in, JSON, tables and charts out, by the same readers and reports as the
 //! command line's.
 
-use std::path::{Path, PathBuf};
+mod drawn;
+mod fleet;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 
 use batchsim::arrivals::memory::{Held, Replayed};
 use batchsim::arrivals::stop::Stop;
-use batchsim::arrivals::trace::{
-    Findings, FunctionLayout, Functions, FunctionsSpec, HeldFunctions, StampMode, TraceSpec, Unit,
-};
+use batchsim::arrivals::trace::{Findings, TraceSpec};
 use batchsim::document::Document;
 use batchsim::engine::classes::simulate::simulate_group;
 use batchsim::engine::keep_alive;
@@ -17,11 +18,8 @@ use batchsim::engine::record::{Batch, Detail, Observer};
 use batchsim::engine::simulate::simulate;
 use batchsim::error::{InputError, expected};
 use batchsim::fitting::{self, Method, Observed, Piece, piecewise};
-use batchsim::fleet_plan::merge::merge as merge_parts;
-use batchsim::fleet_plan::profiles;
-use batchsim::fleet_plan::row::{Row as FleetRow, sort};
-use batchsim::fleet_plan::run::{Listener as FleetListener, run as plan_all};
-use batchsim::fleet_plan::table::{self as fleet_table, About as FleetAbout, Part};
+use batchsim::fleet_plan::row::Row as FleetRow;
+use batchsim::fleet_plan::table::About as FleetAbout;
 use batchsim::numeric::streams::Streams;
 use batchsim::outcome::{ClassFigures, KeepAlivePoint, Model, Simulation};
 use batchsim::planner::constraint::{Constraint, Scope};
@@ -31,7 +29,6 @@ use batchsim::planner::predict::{self as predicting, Prediction, is_covered};
 use batchsim::planner::shared::predict_group;
 use batchsim::policy::adaptive::Decision;
 use batchsim::report::fit::FitReport;
-use batchsim::report::fleet::FleetReport;
 use batchsim::report::groups::GroupReport;
 use batchsim::report::plan::PlanReport;
 use batchsim::report::run::{ClassTables, RunReport};
@@ -42,12 +39,12 @@ use batchsim::sweep::merge::sorted;
 use batchsim::sweep::row::Row;
 use batchsim::sweep::run::{Listener, Mode, Stage, Sweep};
 use batchsim::sweep::shard::Shard;
-use batchsim::sweep::sum::Sum;
 use batchsim::sweep::table::{self, About};
 use batchsim::systems;
 use batchsim::units::{Span, Time};
-use pyo3::FromPyObject;
 
+pub use self::drawn::{Drawn, PaperAsked};
+pub use self::fleet::{Reading, Template, Traces, merge, plan_many};
 use crate::calls::Seen;
 
 /// A scenario's text.
@@ -117,12 +114,6 @@ struct Fit {
     pieces: Option<Vec<Piece>>,
 }
 
-/// Charts by name, and the page.
-pub struct Drawn {
-    pub charts: Vec<(String, String)>,
-    pub page: String,
-}
-
 impl Outcome {
     pub fn json(&self) -> &str {
         &self.json
@@ -130,40 +121,6 @@ impl Outcome {
 
     pub fn csv(&self, name: &str) -> Option<&str> {
         self.tables.iter().find(|(known, _)| *known == name).map(|(_, text)| &text[..])
-    }
-
-    /// Draws the charts and the page, as the command line writes them.
-    pub fn drawn(&self) -> Result<Drawn, InputError> {
-        let folder = tempfile::tempdir().map_err(|e| InputError::new("charts", e.to_string()))?;
-        self.write(folder.path())?;
-        let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| InputError::io(path, &e));
-        let mut charts = Vec::new();
-        if let Ok(entries) = std::fs::read_dir(folder.path().join("charts")) {
-            for path in entries.flatten().map(|entry| entry.path()) {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                charts.push((name, read(&path)?));
-            }
-        }
-        charts.sort();
-        let page = folder.path().join("index.html");
-        Ok(Drawn { charts, page: if page.exists() { read(&page)? } else { String::new() } })
-    }
-
-    fn write(&self, folder: &Path) -> Result<(), InputError> {
-        match &self.shown {
-            Shown::Nothing => Ok(()),
-            Shown::Run(run) => run.report().write_charts(folder),
-            Shown::Sweep(sweep) => SweepReport::new(&sweep.0, &sweep.1).write_charts(folder),
-            Shown::Plan(plan) => plan_report(&plan.0, &plan.1).write_charts(folder),
-            Shown::Groups(plan) => match &plan.0.classes {
-                Some(classes) => {
-                    GroupReport { scenario: &plan.0, classes, plan: &plan.1 }.write_charts(folder)
-                }
-                None => Ok(()),
-            },
-            Shown::Fit(fit) => fit.report().write_charts(folder),
-            Shown::Fleet(fleet) => FleetReport::new(&fleet.0, &fleet.1).write_charts(folder),
-        }
     }
 }
 
@@ -429,140 +386,4 @@ impl Fit {
         let pieces = self.pieces.as_deref();
         FitReport { name: &self.name, file: &self.name, fit: &self.fit, observed: &self.observed, pieces }
     }
-}
-
-/// How a file of many functions is read: as the options of `sim fleet`.
-#[derive(FromPyObject)]
-pub struct Reading {
-    layout: Option<String>,
-    function: Option<String>,
-    time: Option<String>,
-    count: Option<String>,
-    unit: Option<String>,
-    bin: Option<String>,
-    stamps: String,
-}
-
-/// Where the functions are.
-pub enum Traces {
-    Files(Vec<PathBuf>, Reading),
-    /// By name, with their calls \[ns\] and how long they were watched \[s\].
-    Held(Vec<(String, Vec<i64>)>, Option<f64>),
-}
-
-/// The template and the profiles of functions.
-pub struct Template {
-    pub options: Options,
-    pub profiles: Option<PathBuf>,
-    pub durations: Option<PathBuf>,
-}
-
-/// Keeps the rows of a fleet.
-struct FleetRows<'a> {
-    seen: &'a Seen,
-    stop: Stop,
-    rows: Mutex<Vec<FleetRow>>,
-}
-
-impl FleetListener for FleetRows<'_> {
-    fn ready(&self, row: FleetRow) -> Result<(), InputError> {
-        self.stop.check()?;
-        self.seen.add(1);
-        self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(row);
-        Ok(())
-    }
-}
-
-/// All functions, or the text of a shard.
-pub fn plan_many(
-    template: Template,
-    traces: Traces,
-    shard: Option<String>,
-    seen: &Seen,
-) -> Result<(Option<Outcome>, String), InputError> {
-    let stop = template.options.stop.clone();
-    let nothing: Arc<dyn Held> = Arc::new(Vec::<Time>::new());
-    let scenario = Options { arrivals: Some(nothing), ..template.options }.scenario()?;
-    let planned = profiles::Template::new(scenario)?;
-    let planned = match (&template.profiles, &template.durations) {
-        (Some(_), Some(_)) => {
-            return Err(
-                InputError::new("plan_many", "takes profiles or durations, not both").help("leave one out")
-            );
-        }
-        (Some(path), _) => planned.with_profiles(path)?,
-        (None, Some(path)) => planned.with_durations(path)?,
-        (None, None) => planned,
-    };
-    let (mut functions, spec, contents) = opened(traces, &planned)?;
-    let parsed = shard.as_deref().map(str::parse::<Shard>).transpose();
-    let wanted = parsed.map_err(|reason| InputError::new("shard", reason))?;
-    let part = wanted.unwrap_or(Shard::WHOLE);
-    let listener = FleetRows { seen, stop, rows: Mutex::default() };
-    plan_all(&planned, &mut *functions, (part, &Default::default()), &listener)?;
-    let mut rows = listener.rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let notes = planned.notes().into_iter().chain(functions.notes()).collect();
-    let about = FleetAbout { notes, ..fleet_table::about(&planned, functions.length()) };
-    if wanted.is_none() {
-        sort(&mut rows);
-        return Ok((Some(fleet(about, rows)), String::new()));
-    }
-    let fingerprint = fleet_table::fingerprint(&planned, &spec, &contents);
-    let whole = Part { fingerprint, shard: part.index, of: part.count, about };
-    Ok((None, fleet_table::whole(&whole, &rows)))
-}
-
-type Opened = (Box<dyn Functions>, FunctionsSpec, String);
-
-fn opened(traces: Traces, template: &profiles::Template) -> Result<Opened, InputError> {
-    match traces {
-        Traces::Files(paths, reading) => {
-            let spec = reading.spec(paths)?;
-            let contents = fleet_table::contents(&template.scenario().name, &spec.paths)?;
-            Ok((spec.open()?, spec, contents))
-        }
-        Traces::Held(named, length) => {
-            let mut sum = Sum::new();
-            for (name, calls) in &named {
-                sum.add(name.as_bytes());
-                calls.iter().for_each(|nanos| sum.add(&nanos.to_le_bytes()));
-            }
-            let length = length.map(|s| {
-                Span::from_secs_f64(s)
-                    .ok_or_else(|| InputError::new("length", format!("{s} s is no length of time")))
-            });
-            let held = HeldFunctions::new(named, length.transpose()?)?;
-            Ok((Box::new(held), FunctionsSpec::default(), format!("{:032x}", sum.value())))
-        }
-    }
-}
-
-impl Reading {
-    fn spec(self, paths: Vec<PathBuf>) -> Result<FunctionsSpec, InputError> {
-        let bin = self.bin.map(|text| Span::parse(&text).map_err(|reason| InputError::new("bin", reason)));
-        Ok(FunctionsSpec {
-            paths,
-            layout: self.layout.map(|name| one_of("layout", &name, &FunctionLayout::ALL)).transpose()?,
-            function: self.function,
-            time: self.time,
-            count: self.count,
-            unit: self.unit.map(|name| one_of("unit", &name, Unit::ALL)).transpose()?,
-            bin: bin.transpose()?,
-            stamps: one_of("stamps", &self.stamps, StampMode::ALL)?,
-        })
-    }
-}
-
-/// Rows in the order of what they save.
-fn fleet(about: FleetAbout, rows: Vec<FleetRow>) -> Outcome {
-    let json = FleetReport::new(&about, &rows).json();
-    let tables = vec![("fleet", fleet_table::csv(&rows))];
-    Outcome { json, tables, shown: Shown::Fleet(Box::new((about, rows))) }
-}
-
-/// Puts shards together, each with a name for errors.
-pub fn merge(shards: &[(String, String)]) -> Result<Outcome, InputError> {
-    let (part, mut rows) = merge_parts(shards)?;
-    sort(&mut rows);
-    Ok(fleet(part.about, rows))
 }
