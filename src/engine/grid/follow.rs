@@ -134,7 +134,10 @@ impl<'a> Follower<'a> {
         let warmup = self.common.rules.warmup;
         if self.configurations.iter().any(|follows| !matches!(follows, Configuration::Still(..))) {
             sizes.clear();
-            sizes.extend(batches.sizes().map(|size| size as u32));
+            match self.buffer.batch {
+                1 => sizes.resize(batches.left.len(), 1),
+                _ => sizes.extend(batches.sizes().map(|size| size as u32)),
+            }
             places.sort(batches.left);
             let starts = Starts::new(batches, sizes, warmup, places);
             luck.clear();
