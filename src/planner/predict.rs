@@ -245,8 +245,8 @@ impl BatchLaws {
 
     /// The latency where a batch of n takes `service[n - 1]` \[s\] in the mean. The published model takes times that do
     /// not vary.
-    pub fn latency<'a>(&'a self, service: &'a [f64], variation: &'a exact::Variation) -> LatencyLaw<'a> {
-        LatencyLaw {
+    pub fn latency<'a>(&'a self, service: &'a [f64], variation: &'a exact::Variation) -> ModelLatency<'a> {
+        ModelLatency {
             parts: match &self.parts {
                 Laws::Exact(parts) => {
                     let part =
@@ -264,7 +264,7 @@ impl BatchLaws {
 
 /// The latency and cost law of one configuration.
 #[derive(Debug)]
-pub struct LatencyLaw<'a> {
+pub struct ModelLatency<'a> {
     parts: LatencyParts<'a>,
 }
 
@@ -281,16 +281,16 @@ fn weighted(parts: &[PublishedPart<'_>], of: impl Fn(&PublishedPart<'_>) -> f64)
     parts.iter().map(|part| part.0 * of(part)).sum::<f64>() / total
 }
 
-impl<'a> LatencyLaw<'a> {
+impl<'a> ModelLatency<'a> {
     /// The law of every part on its own.
-    pub fn parts(&self) -> Vec<LatencyLaw<'a>> {
+    pub fn parts(&self) -> Vec<ModelLatency<'a>> {
         match &self.parts {
             LatencyParts::Exact(law) => {
-                law.parts().map(|law| LatencyLaw { parts: LatencyParts::Exact(law) }).collect()
+                law.parts().map(|law| ModelLatency { parts: LatencyParts::Exact(law) }).collect()
             }
             LatencyParts::Published(parts) => {
                 let alone = |part: &PublishedPart<'a>| LatencyParts::Published(vec![part.clone()]);
-                parts.iter().map(|part| LatencyLaw { parts: alone(part) }).collect()
+                parts.iter().map(|part| ModelLatency { parts: alone(part) }).collect()
             }
         }
     }
