@@ -1,6 +1,6 @@
 //! What is asked of a configuration, and what is then to be least.
 
-use super::predict::ModelLatency;
+use super::laws::ModelLatency;
 use crate::outcome::Model;
 use crate::scenario::slo::Slo;
 use crate::units::Span;

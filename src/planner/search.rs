@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::best::best;
 use super::constraint::{Constraint, Objective};
-use super::predict::{BatchLaws, ModelLatency, Part, batch_cost, variation};
+use super::laws::{BatchLaws, ModelLatency, batch_cost, variation};
+use super::predict::Part;
 use super::trial::Trial;
 use crate::analytic::exact::Variation;
 use crate::error::InputError;

@@ -5,9 +5,8 @@ use crate::arrivals::schedule::{Process, Segment};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
-use crate::planner::predict::{
-    BatchLaws, ModelLatency, Part, batch_cost, hours, knows_the_overhead, parts, variation,
-};
+use crate::planner::laws::{BatchLaws, ModelLatency, batch_cost, variation};
+use crate::planner::predict::{Part, hours, knows_the_overhead, parts};
 use crate::profile::ServiceTimes;
 use crate::scenario::grid::Grid;
 use crate::scenario::platform::check_memory;
