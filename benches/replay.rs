@@ -84,7 +84,7 @@ fn parts(criterion: &mut Criterion) {
         b.iter(|| times.iter().fold(0_u64, |sum, time| sum.wrapping_add(black_box(time.0))))
     });
     for (batch, timeout) in SETTINGS {
-        let buffer = policy::batch::Batch { batch, timeout };
+        let buffer = policy::batch::BatchPolicy { batch, timeout };
         group.bench_function(format!("batching, B {batch}"), |b| {
             b.iter(|| {
                 let (mut open, mut sum) = (0, 0_u64);
@@ -114,7 +114,7 @@ fn fast_path(criterion: &mut Criterion) {
     for (batch, timeout) in SETTINGS {
         let setting = Setting::new(MemoryMb(1024), batch, timeout);
         let service = scenario.service(setting).expect("covered");
-        let buffer = policy::batch::Batch { batch, timeout };
+        let buffer = policy::batch::BatchPolicy { batch, timeout };
         let buffering = Buffering { buffer, times: &service, rules: rules(&scenario) };
         group.bench_function(format!("MMPP, B {batch}"), |b| {
             b.iter(|| replay_in_turn(&mut limit(Box::new(generated()), REQUESTS), buffering, &mut Unwatched))
@@ -131,7 +131,7 @@ fn threads(criterion: &mut Criterion) {
     let (times, scenario) = (drawn(), scenario("cold_starts = false"));
     let setting = Setting::new(MemoryMb(1024), 8, Span::from_millis(50));
     let service = scenario.service(setting).expect("covered");
-    let buffer = policy::batch::Batch { batch: 8, timeout: setting.timeout };
+    let buffer = policy::batch::BatchPolicy { batch: 8, timeout: setting.timeout };
     let buffering = Buffering { buffer, times: &service, rules: rules(&scenario) };
     let mut group = group(criterion, "threads");
     for threads in [1, 2] {
@@ -173,7 +173,7 @@ fn engine(criterion: &mut Criterion) {
 fn sweep(criterion: &mut Criterion) {
     let scenario = scenario("cold_starts = false");
     let service = scenario.profile.at(MemoryMb(1024), 20).expect("covered");
-    let buffers = (1..=20).map(|batch| policy::batch::Batch { batch, timeout: Span::from_millis(100) });
+    let buffers = (1..=20).map(|batch| policy::batch::BatchPolicy { batch, timeout: Span::from_millis(100) });
     let pairs = pairs(buffers, std::slice::from_ref(&service));
     let mut group = criterion.benchmark_group("sweep");
     group.throughput(Throughput::Elements(REQUESTS * pairs.len() as u64)).sample_size(10);
@@ -196,7 +196,10 @@ fn sizes(scenario: &Scenario) -> Vec<ServiceTimes> {
     (0..28).map(slower).collect()
 }
 
-fn pairs(buffers: impl Iterator<Item = policy::batch::Batch>, services: &[ServiceTimes]) -> Vec<Pair<'_>> {
+fn pairs(
+    buffers: impl Iterator<Item = policy::batch::BatchPolicy>,
+    services: &[ServiceTimes],
+) -> Vec<Pair<'_>> {
     let wanted = |times| Wanted { times, provisioned: 0, keep_alive: None, keep: Keep::Totals };
     buffers.map(|buffer| Pair { buffer, wanted: services.iter().map(wanted).collect() }).collect()
 }
@@ -207,8 +210,11 @@ fn cold_grid(criterion: &mut Criterion) {
     const FEWER: u64 = REQUESTS / 32;
     let scenario = scenario(COLD);
     let services = sizes(&scenario);
-    let buffers =
-        || SETTINGS.iter().map(|(batch, timeout)| policy::batch::Batch { batch: *batch, timeout: *timeout });
+    let buffers = || {
+        SETTINGS
+            .iter()
+            .map(|(batch, timeout)| policy::batch::BatchPolicy { batch: *batch, timeout: *timeout })
+    };
     let mut group = group(criterion, "cold grid");
     let pairs = pairs(buffers(), &services);
     group.throughput(Throughput::Elements(FEWER * (pairs.len() * services.len()) as u64));

@@ -9,7 +9,7 @@ use batchsim::document::Document;
 use batchsim::engine::simulate::{Unwatched, simulate_with};
 use batchsim::error::InputError;
 use batchsim::outcome::Simulation;
-use batchsim::policy::batch::Batch;
+use batchsim::policy::batch::BatchPolicy;
 use batchsim::policy::{Buffer, Dispatch, Finished, Policy};
 use batchsim::scenario::Scenario;
 use batchsim::units::{Span, Time};
@@ -17,7 +17,7 @@ use batchsim::units::{Span, Time};
 /// Lets a batch go once it is full, or after a lull, or at the timeout.
 #[derive(Debug, Clone, Copy)]
 struct AfterLull {
-    longest: Batch,
+    longest: BatchPolicy,
     lull: Span,
 }
 
@@ -41,7 +41,7 @@ struct Aimd {
 
 impl Policy for Aimd {
     fn joined(&mut self, buffer: Buffer) -> Dispatch {
-        Batch { batch: self.largest as u32, timeout: self.timeout }.joined(buffer)
+        BatchPolicy { batch: self.largest as u32, timeout: self.timeout }.joined(buffer)
     }
 
     fn listens(&self) -> bool {

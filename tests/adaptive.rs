@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use batchsim::policy::adaptive::{
     Adaptive, Margin, Outlook, Planner, Proposal, Proposals, Reason, Settings, Target,
 };
-use batchsim::policy::batch::Batch;
+use batchsim::policy::batch::BatchPolicy;
 use batchsim::policy::forecast::Forecast;
 use batchsim::policy::{Buffer, Dispatch, Policy};
 use batchsim::profile::ServiceTimes;
@@ -26,7 +26,7 @@ fn settings(forecast: Forecast) -> Settings {
 
 fn proposal(memory: u32, score: f64) -> Proposal {
     let times = ServiceTimes::fixed(MemoryMb(memory), vec![Span(1)]);
-    let buffer = Batch { batch: memory, timeout: Span::from_millis(10) };
+    let buffer = BatchPolicy { batch: memory, timeout: Span::from_millis(10) };
     Proposal { times, buffer, score, meets: true }
 }
 
@@ -69,7 +69,7 @@ fn play(policy: &mut Adaptive, rates: &[u64]) -> Vec<(u64, u32)> {
 }
 
 fn adaptive(settings: Settings, future: Vec<u32>, stay: f64) -> Adaptive {
-    Adaptive::new(settings, proposal(10, 1.0).times, Batch::UNBATCHED, None, future, planner(stay))
+    Adaptive::new(settings, proposal(10, 1.0).times, BatchPolicy::UNBATCHED, None, future, planner(stay))
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn the_margin_is_learnt_from_the_errors_of_the_forecasts() {
     });
     let learnt = Settings { margin: Margin::Learnt, ..settings(Forecast::Last) };
     let mut policy =
-        Adaptive::new(learnt, proposal(10, 1.0).times, Batch::UNBATCHED, None, Vec::new(), planner);
+        Adaptive::new(learnt, proposal(10, 1.0).times, BatchPolicy::UNBATCHED, None, Vec::new(), planner);
     // Every forecast is off by a factor of two.
     play(&mut policy, &[10, 20, 10, 20, 10, 20, 10, 20, 10, 20]);
     let margins = margins.lock().unwrap();
@@ -129,7 +129,7 @@ fn the_caution_is_learnt_from_late_requests() {
     // Every request waits 10 ms and is late; half of them may be.
     let target = Some(Target { latency: Span::from_millis(10), allowed: 0.5 });
     let times = proposal(10, 1.0).times;
-    let mut policy = Adaptive::new(learnt, times, Batch::UNBATCHED, target, Vec::new(), planner(9.0));
+    let mut policy = Adaptive::new(learnt, times, BatchPolicy::UNBATCHED, target, Vec::new(), planner(9.0));
     play(&mut policy, &[8; 27]);
     let cautions: Vec<f64> = policy.decisions().iter().map(|d| d.caution).collect();
     assert!(cautions[..24].iter().all(|caution| *caution == 3.0), "{cautions:?}");
@@ -147,7 +147,7 @@ fn the_rate_as_it_is_belongs_to_what_is_planned_for() {
     let margin =
         Settings { margin: Margin::Fixed(0.1), window: Span::from_secs(1200), ..settings(Forecast::Last) };
     let times = proposal(10, 1.0).times;
-    let mut policy = Adaptive::new(margin, times, Batch::UNBATCHED, None, Vec::new(), planner);
+    let mut policy = Adaptive::new(margin, times, BatchPolicy::UNBATCHED, None, Vec::new(), planner);
     play(&mut policy, &[90, 30, 30]);
     // The last window has a mean of 60 and ends at 30.
     assert_eq!(lowest.lock().unwrap()[1], 30.0);

@@ -179,8 +179,12 @@ impl Integral {
     }
 }
 
-impl batchsim::engine::record::Observer for Integral {
-    fn started(&mut self, batch: &batchsim::engine::record::Batch, _arrivals: &[batchsim::units::Time]) {
+impl batchsim::engine::observer::Observer for Integral {
+    fn started(
+        &mut self,
+        batch: &batchsim::engine::observer::StartedBatch,
+        _arrivals: &[batchsim::units::Time],
+    ) {
         self.fall(batch.started);
         self.advance(batch.started);
         self.finishes.push(std::cmp::Reverse(batch.finish()));
@@ -200,7 +204,7 @@ fn little_s_law_holds_for_concurrency() {
     use batchsim::engine::{Replay, Retry, replay};
     use batchsim::numeric::streams::Streams;
     use batchsim::platform::warm::Warm;
-    use batchsim::policy::batch::Batch;
+    use batchsim::policy::batch::BatchPolicy;
     use batchsim::units::{Span, Time};
 
     let scenario = buffered(POISSON, 8, "200ms", 100_000);
@@ -214,7 +218,7 @@ fn little_s_law_holds_for_concurrency() {
     });
     let times = scenario.service(scenario.setting()).unwrap();
     let parts = Replay {
-        policy: Batch { batch: 8, timeout: Span::from_millis(200) },
+        policy: BatchPolicy { batch: 8, timeout: Span::from_millis(200) },
         platform: Warm::default(),
         service: ServiceDraws::new(times, streams),
         retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },

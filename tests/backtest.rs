@@ -6,7 +6,7 @@ mod common_log {
     use batchsim::backtest::call::{Call, Log, Member};
     use batchsim::backtest::log_of;
     use batchsim::document::Document;
-    use batchsim::engine::record::{Batch, Observer};
+    use batchsim::engine::observer::{Observer, StartedBatch};
     use batchsim::engine::simulate::simulate;
     use batchsim::scenario::Scenario;
     use batchsim::units::Time;
@@ -14,7 +14,7 @@ mod common_log {
     pub struct Keep(Vec<Call>);
 
     impl Observer for Keep {
-        fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
             let sent = batch.started.as_secs_f64();
             let member = |at: &Time| Member {
                 arrived: at.as_secs_f64(),

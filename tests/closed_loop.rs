@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use batchsim::arrivals::closed::{Closed, Users};
 use batchsim::arrivals::renewal::Law;
 use batchsim::engine::fleet::{Fleet, Kind, replay_fleet};
-use batchsim::engine::record::{Batch, Observer};
+use batchsim::engine::observer::{Observer, StartedBatch};
 use batchsim::engine::service::ServiceDraws;
 use batchsim::engine::simulate::{Unwatched, simulate};
 use batchsim::numeric::streams::Streams;
@@ -96,7 +96,7 @@ struct Seen {
 }
 
 impl Observer for Seen {
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         let finish = batch.finish();
         self.latencies.extend(arrivals.iter().map(|arrival| finish.since(*arrival).as_secs_f64()));
         self.last = self.last.max(finish);
@@ -126,7 +126,7 @@ fn instance(closed: Closed, service_s: &[f64], requests: u64) -> Seen {
     let kind = Kind {
         service: ServiceDraws::of_instance(times, streams.stream("service")),
         workers: 1,
-        batch: batch::Batch { batch: service_s.len() as u32, timeout: Span::ZERO },
+        batch: batch::BatchPolicy { batch: service_s.len() as u32, timeout: Span::ZERO },
         launch: (Span::ZERO, Span::ZERO),
         per_hour: Price::default(),
         least_billed: Span::ZERO,

@@ -3,14 +3,14 @@
 #![cfg(feature = "serve")]
 
 use batchsim::arrivals::memory::InMemory;
-use batchsim::engine::record::{Batch as Started, Observer};
+use batchsim::engine::observer::{Observer, StartedBatch as Started};
 use batchsim::engine::service::ServiceDraws;
 use batchsim::engine::{Replay, Retry, replay};
 use batchsim::gateway::batcher::{Batcher, Left};
 use batchsim::numeric::streams::Streams;
 use batchsim::platform::warm::Warm;
 use batchsim::policy::Policy;
-use batchsim::policy::batch::Batch;
+use batchsim::policy::batch::BatchPolicy;
 use batchsim::policy::scheduled::{Scheduled, Step};
 use batchsim::profile::ServiceTimes;
 use batchsim::units::{MemoryMb, Span, Time};
@@ -84,8 +84,8 @@ fn wakes() -> impl Strategy<Value = Vec<Time>> {
     proptest::collection::vec((0_u64..240).prop_map(Time), 0..40)
 }
 
-fn buffer() -> impl Strategy<Value = Batch> {
-    (1..=LARGEST, 0_u64..20).prop_map(|(batch, timeout)| Batch { batch, timeout: Span(timeout) })
+fn buffer() -> impl Strategy<Value = BatchPolicy> {
+    (1..=LARGEST, 0_u64..20).prop_map(|(batch, timeout)| BatchPolicy { batch, timeout: Span(timeout) })
 }
 
 proptest! {

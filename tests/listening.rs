@@ -1,7 +1,7 @@
 //! A policy that listens is told of each batch when it is answered, and not before.
 
 use batchsim::document::Document;
-use batchsim::engine::record::{Batch, Observer};
+use batchsim::engine::observer::{Observer, StartedBatch};
 use batchsim::engine::simulate::simulate_with;
 use batchsim::policy::{self, Buffer, Dispatch, Finished, Policy};
 use batchsim::scenario::Scenario;
@@ -34,7 +34,7 @@ timeout = "50ms"
 
 /// Does what a buffer does, and writes down what it is told, each with the number of requests that had joined.
 struct Listening {
-    buffer: policy::batch::Batch,
+    buffer: policy::batch::BatchPolicy,
     joined: Vec<Time>,
     left: Vec<Time>,
     told: Vec<(Time, Finished, usize)>,
@@ -64,7 +64,7 @@ impl Policy for Listening {
 struct Started(Vec<(Time, Finished)>);
 
 impl Observer for Started {
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         let finished = Finished { left: batch.left, opened: arrivals[0], size: arrivals.len() as u32 };
         self.0.push((batch.finish(), finished));
     }

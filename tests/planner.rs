@@ -7,7 +7,7 @@ use batchsim::arrivals::schedule::{Process, Schedule, Segment};
 use batchsim::outcome::Model;
 use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::predict::Part;
-use batchsim::planner::search::{Decision, Space, evaluate, order, search};
+use batchsim::planner::search::{SearchOutcome, Space, evaluate, order, search};
 use batchsim::profile::Profile;
 use batchsim::scenario::grid::Grid;
 use batchsim::scenario::slo::Slo;
@@ -62,8 +62,10 @@ fn the_published_model_chooses_figure_15() {
         .map(|process| {
             let parts = [Part::known(1.0, process)];
             match search(&parts, &space, &constraint(Model::Published, five_seconds())).unwrap() {
-                Decision::Meets(choice) => (choice.setting.timeout.0 / 10_000_000, choice.setting.memory.0),
-                Decision::Nearest(choice) => panic!("{choice:?}"),
+                SearchOutcome::Meets(choice) => {
+                    (choice.setting.timeout.0 / 10_000_000, choice.setting.memory.0)
+                }
+                SearchOutcome::Nearest(choice) => panic!("{choice:?}"),
             }
         })
         .collect();
@@ -87,7 +89,7 @@ fn the_search_finds_the_best_of_all_candidates() {
                 let all = evaluate(parts, &space, &constraint, 100).unwrap();
                 assert_eq!(all.len(), space.len());
                 let best = all.iter().filter(|c| c.meets).min_by(|a, b| order(a, b)).unwrap();
-                let Decision::Meets(choice) = search(parts, &space, &constraint).unwrap() else {
+                let SearchOutcome::Meets(choice) = search(parts, &space, &constraint).unwrap() else {
                     panic!("{slo:?}");
                 };
                 assert_eq!(choice.setting, best.setting, "{slo:?} {scope:?}");
@@ -102,7 +104,8 @@ fn without_a_configuration_the_nearest_is_the_fastest() {
     let space = paper(vec![1, 20]);
     let parts = [Part::known(1.0, Map::poisson(30.0))];
     let slo = Slo { latency: Some(Span::from_millis(100)), ..Slo::default() };
-    let Decision::Nearest(nearest) = search(&parts, &space, &constraint(Model::Exact, slo)).unwrap() else {
+    let SearchOutcome::Nearest(nearest) = search(&parts, &space, &constraint(Model::Exact, slo)).unwrap()
+    else {
         panic!("100 ms is less than any service time");
     };
     assert_eq!((nearest.setting.memory, nearest.setting.batch), (MemoryMb(3008), 1));
@@ -120,14 +123,14 @@ fn every_part_asks_more_than_the_mix() {
     let cost = |scope| {
         let constraint = Constraint::new(&slo, Model::Exact, scope).unwrap();
         match search(&parts, &space, &constraint).unwrap() {
-            Decision::Meets(choice) => choice.cost,
-            Decision::Nearest(_) => f64::INFINITY,
+            SearchOutcome::Meets(choice) => choice.cost,
+            SearchOutcome::Nearest(_) => f64::INFINITY,
         }
     };
     assert!(cost(Scope::EveryPart) >= cost(Scope::Mix));
     // Each part alone keeps what both together must keep by part.
     let constraint = Constraint::new(&slo, Model::Exact, Scope::EveryPart).unwrap();
-    let Decision::Meets(choice) = search(&parts, &space, &constraint).unwrap() else { panic!() };
+    let SearchOutcome::Meets(choice) = search(&parts, &space, &constraint).unwrap() else { panic!() };
     assert!(choice.latency <= 6.0 + 1e-9);
 }
 

@@ -8,13 +8,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use batchsim::arrivals::Arrivals;
-use batchsim::engine::record::{Batch as Started, Observer};
+use batchsim::engine::observer::{Observer, StartedBatch as Started};
 use batchsim::engine::service::ServiceDraws;
 use batchsim::engine::{Replay, Retry, replay};
 use batchsim::error::InputError;
 use batchsim::numeric::streams::Streams;
 use batchsim::platform::warm::Warm;
-use batchsim::policy::batch::Batch;
+use batchsim::policy::batch::BatchPolicy;
 use batchsim::policy::scheduled::{Scheduled, Step};
 use batchsim::profile::ServiceTimes;
 use batchsim::units::{MemoryMb, Span, Time};
@@ -156,10 +156,11 @@ fn a_plan_takes_effect_with_the_next_batch_and_is_what_the_simulator_plans() {
 
     // With the moment at which the plan took effect, every batch is the simulator's.
     let times = |largest: u32| ServiceTimes::fixed(MemoryMb(1024), vec![Span(1_000_000); largest as usize]);
-    let planned = Batch { batch: decisions[0][6].parse().unwrap(), timeout: Span(nanos(&decisions[0][7])) };
+    let planned =
+        BatchPolicy { batch: decisions[0][6].parse().unwrap(), timeout: Span(nanos(&decisions[0][7])) };
     let effective = Time(nanos(&decisions[0][1]));
     let steps = vec![
-        Step { from: Time::ZERO, batch: Batch::UNBATCHED, times: times(8) },
+        Step { from: Time::ZERO, batch: BatchPolicy::UNBATCHED, times: times(8) },
         Step { from: effective, batch: planned, times: times(8) },
     ];
     let arrivals = ended.rows("requests.csv").iter().map(|row| Time(nanos(&row[0]))).collect();

@@ -13,7 +13,7 @@ use batchsim::backtest::read::{Reading, read};
 use batchsim::backtest::verdict::Tolerance;
 use batchsim::backtest::{Options, backtest};
 use batchsim::document::Document;
-use batchsim::engine::record::{Batch, Observer};
+use batchsim::engine::observer::{Observer, StartedBatch};
 use batchsim::engine::simulate::run;
 use batchsim::numeric::streams::Streams;
 use batchsim::profile::Profile;
@@ -167,7 +167,7 @@ struct Cold {
 }
 
 impl Observer for Cold {
-    fn started(&mut self, batch: &Batch, _arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, _arrivals: &[Time]) {
         if batch.started >= self.from {
             self.all += 1;
             self.cold += u64::from(batch.cold);
@@ -353,7 +353,7 @@ struct Latencies {
 }
 
 impl Observer for Latencies {
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         self.batches += 1;
         self.all.extend(arrivals.iter().map(|at| batch.answered().since(*at).as_secs_f64() * 1e3));
     }

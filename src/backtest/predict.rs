@@ -4,7 +4,7 @@ use super::call::{Buffering, Call, Log};
 use super::learn::initialisation;
 use super::stats;
 use crate::arrivals::memory::InMemory;
-use crate::engine::record::{Batch, Cause, Observer};
+use crate::engine::observer::{Cause, Observer, StartedBatch};
 use crate::engine::simulate::run;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
@@ -168,7 +168,7 @@ struct Watch {
 }
 
 impl Observer for Watch {
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         self.calls.push(Played {
             arrived: arrivals.iter().map(|time| time.as_secs_f64()).collect(),
             sent: batch.started.as_secs_f64(),

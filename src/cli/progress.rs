@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use indicatif::{FormattedDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::heartbeat;
-use crate::engine::record::{Batch, Detail, Observer};
+use crate::engine::observer::{Detail, Observer, StartedBatch};
 use crate::units::{Span, Time};
 
 /// How far a replay is, by simulated time where its length is known.
@@ -94,7 +94,7 @@ impl Observer for Progress {
     }
 
     #[inline]
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         self.count(batch.started, arrivals.len() as u64);
     }
 

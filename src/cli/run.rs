@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::{Common, model};
 use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
 use crate::engine::keep_alive;
-use crate::engine::record::{Batch, Cause, Detail, Observer};
+use crate::engine::observer::{Cause, Detail, Observer, StartedBatch};
 use crate::error::InputError;
 use crate::outcome::{ClassFigures, Model, Simulation};
 use crate::planner::class_compare::run_groups;
@@ -237,7 +237,7 @@ impl BatchRows {
     }
 
     #[cold]
-    fn write(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn write(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         let Some(file) = self.file.as_mut().filter(|_| self.error.is_none()) else { return };
         let seconds = |nanos: u64| format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
         let cause = match batch.cause {
@@ -281,7 +281,7 @@ impl Observer for BatchRows {
     }
 
     #[inline]
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         if self.file.is_some() {
             self.write(batch, arrivals);
         }

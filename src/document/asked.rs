@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// What was asked of one value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct SchemaTrace {
     /// Did a reader insist on it?
     pub required: bool,
     /// Is it there?
@@ -48,7 +48,7 @@ pub enum Shape {
 }
 
 /// What was asked, by the full name of the value, such as `system[0].policy.batch`.
-pub type Questions = BTreeMap<String, Asked>;
+pub type Questions = BTreeMap<String, SchemaTrace>;
 
 /// Keeps what is asked, where somebody wants to know.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +65,7 @@ impl Record {
     }
 
     /// Adds to what is kept of the value at `path`.
-    pub(super) fn note(&self, path: &str, add: impl FnOnce(&mut Asked)) {
+    pub(super) fn note(&self, path: &str, add: impl FnOnce(&mut SchemaTrace)) {
         if let Some(kept) = &self.0 {
             add(kept.borrow_mut().entry(path.to_owned()).or_default());
         }
@@ -84,7 +84,7 @@ impl Record {
     }
 }
 
-impl Asked {
+impl SchemaTrace {
     /// A value that is taken for two things must be both: of two choices, what both offer.
     fn took(&mut self, shape: Shape) {
         if let Shape::OneOf(names) = &shape {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::asked::{Asked, Questions, Shape};
+use super::asked::{Questions, SchemaTrace, Shape};
 
 /// The durations that [`Span::parse`](crate::units::Span::parse) takes.
 const DURATION: &str = r"^\s*(([0-9]+\.?[0-9]*|\.[0-9]+)\s*(ns|us|µs|μs|ms|s|min|m|h|d)\s*)+$";
@@ -161,7 +161,7 @@ impl<'a> Fields<'a> {
 }
 
 impl Place {
-    fn add(&mut self, asked: &Asked) {
+    fn add(&mut self, asked: &SchemaTrace) {
         self.shapes.extend(asked.shapes.iter().cloned());
         self.refused.extend(asked.refused.iter().cloned());
         self.chosen.extend(asked.chosen.clone());

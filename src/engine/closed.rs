@@ -6,7 +6,7 @@
 
 use super::fleet::rental::Rental;
 use super::fleet::{Event, State as Fleet};
-use super::record::{Batch, Detail, Observer};
+use super::observer::{Detail, Observer, StartedBatch};
 use super::{Replay, State};
 use crate::arrivals::closed::Users;
 use crate::platform::Platform;
@@ -24,7 +24,7 @@ impl<O: Observer> Observer for Told<'_, O> {
         Detail::Batches
     }
 
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         self.users.answered(batch.finish(), arrivals.len());
         self.observer.started(batch, arrivals);
     }

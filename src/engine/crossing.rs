@@ -26,7 +26,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::record::{Batch, Observer};
+use super::observer::{Observer, StartedBatch};
 use super::service::ServiceDraws;
 use super::{Replay, Retry, replay};
 use crate::arrivals::Arrivals;
@@ -59,7 +59,7 @@ pub struct Gaps {
 /// Errors: the arrivals cannot be read.
 pub fn gaps<A: Arrivals>(
     arrivals: &mut A,
-    buffer: policy::batch::Batch,
+    buffer: policy::batch::BatchPolicy,
     times: &ServiceTimes,
     streams: Streams,
     (warmup, least): (Time, Span),
@@ -122,7 +122,7 @@ impl Crossings {
 }
 
 impl Observer for Crossings {
-    fn started(&mut self, batch: &Batch, _arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, _arrivals: &[Time]) {
         self.fall(batch.started);
         let level = self.finishes.len();
         self.finishes.push(Reverse(batch.finish()));
@@ -210,7 +210,7 @@ mod tests {
     struct Watched(Direct, Span);
 
     impl Observer for Watched {
-        fn started(&mut self, batch: &Batch, _arrivals: &[Time]) {
+        fn started(&mut self, batch: &StartedBatch, _arrivals: &[Time]) {
             self.0.cold += u64::from(batch.cold);
             self.0.start(batch.started, batch.finish(), self.1);
         }
@@ -223,7 +223,7 @@ mod tests {
     /// A pool's run, its own crossings beside it.
     fn pool(
         times: &[Time],
-        buffer: policy::batch::Batch,
+        buffer: policy::batch::BatchPolicy,
         service: &ServiceTimes,
         keep_alive: Span,
     ) -> (Direct, Gaps) {
@@ -279,7 +279,7 @@ mod tests {
             (gaps, (batch, timeout), mean, cv, _) in cases(), least in 0u64..20,
         ) {
             let (times, service) = made(&gaps, &mean, cv, 0);
-            let buffer = policy::batch::Batch { batch, timeout: Span(timeout) };
+            let buffer = policy::batch::BatchPolicy { batch, timeout: Span(timeout) };
             let when = (Time::ZERO, Span(least));
             let found = super::gaps(&mut InMemory::new(&times), buffer, &service, Streams::new(3), when).unwrap();
             for keep_alive in (least..least + 40).step_by(3).chain([1_000]).map(Span) {
@@ -297,7 +297,7 @@ mod tests {
             // A last surge meets every environment that there ever was.
             let surge = times.last().copied().unwrap_or_default() + Span(10_000);
             times.extend(std::iter::repeat_n(surge, times.len() * batch as usize));
-            let buffer = policy::batch::Batch { batch, timeout: Span(timeout) };
+            let buffer = policy::batch::BatchPolicy { batch, timeout: Span(timeout) };
             let when = (Time::ZERO, Span(least));
             let found = super::gaps(&mut InMemory::new(&times), buffer, &service, Streams::new(3), when).unwrap();
             for keep_alive in (least..least + 40).step_by(3).chain([1_000]).map(Span) {
@@ -311,7 +311,7 @@ mod tests {
             (gaps, (batch, timeout), mean, cv, init) in cases(), keep_alive in 0u64..60,
         ) {
             let (times, service) = made(&gaps, &mean, cv, init);
-            let buffer = policy::batch::Batch { batch, timeout: Span(timeout) };
+            let buffer = policy::batch::BatchPolicy { batch, timeout: Span(timeout) };
             let (direct, own) = pool(&times, buffer, &service, Span(keep_alive));
             prop_assert_eq!(own.cold_starts(Span(keep_alive)), direct.cold);
         }

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use rand::RngExt;
 
 use super::Retry;
-use super::record::{Batch, Cause, Observer};
+use super::observer::{Cause, Observer, StartedBatch};
 use crate::numeric::streams::Stream;
 use crate::platform::{Admission, Platform};
 use crate::units::{MemoryMb, Span, Time};
@@ -80,7 +80,7 @@ impl<L: Platform> Invoker<L> {
     ) {
         match self.platform.invoke(now, left.service) {
             Admission::Started { cold, init, first_call, capacity, environment } => {
-                let batch = Batch {
+                let batch = StartedBatch {
                     left: left.at,
                     cause: left.cause,
                     started: now,

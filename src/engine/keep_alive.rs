@@ -7,7 +7,7 @@ use crate::numeric::streams::Streams;
 use crate::outcome::{KeepAlivePoint, KeepAliveSource};
 use crate::platform::lambda::idle::Reuse;
 use crate::platform::lambda::{KeepAlive, PoolSettings};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
 use crate::units::{Span, Time};
@@ -27,7 +27,7 @@ pub fn curve(scenario: &Scenario) -> Result<Vec<KeepAlivePoint>, InputError> {
     spans.dedup();
     let setting = scenario.setting();
     let times = scenario.service(setting)?;
-    let buffer = Batch { batch: setting.batch, timeout: setting.timeout };
+    let buffer = BatchPolicy { batch: setting.batch, timeout: setting.timeout };
     let streams = Streams::new(scenario.seed).part(0);
     let simulated = |spans: &[Span]| -> Result<Vec<Counted>, InputError> {
         let wanted = |span: &Span| Wanted { keep_alive: Some(*span), ..Wanted::new(scenario, &times) };

@@ -13,8 +13,8 @@ pub mod grid;
 pub mod intervals;
 mod invoker;
 pub mod keep_alive;
+pub mod observer;
 pub mod paired;
-pub mod record;
 pub mod recorder;
 pub mod service;
 pub mod simulate;
@@ -25,7 +25,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use self::invoker::{Invoker, Left};
-use self::record::{Batch, Cause, Observer};
+use self::observer::{Cause, Observer, StartedBatch};
 use self::service::ServiceDraws;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
@@ -228,7 +228,7 @@ impl UnderWay {
 }
 
 impl Observer for UnderWay {
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         let finished = Finished { left: batch.left, opened: arrivals[0], size: arrivals.len() as u32 };
         self.1 += 1;
         self.0.push(Reverse((batch.finish(), self.1, finished)));

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::fleet::{Fleet, replay_fleet};
 use super::grid;
-use super::record::{Detail, Observer};
+use super::observer::{Detail, Observer};
 use super::recorder::{MOST_REQUESTS, Record, Recorder, Rules};
 use super::service::ServiceDraws;
 use super::summary::{Context, summarise};
@@ -17,7 +17,7 @@ use crate::outcome::Simulation;
 use crate::platform::lambda::LambdaPool;
 use crate::platform::warm::Warm;
 use crate::policy::Policy;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::scenario::platform::Environments;
 use crate::scenario::{Scenario, Setting};
@@ -30,7 +30,7 @@ use crate::units::{Span, Time};
 pub fn simulate<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Simulation, InputError> {
     let setting = scenario.setting();
     let times = scenario.service(setting)?;
-    let policy = |_| Ok(Batch { batch: setting.batch, timeout: setting.timeout });
+    let policy = |_| Ok(BatchPolicy { batch: setting.batch, timeout: setting.timeout });
     simulate_with(scenario, &times, observer, policy).map(|(simulation, _)| simulation)
 }
 
@@ -81,7 +81,7 @@ pub fn simulate_on(
     arrivals: Box<dyn Arrivals + '_>,
 ) -> Result<Simulation, InputError> {
     let streams = Streams::new(scenario.seed).part(0);
-    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    let policy = BatchPolicy { batch: setting.batch, timeout: setting.timeout };
     let function = Function { times: scenario.service(setting)?, provisioned: setting.provisioned };
     let record = record_policy(scenario, (policy, function), (streams, arrivals), &mut Unwatched)?;
     summary(scenario, setting, &[record])
@@ -179,7 +179,7 @@ pub fn run<A: Arrivals, O: Observer>(
     observer: &mut O,
 ) -> Result<(), InputError> {
     let function = Function { times: scenario.service(setting)?, provisioned: setting.provisioned };
-    let policy = Batch { batch: setting.batch, timeout: setting.timeout };
+    let policy = BatchPolicy { batch: setting.batch, timeout: setting.timeout };
     run_policy(scenario, (policy, function), streams, arrivals, observer).map(drop)
 }
 
@@ -246,6 +246,6 @@ impl Observer for Unwatched {
         Detail::Progress
     }
 
-    fn started(&mut self, _batch: &super::record::Batch, _arrivals: &[Time]) {}
+    fn started(&mut self, _batch: &super::observer::StartedBatch, _arrivals: &[Time]) {}
     fn rejected(&mut self, _now: Time, _attempts: u32, _arrivals: &[Time]) {}
 }

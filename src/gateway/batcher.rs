@@ -4,7 +4,7 @@
 //! Events at one instant come in the engine's order: the policy reviews its settings, requests join, the open batch
 //! leaves at its deadline. So a request that comes exactly at the deadline joins.
 
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::policy::classes::{Joined, SharedBatch};
 use crate::policy::open::Open;
 use crate::policy::{Buffer, Dispatch, Policy};
@@ -213,23 +213,23 @@ impl<P: Policy, T> Batcher<P, T> {
 /// A buffer whose settings are changed from outside: from the next batch on.
 #[derive(Debug, Clone, Copy)]
 pub struct Current {
-    open: Batch,
-    next: Batch,
+    open: BatchPolicy,
+    next: BatchPolicy,
 }
 
 impl Current {
     /// Starts with `batch`.
-    pub fn new(batch: Batch) -> Current {
+    pub fn new(batch: BatchPolicy) -> Current {
         Current { open: batch, next: batch }
     }
 
     /// What holds for the next batch.
-    pub fn next(&self) -> Batch {
+    pub fn next(&self) -> BatchPolicy {
         self.next
     }
 
     /// Sets what holds for the next batch.
-    pub fn change(&mut self, batch: Batch) {
+    pub fn change(&mut self, batch: BatchPolicy) {
         self.next = batch;
     }
 }
@@ -249,13 +249,13 @@ mod tests {
     use crate::units::Span;
 
     fn batcher(batch: u32, timeout: u64) -> Batcher<Current, char> {
-        Batcher::new(Current::new(Batch { batch, timeout: Span(timeout) }))
+        Batcher::new(Current::new(BatchPolicy { batch, timeout: Span(timeout) }))
     }
 
     #[test]
     fn a_batch_of_classes_leaves_at_the_earliest_deadline_of_those_who_stay() {
         let shared = SharedBatch { batch: 3, longest_wait: vec![Span(5), Span(100)] };
-        let mut buffer = Batcher::of_classes(Current::new(Batch::UNBATCHED), shared);
+        let mut buffer = Batcher::of_classes(Current::new(BatchPolicy::UNBATCHED), shared);
         let (slow, _) = buffer.join_as(Time(0), 1, 'a');
         assert_eq!(buffer.deadline(), Time(100));
         let (quick, _) = buffer.join_as(Time(10), 0, 'b');
@@ -311,7 +311,7 @@ mod tests {
     fn a_change_holds_from_the_next_batch_on() {
         let mut buffer = batcher(3, 10);
         join(&mut buffer, 0, 'a');
-        buffer.policy_mut().change(Batch { batch: 2, timeout: Span(1) });
+        buffer.policy_mut().change(BatchPolicy { batch: 2, timeout: Span(1) });
         assert_eq!(join(&mut buffer, 9, 'b'), []);
         assert_eq!(join(&mut buffer, 10, 'c'), [(10, Cause::Full, "abc".into())]);
         assert_eq!(join(&mut buffer, 11, 'd'), []);

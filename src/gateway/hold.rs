@@ -13,7 +13,7 @@ use super::batcher::{Batcher, Current, Left};
 use super::clock::{Clock, SPIN, duration};
 use super::deliver::{Answer, Route};
 use super::protocol::Instances;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::policy::classes::SharedBatch;
 use crate::units::{Span, Time};
 
@@ -58,7 +58,7 @@ pub struct Load {
     /// Batches under way.
     pub batches: usize,
     /// What holds for the next batch.
-    pub buffer: Batch,
+    pub buffer: BatchPolicy,
 }
 
 /// Where a batch goes that leaves.
@@ -109,14 +109,14 @@ impl State {
 
 impl Hold {
     /// An empty buffer; `arrivals` is told the stamp of every request that joins.
-    pub fn new(buffer: Batch, limits: Limits, arrivals: Option<Sender<Time>>, exit: Exit) -> Hold {
+    pub fn new(buffer: BatchPolicy, limits: Limits, arrivals: Option<Sender<Time>>, exit: Exit) -> Hold {
         Hold::holding(Batcher::new(Current::new(buffer)), limits, arrivals, exit)
     }
 
     /// An empty buffer of several classes.
     pub fn of_classes(shared: SharedBatch, limits: Limits, exit: Exit) -> Hold {
         let timeout = shared.longest_wait.iter().copied().max().unwrap_or(Span::ZERO);
-        let buffer = Batch { batch: shared.batch, timeout };
+        let buffer = BatchPolicy { batch: shared.batch, timeout };
         Hold::holding(Batcher::of_classes(Current::new(buffer), shared), limits, None, exit)
     }
 
@@ -216,7 +216,7 @@ impl Hold {
     }
 
     /// The buffer of the batches to come. When it takes effect.
-    pub fn change(&self, buffer: Batch) -> Time {
+    pub fn change(&self, buffer: BatchPolicy) -> Time {
         let mut state = self.state();
         state.batcher.policy_mut().change(buffer);
         state.stamp(self.clock)

@@ -40,7 +40,7 @@ use self::metrics::Metrics;
 use self::upstream::Upstream;
 use crate::error::InputError;
 use crate::policy::adaptive::{Adaptive, Decision, Reason};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::policy::classes::SharedBatch;
 use crate::units::{MemoryMb, Span, Time};
 
@@ -52,7 +52,7 @@ pub struct Settings {
     /// The function.
     pub upstream: Upstream,
     /// The buffer; with an adaptive policy that of the first period.
-    pub buffer: Batch,
+    pub buffer: BatchPolicy,
     /// The function's memory size at first.
     pub memory: MemoryMb,
     /// The classes that share it, where there are several.

@@ -18,7 +18,7 @@ pub struct Instances {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked<'a> {
+struct RequestBody<'a> {
     #[serde(borrow)]
     instances: Vec<&'a RawValue>,
 }
@@ -34,7 +34,7 @@ struct Answered<'a> {
 /// Errors: what is wrong with it.
 pub fn read_request(body: &[u8]) -> Result<Instances, String> {
     let text = std::str::from_utf8(body).map_err(|e| format!("the body is no UTF-8: {e}"))?;
-    let asked: Asked<'_> = serde_json::from_str(text)
+    let asked: RequestBody<'_> = serde_json::from_str(text)
         .map_err(|e| format!("expected {{\"instances\": [..]}} and no other field: {e}"))?;
     match asked.instances.len() {
         0 => Err("`instances` is empty: there is nothing to predict".to_owned()),

@@ -10,7 +10,7 @@ use crate::fitting::{Counts, Observed, fit_window};
 use crate::numeric::matrix::Matrix;
 use crate::outcome::Model;
 use crate::policy::adaptive::{Adaptive, Outlook, Planner, Proposal, Proposals, Settings, Target};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::Profile;
 use crate::scenario::Scenario;
 use crate::units::Span;
@@ -42,7 +42,7 @@ pub fn policy(scenario: &Scenario, settings: Settings, future: Vec<u32>) -> Resu
     let allowed = 1.0 - constraint.share;
     let target = scenario.slo.latency.filter(|_| allowed > 0.0).map(|latency| Target { latency, allowed });
     let planner = planner(space, constraint, scenario.profile.clone(), largest);
-    let start = Batch { batch: setting.batch, timeout: setting.timeout };
+    let start = BatchPolicy { batch: setting.batch, timeout: setting.timeout };
     Ok(Adaptive::new(settings, times, start, target, future, planner))
 }
 
@@ -56,7 +56,7 @@ pub fn planner(space: Space, constraint: Constraint, profile: Profile, largest: 
         let proposal = |(Choice { setting, cost, latency }, meets)| {
             let times = profile.at(setting.memory, largest).expect("the space lies in the profile");
             let score = if constraint.latency.is_some() && meets { cost } else { latency };
-            let buffer = Batch { batch: setting.batch, timeout: setting.timeout };
+            let buffer = BatchPolicy { batch: setting.batch, timeout: setting.timeout };
             Proposal { times, buffer, score, meets }
         };
         let (best, here) = plans(&process, outlook, &space, &constraint);

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::constraint::{Constraint, Objective};
-use super::predict::{BatchLaws, Part};
+use super::laws::BatchLaws;
+use super::predict::Part;
 use super::search::{Candidate, Function, Space, order};
 use crate::error::InputError;
 use crate::scenario::Setting;

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bound;
 use super::edge;
 use super::infeasible;
+use super::laws::BatchLaws;
 use super::plan::{Alternative, Answer, Check, Evaluated, Plan, Reason, Request, Timeouts, grid};
-use super::predict::{BatchLaws, Part, predict_parts};
+use super::predict::{Part, predict_parts};
 use super::ranking::ranking;
-use super::refine::{Lines, Margin};
+use super::refine::{Lines, Tightening};
 use super::replayed::Replayed;
 use super::search::{self, Candidate, DEAR, Space, order};
 use super::trial::Trials;
@@ -294,8 +295,8 @@ impl<'a> Chooser<'a> {
     }
 
     /// The best configuration that a full simulation confirms, and what the search learnt to ask for.
-    fn best(&mut self, lines: &mut Lines) -> Result<(Option<Candidate>, Margin), InputError> {
-        let mut margin = Margin::default();
+    fn best(&mut self, lines: &mut Lines) -> Result<(Option<Candidate>, Tightening), InputError> {
+        let mut margin = Tightening::default();
         let mut best: Option<Candidate> = None;
         while best.is_none() {
             self.refine(lines, &margin)?;
@@ -323,7 +324,7 @@ impl<'a> Chooser<'a> {
         Ok((best, margin))
     }
 
-    fn refine(&mut self, lines: &mut Lines, margin: &Margin) -> Result<(), InputError> {
+    fn refine(&mut self, lines: &mut Lines, margin: &Tightening) -> Result<(), InputError> {
         match self.request.timeouts {
             Timeouts::Grid => Ok(()),
             Timeouts::Refined => {
@@ -342,13 +343,13 @@ impl<'a> Chooser<'a> {
     }
 
     /// Would each step of refining by the law take long? Where a grid was given, what is asked for is done.
-    fn is_dear(&self, lines: &Lines, margin: &Margin) -> bool {
+    fn is_dear(&self, lines: &Lines, margin: &Tightening) -> bool {
         let best = lines.ranked(margin).into_iter().next();
         self.scenario.sweep.is_none() && best.is_some_and(|best| best.setting.batch > DEAR)
     }
 
     /// Where nobody gave a grid, it has gaps between large batches: those beside the best are halved until none is left.
-    fn refine_batches(&mut self, lines: &mut Lines, margin: &Margin) -> Result<(), InputError> {
+    fn refine_batches(&mut self, lines: &mut Lines, margin: &Tightening) -> Result<(), InputError> {
         if self.scenario.sweep.is_some() {
             return Ok(());
         }
@@ -362,7 +363,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// A refused candidate is not asked again; nor are those that miss by as much or more, until the end.
-    fn learn(&self, refused: &Candidate, margin: &mut Margin) {
+    fn learn(&self, refused: &Candidate, margin: &mut Tightening) {
         margin.refused.insert(refused.setting);
         let Some((_, verdict)) = self.confirmed.get(&refused.setting) else { return };
         if verdict.excess() > 0.0 {
@@ -441,7 +442,7 @@ impl<'a> Chooser<'a> {
         &mut self,
         lines: &Lines,
         best: &Candidate,
-        margin: &Margin,
+        margin: &Tightening,
     ) -> Result<Vec<Alternative>, InputError> {
         let key = |s: Setting| (s.memory, s.batch, s.provisioned);
         let others = lines.ranked(margin).into_iter().filter(|c| key(c.setting) != key(best.setting));

@@ -1,6 +1,6 @@
 //! What is asked of a configuration, and what is then to be least.
 
-use super::predict::LatencyLaw;
+use super::laws::ModelLatency;
 use crate::outcome::Model;
 use crate::scenario::slo::Slo;
 use crate::units::Span;
@@ -88,15 +88,15 @@ impl Constraint {
     }
 
     /// Is the latency kept? True without one.
-    pub fn kept(&self, law: &LatencyLaw<'_>) -> bool {
+    pub fn kept(&self, law: &ModelLatency<'_>) -> bool {
         self.latency.is_none_or(|latency| self.keeps(law, latency))
     }
 
     /// Does the share of requests that is asked for stay within `latency` \[s\]?
-    pub fn keeps(&self, law: &LatencyLaw<'_>, latency: f64) -> bool {
+    pub fn keeps(&self, law: &ModelLatency<'_>, latency: f64) -> bool {
         match self.model {
             Model::Exact => {
-                let keeps = |law: &LatencyLaw<'_>| law.cdf(latency) >= self.share - ROUNDING;
+                let keeps = |law: &ModelLatency<'_>| law.cdf(latency) >= self.share - ROUNDING;
                 match self.scope {
                     Scope::Mix => keeps(law),
                     // The first part that does not ends it, so that the waits of the others are not worked out.
@@ -108,7 +108,7 @@ impl Constraint {
     }
 
     /// The share of requests within `latency` \[s\]; of the worst part where every part counts.
-    pub fn share_within(&self, law: &LatencyLaw<'_>, latency: f64) -> f64 {
+    pub fn share_within(&self, law: &ModelLatency<'_>, latency: f64) -> f64 {
         match self.scope {
             Scope::Mix => law.cdf(latency),
             Scope::EveryPart => law.parts().iter().map(|part| part.cdf(latency)).fold(1.0, f64::min),
@@ -116,16 +116,16 @@ impl Constraint {
     }
 
     /// The least latency target \[s\] that would be kept: of the worst part where every part counts.
-    pub fn needed(&self, law: &LatencyLaw<'_>) -> f64 {
+    pub fn needed(&self, law: &ModelLatency<'_>) -> f64 {
         self.quantile(law, self.share)
     }
 
     /// The percentile \[s\] that the latency is judged by: of the worst part where every part counts.
-    pub fn percentile_s(&self, law: &LatencyLaw<'_>) -> f64 {
+    pub fn percentile_s(&self, law: &ModelLatency<'_>) -> f64 {
         self.quantile(law, self.percentile)
     }
 
-    fn quantile(&self, law: &LatencyLaw<'_>, q: f64) -> f64 {
+    fn quantile(&self, law: &ModelLatency<'_>, q: f64) -> f64 {
         match self.scope {
             Scope::Mix => law.quantile(q),
             Scope::EveryPart => law.parts().iter().map(|part| part.quantile(q)).fold(0.0, f64::max),

@@ -4,7 +4,7 @@ use super::chooser::{Chooser, Ranking};
 use super::constraint::Constraint;
 use super::plan::Check;
 use super::refine::Lines;
-use super::search::{self, Candidate, Decision};
+use super::search::{self, Candidate, SearchOutcome};
 use super::verify::{Evidence, Verdict};
 use crate::error::InputError;
 use crate::scenario::platform::Environments;
@@ -144,7 +144,7 @@ fn would_do(chooser: &mut Chooser<'_>, scenario: &Scenario, setting: Setting) ->
         return Ok(true);
     }
     let (parts, space) = (chooser.parts(), super::plan::space_of(scenario, setting)?);
-    Ok(matches!(search::search(&parts, &space, &constraint)?, Decision::Meets(_)))
+    Ok(matches!(search::search(&parts, &space, &constraint)?, SearchOutcome::Meets(_)))
 }
 
 fn causes(chooser: &mut Chooser<'_>, lines: &Lines, nearest: &Candidate) -> Result<Vec<Cause>, InputError> {

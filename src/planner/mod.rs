@@ -12,6 +12,7 @@ pub mod emit;
 pub mod groups;
 pub mod harmony;
 pub mod infeasible;
+pub mod laws;
 pub mod max_rate;
 pub mod plan;
 pub mod predict;

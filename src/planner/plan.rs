@@ -169,7 +169,7 @@ pub fn one_configuration(scenario: &Scenario) -> Result<(), InputError> {
 pub fn own_candidate(scenario: &Scenario, constraint: &Constraint) -> Result<Candidate, InputError> {
     let setting = scenario.setting();
     let space = space_of(scenario, setting)?;
-    let laws = super::predict::BatchLaws::of(
+    let laws = super::laws::BatchLaws::of(
         &scenario_parts(scenario)?,
         constraint.model,
         &[setting.batch],

@@ -28,7 +28,7 @@ pub struct Lines {
 
 /// What is asked beyond the constraints, after simulations that missed them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Margin {
+pub struct Tightening {
     /// The largest share of requests that a candidate may have over the latency target.
     pub late: f64,
     /// The most that a request may cost [$].
@@ -37,13 +37,13 @@ pub struct Margin {
     pub refused: BTreeSet<Setting>,
 }
 
-impl Default for Margin {
-    fn default() -> Margin {
-        Margin { late: f64::INFINITY, budget: f64::INFINITY, refused: BTreeSet::new() }
+impl Default for Tightening {
+    fn default() -> Tightening {
+        Tightening { late: f64::INFINITY, budget: f64::INFINITY, refused: BTreeSet::new() }
     }
 }
 
-impl Margin {
+impl Tightening {
     /// Does a candidate meet the constraints with this margin?
     pub fn is_met(&self, candidate: &Candidate) -> bool {
         self.is_open(candidate) && candidate.late <= self.late && candidate.cost <= self.budget
@@ -87,7 +87,7 @@ impl Lines {
     }
 
     /// The best timeout of every line that meets the constraints, the best first.
-    pub fn ranked(&self, margin: &Margin) -> Vec<Candidate> {
+    pub fn ranked(&self, margin: &Tightening) -> Vec<Candidate> {
         let mut best: Vec<Candidate> =
             self.lines.values().filter_map(|line| best(line, margin).map(|at| line[at])).collect();
         best.sort_by(order);
@@ -95,7 +95,7 @@ impl Lines {
     }
 
     /// The points of the grid beside the best ones of the `count` best lines, where they were not evaluated.
-    pub fn beside(&self, margin: &Margin, count: usize, timeouts: &[Span]) -> Vec<Setting> {
+    pub fn beside(&self, margin: &Tightening, count: usize, timeouts: &[Span]) -> Vec<Setting> {
         let mut wanted = Vec::new();
         for best in self.ranked(margin).iter().take(count).filter(|best| best.setting.batch > 1) {
             let line = &self.lines[&key(best)];
@@ -111,7 +111,7 @@ impl Lines {
     }
 
     /// Batches half-way between those of the `count` best lines and the next ones on both sides.
-    pub fn between_batches(&self, margin: &Margin, count: usize) -> Vec<Setting> {
+    pub fn between_batches(&self, margin: &Tightening, count: usize) -> Vec<Setting> {
         let mut wanted: Vec<Setting> = Vec::new();
         for best in self.ranked(margin).into_iter().take(count) {
             let (memory, batch, provisioned) = key(&best);
@@ -144,7 +144,7 @@ impl Lines {
     /// Errors: those of `evaluate`.
     pub fn refine(
         &mut self,
-        margin: &Margin,
+        margin: &Tightening,
         (count, finest): (usize, f64),
         mut evaluate: impl FnMut(&[Setting]) -> Result<Vec<Candidate>, InputError>,
     ) -> Result<(), InputError> {
@@ -162,7 +162,7 @@ impl Lines {
     }
 
     /// New timeouts on both sides of a line's best candidate, up to its neighbours.
-    fn between(&self, line: &[Candidate], margin: &Margin, finest: f64) -> Vec<Setting> {
+    fn between(&self, line: &[Candidate], margin: &Tightening, finest: f64) -> Vec<Setting> {
         let Some(at) = best(line, margin).filter(|at| line[*at].setting.batch > 1) else {
             return Vec::new();
         };
@@ -187,7 +187,7 @@ fn key(candidate: &Candidate) -> Key {
 }
 
 /// The index of the best candidate that meets the constraints.
-fn best(line: &[Candidate], margin: &Margin) -> Option<usize> {
+fn best(line: &[Candidate], margin: &Tightening) -> Option<usize> {
     let meeting = line.iter().enumerate().filter(|(_, candidate)| margin.is_met(candidate));
     meeting.min_by(|a, b| order(a.1, b.1)).map(|(at, _)| at)
 }

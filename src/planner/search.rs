@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::best::best;
 use super::constraint::{Constraint, Objective};
-use super::predict::{BatchLaws, LatencyLaw, Part, batch_cost, variation};
+use super::laws::{BatchLaws, ModelLatency, batch_cost, variation};
+use super::predict::Part;
 use super::trial::Trial;
 use crate::analytic::exact::Variation;
 use crate::error::InputError;
@@ -67,7 +68,7 @@ pub struct Candidate {
 
 /// What a search of the grid found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Decision {
+pub enum SearchOutcome {
     /// The best configuration that meets the constraints.
     Meets(Choice),
     /// None does; this is the one nearest to it.
@@ -85,11 +86,11 @@ pub struct Choice {
     pub latency: f64,
 }
 
-impl Decision {
+impl SearchOutcome {
     /// The configuration to use.
     pub fn choice(&self) -> Choice {
         match self {
-            Decision::Meets(choice) | Decision::Nearest(choice) => *choice,
+            SearchOutcome::Meets(choice) | SearchOutcome::Nearest(choice) => *choice,
         }
     }
 }
@@ -176,12 +177,12 @@ impl Function {
     }
 
     /// The law at this memory size.
-    pub fn law<'a>(&'a self, batches: &'a BatchLaws) -> LatencyLaw<'a> {
+    pub fn law<'a>(&'a self, batches: &'a BatchLaws) -> ModelLatency<'a> {
         batches.latency(&self.service, &self.variation)
     }
 
     /// The expected cost of a request [$].
-    pub fn per_request(&self, law: &LatencyLaw<'_>, constraint: &Constraint) -> f64 {
+    pub fn per_request(&self, law: &ModelLatency<'_>, constraint: &Constraint) -> f64 {
         law.per_request(constraint.percentile, |n, _| self.cost[n as usize - 1])
     }
 
@@ -260,10 +261,10 @@ pub fn evaluate(
 /// for again and again.
 ///
 /// Errors: the model does not cover the processes. Panics if the space is empty.
-pub fn search(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Decision, InputError> {
+pub fn search(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<SearchOutcome, InputError> {
     match best(parts, space, constraint)? {
-        Some(best) => choice(parts, space, constraint, best.setting).map(Decision::Meets),
-        None => nearest(parts, space, constraint).map(Decision::Nearest),
+        Some(best) => choice(parts, space, constraint, best.setting).map(SearchOutcome::Meets),
+        None => nearest(parts, space, constraint).map(SearchOutcome::Nearest),
     }
 }
 

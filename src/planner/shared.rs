@@ -7,9 +7,8 @@ use crate::arrivals::memory::InMemory;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::{ClassFigures, Latency, Model, Predicted};
-use crate::planner::predict::{
-    HOUR, Part, Prediction, batch_cost, hours as hourly, scenario_parts, too_few, variation,
-};
+use crate::planner::laws::{batch_cost, variation};
+use crate::planner::predict::{HOUR, Part, Prediction, hours as hourly, scenario_parts, too_few};
 use crate::scenario::class::{Classes, Group, Marks};
 use crate::scenario::slo::Slo;
 use crate::scenario::{Scenario, Setting};

@@ -17,7 +17,7 @@ use crate::engine::simulate::nothing_served;
 use crate::engine::summary::within_target;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::scenario::{Scenario, Setting};
 use crate::units::{MemoryMb, Span};
@@ -121,7 +121,7 @@ pub fn try_all<T: Send>(
             ..Wanted::new(scenario, &services[&s.memory])
         };
         let pair = |((timeout, batch), settings): &((Span, u32), Vec<Setting>)| Pair {
-            buffer: Batch { batch: *batch, timeout: *timeout },
+            buffer: BatchPolicy { batch: *batch, timeout: *timeout },
             wanted: settings.iter().map(wanted).collect(),
         };
         let pairs: Vec<Pair<'_>> = group.iter().map(pair).collect();
@@ -141,7 +141,7 @@ fn passes<'g, T>(scenario: &Scenario, groups: &'g [((Span, u32), T)]) -> Vec<&'g
     let longest = groups.len().div_ceil(4 * rayon::current_num_threads()).min(PASS_PAIRS);
     let (mut passes, mut first, mut used) = (Vec::new(), 0, 0);
     for (i, ((timeout, batch), _)) in groups.iter().enumerate() {
-        let more = grid::bytes(scenario, Batch { batch: *batch, timeout: *timeout });
+        let more = grid::bytes(scenario, BatchPolicy { batch: *batch, timeout: *timeout });
         if i > first && (i - first == longest || used + more > PASS_BYTES) {
             passes.push(&groups[first..i]);
             (first, used) = (i, 0);

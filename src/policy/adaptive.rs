@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::batch::Batch;
+use super::batch::BatchPolicy;
 use super::forecast::{Forecast, Smoothing};
 use super::lateness::Lateness;
 use super::watch::{RECENT_S, SECOND, Watch, mean, seconds};
@@ -70,8 +70,8 @@ pub struct Outlook<'a> {
 pub struct Proposal {
     /// The memory size with its service times.
     pub times: ServiceTimes,
-    /// Batch and timeout.
-    pub buffer: Batch,
+    /// BatchPolicy and timeout.
+    pub buffer: BatchPolicy,
     /// What is to be least, such as the cost.
     pub score: f64,
     /// Are all constraints met throughout the margin?
@@ -116,8 +116,8 @@ pub struct Decision {
     pub caution: f64,
     /// The memory size from now on.
     pub memory: MemoryMb,
-    /// Batch and timeout from now on.
-    pub buffer: Batch,
+    /// BatchPolicy and timeout from now on.
+    pub buffer: BatchPolicy,
     /// Does the model say that all constraints are met throughout the margin?
     pub meets: bool,
     /// The memory size would have been another but for the hysteresis.
@@ -128,9 +128,9 @@ pub struct Decision {
 pub struct Adaptive {
     settings: Settings,
     planner: Planner,
-    buffer: Batch,
+    buffer: BatchPolicy,
     /// What holds for the open batch: a plan takes effect with the next one.
-    open: Batch,
+    open: BatchPolicy,
     memory: MemoryMb,
     watch: Watch,
     lateness: Option<Lateness>,
@@ -172,7 +172,7 @@ impl Adaptive {
     pub fn new(
         settings: Settings,
         times: ServiceTimes,
-        buffer: Batch,
+        buffer: BatchPolicy,
         target: Option<Target>,
         future: Vec<u32>,
         planner: Planner,

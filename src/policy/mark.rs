@@ -1,6 +1,6 @@
 //! MArk's batching rule for one type of instance (Zhang et al., USENIX ATC 2019).
 
-use super::batch::Batch;
+use super::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::units::Span;
 
@@ -8,7 +8,7 @@ use crate::units::Span;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Batching {
     /// Largest batch N and longest wait W.
-    pub batch: Batch,
+    pub batch: BatchPolicy,
     /// Requests per second [1/s].
     pub capacity_per_s: f64,
 }
@@ -35,7 +35,7 @@ pub fn batching(times: &ServiceTimes, workers: u32, limit: Span) -> Option<Batch
     let spare = (limit.as_secs_f64() - service).min(alone(best) - service).max(0.0);
     let timeout = if best == 1 { Span::ZERO } else { Span::from_secs_f64(spare)? };
     let capacity_per_s = f64::from(workers) * f64::from(best) / service;
-    Some(Batching { batch: Batch { batch: best, timeout }, capacity_per_s })
+    Some(Batching { batch: BatchPolicy { batch: best, timeout }, capacity_per_s })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub mod open;
 pub mod scheduled;
 mod watch;
 
-use self::batch::Batch;
+use self::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::units::Time;
 
@@ -78,7 +78,7 @@ pub trait Policy: Send {
     fn finished(&mut self, _now: Time, _batch: Finished) {}
 
     /// The buffer, if it is one whose settings never change.
-    fn fixed(&self) -> Option<Batch> {
+    fn fixed(&self) -> Option<BatchPolicy> {
         None
     }
 
@@ -114,7 +114,7 @@ impl<P: Policy> Policy for &mut P {
         (**self).finished(now, batch);
     }
 
-    fn fixed(&self) -> Option<Batch> {
+    fn fixed(&self) -> Option<BatchPolicy> {
         (**self).fixed()
     }
 

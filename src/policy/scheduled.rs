@@ -1,6 +1,6 @@
 //! Settings that change at given times, such as those of a plan made for each hour.
 
-use super::batch::Batch;
+use super::batch::BatchPolicy;
 use super::{Buffer, Dispatch, Policy};
 use crate::profile::ServiceTimes;
 use crate::units::Time;
@@ -11,7 +11,7 @@ pub struct Step {
     /// From when on.
     pub from: Time,
     /// The buffer.
-    pub batch: Batch,
+    pub batch: BatchPolicy,
     /// The service times at its memory size, up to its largest batch at least.
     pub times: ServiceTimes,
 }
@@ -22,7 +22,7 @@ pub struct Scheduled {
     steps: Vec<Step>,
     current: usize,
     /// What holds for the open batch.
-    open: Batch,
+    open: BatchPolicy,
 }
 
 impl Scheduled {
@@ -70,7 +70,7 @@ mod tests {
         let times = |mb| ServiceTimes::fixed(MemoryMb(mb), vec![Span(1), Span(2)]);
         let step = |from, batch, mb| Step {
             from: Time(from),
-            batch: Batch { batch, timeout: Span(5) },
+            batch: BatchPolicy { batch, timeout: Span(5) },
             times: times(mb),
         };
         let mut policy = Scheduled::new(vec![step(0, 2, 128), step(10, 1, 128), step(20, 1, 256)]);
@@ -86,7 +86,7 @@ mod tests {
         let times = ServiceTimes::fixed(MemoryMb(128), vec![Span(1); 3]);
         let step = |from, batch, timeout| Step {
             from: Time(from),
-            batch: Batch { batch, timeout: Span(timeout) },
+            batch: BatchPolicy { batch, timeout: Span(timeout) },
             times: times.clone(),
         };
         let mut policy = Scheduled::new(vec![step(0, 3, 20), step(10, 2, 1)]);

@@ -11,7 +11,7 @@ use crate::arrivals::stop::Stop;
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::matrix::Matrix;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::device::Size;
 use crate::profile::{LARGEST_BATCH, Profile};
 use crate::scenario::grid::memory_and_batch;
@@ -195,11 +195,11 @@ impl<'a> Written<'a> {
         #[derive(Clone, Copy, PartialEq)]
         enum Kind {
             Unbatched,
-            Batch,
+            BatchPolicy,
             Groups,
         }
         let kind = section.required("kind")?;
-        let kinds = [("unbatched", Kind::Unbatched), ("batch", Kind::Batch), ("groups", Kind::Groups)];
+        let kinds = [("unbatched", Kind::Unbatched), ("batch", Kind::BatchPolicy), ("groups", Kind::Groups)];
         let chosen = kind.choice(&kinds).map_err(|e| {
             let help =
                 "with [[class]] the policy is batch, unbatched or groups; the others know one class only";
@@ -215,7 +215,7 @@ impl<'a> Written<'a> {
                 return Err(class.value.error("`longest_wait` cannot act: the policy is unbatched"));
             }
             let waits = Waits { of_classes: waits, groups: Vec::new() };
-            return Ok((PolicySpec::Fixed(Batch::UNBATCHED), waits));
+            return Ok((PolicySpec::Fixed(BatchPolicy::UNBATCHED), waits));
         }
         let value = section.required("batch")?;
         let batch: u32 = value.integer()?;
@@ -226,7 +226,7 @@ impl<'a> Written<'a> {
         let waits = self.waits(section)?;
         let timeout = waits.iter().copied().max().unwrap_or(Span::ZERO);
         let waits = Waits { of_classes: waits, groups: Vec::new() };
-        Ok((PolicySpec::Fixed(Batch { batch, timeout }), waits))
+        Ok((PolicySpec::Fixed(BatchPolicy { batch, timeout }), waits))
     }
 
     /// Several buffers, each for some of the classes.
@@ -240,7 +240,7 @@ impl<'a> Written<'a> {
         let names: Vec<&str> = self.list.iter().map(|class| class.name.as_str()).collect();
         let groups = listed_groups(&list, &names, On::Platform, None)?;
         let mut of_classes = vec![Span::ZERO; names.len()];
-        let mut buffer = Batch::UNBATCHED;
+        let mut buffer = BatchPolicy::UNBATCHED;
         for (group, value) in groups.iter().zip(list.list()?) {
             if let Size::Memory(memory) = group.size {
                 profile.at(memory, group.batch).map_err(|e| value.error(e.to_string()).help(e.mend()))?;

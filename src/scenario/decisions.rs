@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::document::Value;
 use crate::error::InputError;
 use crate::policy::adaptive::{Decision, Reason};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::{LARGEST_BATCH, Profile};
 use crate::units::{MemoryMb, Span, Time};
 
@@ -95,7 +95,7 @@ fn taken(row: &Row, path: &Path) -> Result<Taken, String> {
         margin: 0.0,
         caution: 1.0,
         memory: MemoryMb(row.memory_mb),
-        buffer: Batch { batch: row.batch, timeout: span(&row.timeout_s)? },
+        buffer: BatchPolicy { batch: row.batch, timeout: span(&row.timeout_s)? },
         meets: row.meets_slo,
         held: false,
     };

@@ -35,7 +35,7 @@ use self::slo::Slo;
 use self::system::{FunctionSpec, MemoryChoice, SystemKind, SystemSpec};
 use self::workload::Workload;
 use crate::error::InputError;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::beside::InitIn;
 use crate::profile::{Profile, ServiceTimes};
 use crate::units::{MemoryMb, Span};
@@ -126,7 +126,7 @@ impl Scenario {
 
     /// The configuration that the scenario itself asks for.
     pub fn setting(&self) -> Setting {
-        let Batch { batch, timeout } = self.policy.start();
+        let BatchPolicy { batch, timeout } = self.policy.start();
         let provisioned = self.platform.environments.provisioned();
         Setting { memory: self.platform.memory, batch, timeout, provisioned }
     }

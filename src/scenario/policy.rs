@@ -5,7 +5,7 @@ use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::outcome::Model;
 use crate::policy::adaptive::{Margin, Settings};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::policy::forecast::Forecast;
 use crate::profile::{LARGEST_BATCH, Profile};
 use crate::units::{MemoryMb, Span};
@@ -18,11 +18,11 @@ const DAY: Span = Span::from_secs(86_400);
 #[derive(Debug, Clone, PartialEq)]
 pub enum PolicySpec {
     /// One buffer throughout; a batch of 1 is no batching.
-    Fixed(Batch),
+    Fixed(BatchPolicy),
     /// Buffer and memory size follow the traffic.
     Adaptive {
         /// The buffer of the first period.
-        start: Batch,
+        start: BatchPolicy,
         /// How they follow it.
         settings: Settings,
     },
@@ -38,14 +38,14 @@ pub enum PolicySpec {
         /// How long each holds.
         every: Span,
         /// Memory size and buffer.
-        settings: Vec<(MemoryMb, Batch)>,
+        settings: Vec<(MemoryMb, BatchPolicy)>,
     },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Unbatched,
-    Batch,
+    BatchPolicy,
     Adaptive,
     Planned,
     Listed,
@@ -53,7 +53,7 @@ enum Kind {
 
 const KINDS: [(&str, Kind); 5] = [
     ("unbatched", Kind::Unbatched),
-    ("batch", Kind::Batch),
+    ("batch", Kind::BatchPolicy),
     ("adaptive", Kind::Adaptive),
     ("planned", Kind::Planned),
     ("listed", Kind::Listed),
@@ -116,10 +116,10 @@ impl PolicySpec {
     }
 
     /// The buffer at the start; no batching where that is planned or listed.
-    pub fn start(&self) -> Batch {
+    pub fn start(&self) -> BatchPolicy {
         match self {
             PolicySpec::Fixed(buffer) | PolicySpec::Adaptive { start: buffer, .. } => *buffer,
-            PolicySpec::Planned { .. } | PolicySpec::Listed { .. } => Batch::UNBATCHED,
+            PolicySpec::Planned { .. } | PolicySpec::Listed { .. } => BatchPolicy::UNBATCHED,
         }
     }
 
@@ -148,19 +148,19 @@ fn fixed(
     kind: Kind,
     profile: &Profile,
     memory: MemoryMb,
-) -> Result<Batch, InputError> {
+) -> Result<BatchPolicy, InputError> {
     refuse_adaptive(section)?;
-    if kind == Kind::Batch {
+    if kind == Kind::BatchPolicy {
         return buffer(section, profile, memory);
     }
     let reason = "kind = \"unbatched\" takes no batch and no timeout";
     section.refuse(&OF_BUFFER, reason, "remove it, or choose kind = \"batch\"")?;
-    Ok(Batch::UNBATCHED)
+    Ok(BatchPolicy::UNBATCHED)
 }
 
 fn adaptive(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<PolicySpec, InputError> {
     let given = section.names().any(|name| name == "batch" || name == "timeout");
-    let start = if given { buffer(section, profile, memory)? } else { Batch::UNBATCHED };
+    let start = if given { buffer(section, profile, memory)? } else { BatchPolicy::UNBATCHED };
     Ok(PolicySpec::Adaptive { start, settings: settings(section)? })
 }
 
@@ -192,7 +192,7 @@ fn listed(policy: &Section<'_>, profile: &Profile, platform: &LambdaSpec) -> Res
     for (memory, timeout) in memories.iter().zip(&timeouts) {
         let size = covered(memory, profile, platform)?;
         profile.at(size, batch).map_err(|e| memory.error(e.to_string()).help(e.mend()))?;
-        settings.push((size, Batch { batch, timeout: within_a_year(timeout)? }));
+        settings.push((size, BatchPolicy { batch, timeout: within_a_year(timeout)? }));
     }
     Ok(PolicySpec::Listed { every, settings })
 }
@@ -205,7 +205,7 @@ fn refuse_adaptive(section: &Section<'_>) -> Result<(), InputError> {
     section.refuse(&OF_ADAPTIVE, reason, "remove it, or choose kind = \"adaptive\"")
 }
 
-fn buffer(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<Batch, InputError> {
+fn buffer(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<BatchPolicy, InputError> {
     let value = section.required("batch")?;
     let batch: u32 = value.integer()?;
     if !(1..=LARGEST_BATCH).contains(&batch) {
@@ -213,7 +213,7 @@ fn buffer(section: &Section<'_>, profile: &Profile, memory: MemoryMb) -> Result<
     }
     profile.at(memory, batch).map_err(|e| value.error(e.to_string()).help(e.mend()))?;
     let timeout = section.required("timeout")?;
-    Ok(Batch { batch, timeout: within_a_year(&timeout)? })
+    Ok(BatchPolicy { batch, timeout: within_a_year(&timeout)? })
 }
 
 /// Reads `window`, `period`, `forecast`, `margin` (a share or "learnt"), `hysteresis` and `early` (a factor or

@@ -9,7 +9,7 @@ pub use self::fleets::{EndpointSpec, ForecastSpec, HybridSpec, MarkSpec};
 use self::fleets::{endpoint, hybrid, mark};
 use self::functions::functions;
 pub use self::functions::{FunctionSpec, MemoryChoice};
-pub use self::rented::{Market, RentedSpec};
+pub use self::rented::{RentalTerms, RentedSpec};
 use super::platform::LambdaSpec;
 use crate::document::{Section, Value};
 use crate::error::InputError;

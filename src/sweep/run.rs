@@ -16,8 +16,9 @@ use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
-use crate::planner::predict::{BatchLaws, Part, batch_cost, knows_the_overhead, scenario_parts, variation};
-use crate::policy::batch::Batch;
+use crate::planner::laws::{BatchLaws, batch_cost, variation};
+use crate::planner::predict::{Part, knows_the_overhead, scenario_parts};
+use crate::policy::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::scenario::grid::Grid;
 use crate::scenario::workload::Source;
@@ -309,8 +310,8 @@ impl<'a> Sweep<'a> {
         grid::Pair { buffer: self.buffer(same), wanted: memories.iter().map(wanted).collect() }
     }
 
-    fn buffer(&self, same: &[&Pair]) -> Batch {
-        Batch { batch: self.grid.batch[same[0].batch], timeout: self.grid.timeout[same[0].timeout] }
+    fn buffer(&self, same: &[&Pair]) -> BatchPolicy {
+        BatchPolicy { batch: self.grid.batch[same[0].batch], timeout: self.grid.timeout[same[0].timeout] }
     }
 
     /// An interval takes a record over time: some rows get one, spread evenly over the grid by the golden ratio.

@@ -5,9 +5,8 @@ use crate::arrivals::schedule::{Process, Segment};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::Model;
-use crate::planner::predict::{
-    BatchLaws, LatencyLaw, Part, batch_cost, hours, knows_the_overhead, parts, variation,
-};
+use crate::planner::laws::{BatchLaws, ModelLatency, batch_cost, variation};
+use crate::planner::predict::{Part, hours, knows_the_overhead, parts};
 use crate::profile::ServiceTimes;
 use crate::scenario::grid::Grid;
 use crate::scenario::platform::check_memory;
@@ -176,7 +175,7 @@ fn best(scenario: &Scenario, grid: &Grid, part: &Part, model: Model) -> Result<S
 }
 
 /// What to minimise, in order: 0 where the constraint holds, else 1; then the objective.
-fn score(scenario: &Scenario, law: &LatencyLaw<'_>, cost: f64, best: Option<[f64; 2]>) -> [f64; 2] {
+fn score(scenario: &Scenario, law: &ModelLatency<'_>, cost: f64, best: Option<[f64; 2]>) -> [f64; 2] {
     let q = scenario.slo.percentile;
     match (scenario.slo.latency, scenario.slo.budget_usd_per_million) {
         (Some(slo), _) => {

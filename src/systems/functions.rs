@@ -2,14 +2,14 @@
 
 use super::Run;
 use super::choice::{chosen, planned};
-use crate::engine::record::Observer;
+use crate::engine::observer::Observer;
 use crate::engine::simulate::{simulate, simulate_with};
 use crate::error::InputError;
 use crate::fitting::Counts;
 use crate::numeric::streams::Streams;
 use crate::planner::adaptive;
 use crate::policy::adaptive::{Decision, Settings};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::policy::forecast::Forecast;
 use crate::policy::scheduled::{Scheduled, Step};
 use crate::scenario::platform::{Environments, LambdaSpec};
@@ -89,7 +89,7 @@ fn on_its_own<O: Observer + Send>(
         }
         PolicySpec::Listed { every, settings } => {
             let from = |i: usize| Time(every.0.saturating_mul(i as u64));
-            let step = |(i, (memory, Batch { batch, timeout })): (usize, &(_, Batch))| {
+            let step = |(i, (memory, BatchPolicy { batch, timeout })): (usize, &(_, BatchPolicy))| {
                 (from(i), Setting::new(*memory, *batch, *timeout))
             };
             let steps: Vec<_> = settings.iter().enumerate().map(step).collect();
@@ -103,7 +103,7 @@ fn on_its_own<O: Observer + Send>(
 fn follow<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Run, InputError> {
     let mut steps = vec![(Time::ZERO, scenario.setting())];
     for taken in &scenario.decisions {
-        let Decision { memory, buffer: Batch { batch, timeout }, .. } = taken.decision;
+        let Decision { memory, buffer: BatchPolicy { batch, timeout }, .. } = taken.decision;
         let step = (taken.effective, Setting { memory, batch, timeout, ..scenario.setting() });
         match taken.effective {
             Time::ZERO => steps[0] = step,
@@ -149,7 +149,7 @@ fn in_turn<O: Observer + Send>(
         scenario.service(*setting)?;
         // A batch that is open at a change keeps its size, so that the times of each step reach to the largest.
         let times = scenario.covered(Setting { batch: largest, ..*setting })?;
-        let batch = Batch { batch: setting.batch, timeout: setting.timeout };
+        let batch = BatchPolicy { batch: setting.batch, timeout: setting.timeout };
         Ok(Step { from: *from, batch, times })
     };
     let policy = Scheduled::new(steps.iter().map(step).collect::<Result<_, InputError>>()?);

@@ -9,7 +9,7 @@ pub mod compare;
 mod functions;
 mod rented;
 
-use crate::engine::record::Observer;
+use crate::engine::observer::Observer;
 use crate::engine::simulate::simulate_fleet;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;

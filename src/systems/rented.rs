@@ -5,7 +5,7 @@ use crate::arrivals::Arrivals;
 use crate::arrivals::BLOCK;
 use crate::engine::fleet::lifetime::Spot;
 use crate::engine::fleet::loadtest::{Tested, sustainable_rate};
-use crate::engine::fleet::{Fleet, Functions, HandOver, Kind};
+use crate::engine::fleet::{Fleet, Functions, Kind, Offload};
 use crate::engine::service::ServiceDraws;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
@@ -13,15 +13,15 @@ use crate::platform::Platform;
 use crate::platform::endpoint::autoscale::{AutoScaler, TargetTracking};
 use crate::platform::fleet::{Fixed, Routing};
 use crate::platform::lambda::LambdaPool;
-use crate::platform::mark::forecast::Forecast;
+use crate::platform::mark::forecast::RateForecast;
 use crate::platform::mark::provision::Offer;
 use crate::platform::mark::{Mark, MarkRules};
 use crate::platform::warm::Warm;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::policy::mark::batching;
 use crate::profile::instance::InstanceProfile;
 use crate::scenario::platform::Environments;
-use crate::scenario::system::{EndpointSpec, ForecastSpec, HybridSpec, MarkSpec, Market, RentedSpec};
+use crate::scenario::system::{EndpointSpec, ForecastSpec, HybridSpec, MarkSpec, RentalTerms, RentedSpec};
 use crate::scenario::{Scenario, Setting};
 use crate::units::{MemoryMb, Span};
 
@@ -33,7 +33,7 @@ pub(super) fn endpoint(
     spec: &EndpointSpec,
     streams: Streams,
 ) -> Result<(String, Fleet), InputError> {
-    let batch = Batch { batch: spec.batch, timeout: Span::ZERO };
+    let batch = BatchPolicy { batch: spec.batch, timeout: Span::ZERO };
     let kind = kind(scenario, &spec.rented, batch, streams)?;
     let sustainable = match spec.sustainable_per_s {
         Some(rate) => rate,
@@ -87,10 +87,10 @@ pub(super) fn hybrid(
     let memory = chosen(scenario, spec.memory)?;
     let words = format!("{} x {}, the rest on {memory}", spec.rented.initial, spec.rented.name());
     let fleet = Fleet {
-        kinds: vec![kind(scenario, &spec.rented, Batch::UNBATCHED, streams)?],
+        kinds: vec![kind(scenario, &spec.rented, BatchPolicy::UNBATCHED, streams)?],
         routing: Routing::LeastOutstanding,
         scaler: Box::new(Fixed),
-        functions: vec![beside(scenario, memory, HandOver::Busy, streams)?],
+        functions: vec![beside(scenario, memory, Offload::Busy, streams)?],
         slo: scenario.slo.latency.unwrap_or(Span::MAX),
         launches: streams.stream("launches"),
         interruptions: streams.stream("interruptions"),
@@ -125,10 +125,10 @@ pub(super) fn mark(
         words.push(format!("{name} ({:.1}/s in batches of {})", rule.capacity_per_s, rule.batch.batch));
     }
     let forecast = match spec.forecast {
-        ForecastSpec::Last => Forecast::last(),
-        ForecastSpec::Largest(factor) => Forecast::largest(factor),
-        ForecastSpec::Smoothed(alpha, beta) => Forecast::smoothed(alpha, beta),
-        ForecastSpec::Oracle => Forecast::oracle(rates(scenario, spec.step, streams)?),
+        ForecastSpec::Last => RateForecast::last(),
+        ForecastSpec::Largest(factor) => RateForecast::largest(factor),
+        ForecastSpec::Smoothed(alpha, beta) => RateForecast::smoothed(alpha, beta),
+        ForecastSpec::Oracle => RateForecast::oracle(rates(scenario, spec.step, streams)?),
     };
     let rules = MarkRules {
         offers,
@@ -144,7 +144,7 @@ pub(super) fn mark(
         kinds,
         routing: Routing::EarliestFinish,
         scaler: Box::new(Mark::new(rules, forecast)),
-        functions: vec![beside(scenario, memory, HandOver::Late(limit), streams)?],
+        functions: vec![beside(scenario, memory, Offload::Late(limit), streams)?],
         slo: limit,
         launches: streams.stream("launches"),
         interruptions: streams.stream("interruptions"),
@@ -177,7 +177,7 @@ fn rates(scenario: &Scenario, step: Span, streams: Streams) -> Result<Vec<f64>, 
 fn beside(
     scenario: &Scenario,
     memory: MemoryMb,
-    rule: HandOver,
+    rule: Offload,
     streams: Streams,
 ) -> Result<Functions, InputError> {
     let times = scenario.service(Setting::new(memory, 1, Span::ZERO))?;
@@ -193,14 +193,16 @@ fn beside(
 fn kind(
     scenario: &Scenario,
     rented: &RentedSpec,
-    batch: Batch,
+    batch: BatchPolicy,
     streams: Streams,
 ) -> Result<Kind, InputError> {
     let times = rented.profile.at(batch.batch).map_err(|e| InputError::new(&scenario.name, e.to_string()))?;
     let workers = rented.profile.workers;
     let spot = match rented.market {
-        Market::OnDemand => None,
-        Market::Spot { interruptions_per_hour, notice, .. } => Some(Spot { interruptions_per_hour, notice }),
+        RentalTerms::OnDemand => None,
+        RentalTerms::Spot { interruptions_per_hour, notice, .. } => {
+            Some(Spot { interruptions_per_hour, notice })
+        }
     };
     let purpose = format!("service {}", rented.name());
     Ok(Kind {
@@ -219,7 +221,7 @@ fn kind(
 fn load_test(
     scenario: &Scenario,
     rented: &RentedSpec,
-    batch: Batch,
+    batch: BatchPolicy,
     streams: Streams,
 ) -> Result<f64, InputError> {
     let times = rented.profile.at(batch.batch).map_err(|e| InputError::new(&scenario.name, e.to_string()))?;

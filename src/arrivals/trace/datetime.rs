@@ -123,7 +123,7 @@ fn clock(text: &str) -> Option<(i8, i8, i8, i32)> {
     let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
     let mut parts = whole.split(':').map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
-    let digits = &fraction[..fraction.len().min(9)];
+    let digits = fraction.get(..fraction.len().min(9))?;
     let nanos =
         if digits.is_empty() { 0 } else { digits.parse::<i32>().ok()? * 10_i32.pow(9 - digits.len() as u32) };
     parts.next().is_none().then_some((hour, minute, second, nanos))
@@ -197,6 +197,10 @@ mod tests {
             "Nov 23 13:55:36",
             "1700000000.123",
             "/v1/classify",
+            // No digits, where a character of more than a byte ends beyond the ninth.
+            "2026-11-23 13:55:36.0requests\u{fffd}",
+            "02:55:36,0request\u{fffd}\u{fffd}sts",
+            "2026-11-23 13:55:36.00000000\u{fffd}",
         ] {
             assert_eq!(date_time(text.as_bytes()), None, "{text}");
         }

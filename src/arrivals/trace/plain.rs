@@ -1,7 +1,9 @@
 //! Plain numbers in the lines of a text: what most traces are made of, read without looking at anything else. Where there
 //! are threads for it, a block is read in two halves at once.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
 use memchr::{memchr, memchr2, memrchr};
 
@@ -32,7 +34,8 @@ pub(super) struct Helper {
     jobs: SyncSender<Job>,
     done: Receiver<Job>,
     /// Room that is used again.
-    spare: Job,
+    spare: (Vec<u8>, Ahead),
+    turn: u64,
 }
 
 #[derive(Debug)]
@@ -40,6 +43,9 @@ struct Job {
     plain: Plain,
     text: Vec<u8>,
     read: Ahead,
+    turn: u64,
+    /// Has one of the two begun with it?
+    begun: Arc<AtomicBool>,
 }
 
 impl Plain {
@@ -119,41 +125,59 @@ impl Helper {
             return None;
         }
         let (jobs, receiver) = sync_channel::<Job>(1);
-        let (sender, done) = sync_channel(1);
+        let (sender, done) = channel();
         let work = move || {
             for mut job in receiver {
                 job.read.clear();
-                job.plain.all(&job.text, 0, &mut job.read);
+                if !job.begun.swap(true, Ordering::AcqRel) {
+                    job.plain.all(&job.text, 0, &mut job.read);
+                }
                 if sender.send(job).is_err() {
                     break;
                 }
             }
         };
         std::thread::Builder::new().name("reader".to_owned()).spawn(work).ok()?;
-        let plain = Plain { index: 0, delimiter: b',', digits: 0 };
-        Some(Helper { jobs, done, spare: Job { plain, text: Vec::new(), read: Ahead::default() } })
+        Some(Helper { jobs, done, spare: (Vec::new(), Ahead::default()), turn: 0 })
     }
 
-    /// Reads the numbers of complete lines until anything else comes, the second half of the text elsewhere. False where
-    /// there is nothing to cut, or the helper is gone.
-    pub fn read(&mut self, plain: Plain, text: &[u8], into: &mut Ahead) -> bool {
-        let Some(half) = memrchr(b'\n', &text[..text.len() / 2]).map(|end| end + 1) else { return false };
+    /// Reads the numbers of complete lines until anything else comes, the second half of the text elsewhere. What the other
+    /// thread has not begun with by then, because the machine is busy, is read here.
+    pub fn read(&mut self, plain: Plain, text: &[u8], into: &mut Ahead) {
         into.clear();
-        let spare = Job { plain, text: Vec::new(), read: Ahead::default() };
-        let mut job = Job { plain, ..std::mem::replace(&mut self.spare, spare) };
-        job.text.clear();
-        job.text.extend_from_slice(&text[half..]);
-        if self.jobs.send(job).is_err() {
-            return false;
+        while let Ok(late) = self.done.try_recv() {
+            self.spare = (late.text, late.read);
         }
+        let half = memrchr(b'\n', &text[..text.len() / 2]).map_or(0, |end| end + 1);
+        let (mut second, read) = std::mem::take(&mut self.spare);
+        second.clear();
+        second.extend_from_slice(&text[half..]);
+        self.turn += 1;
+        let (turn, begun) = (self.turn, Arc::new(AtomicBool::new(false)));
+        let job = Job { plain, text: second, read, turn, begun: begun.clone() };
+        let is_sent = self.jobs.try_send(job).is_ok();
         plain.all(&text[..half], 0, into);
-        let Ok(job) = self.done.recv() else { return false };
-        if into.ends.last() == Some(&half) {
-            into.values.extend_from_slice(&job.read.values);
-            into.ends.extend(job.read.ends.iter().map(|end| half + end));
+        if into.ends.last().copied().unwrap_or(0) < half {
+            // The second half is not asked for.
+            begun.store(true, Ordering::Release);
+            return;
         }
-        self.spare = job;
-        true
+        if !is_sent || !begun.swap(true, Ordering::AcqRel) {
+            return plain.all(&text[half..], half, into);
+        }
+        loop {
+            match self.done.recv() {
+                Ok(job) if job.turn == turn => {
+                    into.values.extend_from_slice(&job.read.values);
+                    into.ends.extend(job.read.ends.iter().map(|end| half + end));
+                    self.spare = (job.text, job.read);
+                    return;
+                }
+                Ok(_) => {}
+                // The other thread is gone.
+                Err(_) => return plain.all(&text[half..], half, into),
+            }
+        }
     }
 }
 
@@ -174,7 +198,7 @@ mod tests {
             let text = lines(odd);
             let (mut alone, mut both) = (Ahead::default(), Ahead::default());
             plain.all(text.as_bytes(), 0, &mut alone);
-            assert!(helper.read(plain, text.as_bytes(), &mut both));
+            helper.read(plain, text.as_bytes(), &mut both);
             assert_eq!((&alone.values, &alone.ends), (&both.values, &both.ends));
             assert_eq!(alone.values.len(), odd.unwrap_or(100));
         }

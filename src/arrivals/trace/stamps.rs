@@ -79,11 +79,10 @@ impl Stamps {
                 return Ok(0);
             }
             let plain = Plain { index, delimiter, digits };
-            let is_ahead = match &mut self.helper {
-                Some(helper) if is_new && text.len() >= WORTH => helper.read(plain, text, &mut self.ahead),
-                _ => false,
-            };
-            if !is_ahead || self.ahead.is_empty() {
+            if let Some(helper) = self.helper.as_mut().filter(|_| is_new && text.len() >= WORTH) {
+                helper.read(plain, text, &mut self.ahead);
+            }
+            if self.ahead.is_empty() {
                 return self.fill_in_turn(plain, floor, (block, full));
             }
         }

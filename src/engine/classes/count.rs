@@ -1,7 +1,7 @@
 //! Counts what happened to each class: latencies against its own objective, and its part of the bill.
 
 use super::{ClassObserver, Members};
-use crate::engine::record::{Batch, Observer};
+use crate::engine::observer::{Observer, StartedBatch};
 use crate::engine::recorder::{MOST_REQUESTS, Record, Recorder, Rules};
 use crate::price::Tariff;
 use crate::price::billing::BillingRule;
@@ -119,7 +119,7 @@ impl<'a, O: Observer> ClassRecorder<'a, O> {
 }
 
 impl<O: Observer> ClassObserver for ClassRecorder<'_, O> {
-    fn started(&mut self, batch: &Batch, members: &Members) {
+    fn started(&mut self, batch: &StartedBatch, members: &Members) {
         self.watched.started(batch, &members.arrivals);
         self.all.started(batch, &members.arrivals);
         self.part(members);

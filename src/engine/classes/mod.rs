@@ -14,7 +14,7 @@ use rand::RngExt;
 
 pub use self::count::{ClassRecord, ClassRecorder, ClassRules};
 use super::Retry;
-use super::record::{Batch, Cause};
+use super::observer::{Cause, StartedBatch};
 use super::service::ServiceDraws;
 use crate::arrivals::BLOCK;
 use crate::arrivals::class_streams::{ClassArrivals, Request};
@@ -28,7 +28,7 @@ use crate::units::{Span, Time};
 /// Someone who is shown every batch with the classes of its requests, in the order of their starts.
 pub trait ClassObserver {
     /// A batch starts; its requests in the order of their arrivals, at least one.
-    fn started(&mut self, batch: &Batch, members: &Members);
+    fn started(&mut self, batch: &StartedBatch, members: &Members);
 
     /// A batch was throttled for the last time: its requests fail.
     fn rejected(&mut self, now: Time, attempts: u32, members: &Members);
@@ -204,7 +204,7 @@ impl<L: Platform> State<L> {
     ) -> Members {
         match self.replay.platform.invoke(now, left.service) {
             Admission::Started { init, first_call, capacity, cold, environment } => {
-                let batch = Batch {
+                let batch = StartedBatch {
                     left: left.at,
                     cause: left.cause,
                     started: now,

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::count::{Charged, ClassRecord, ClassRecorder, ClassRules};
 use super::{ClassReplay, replay_classes};
 use crate::engine::Retry;
-use crate::engine::record::Observer;
+use crate::engine::observer::Observer;
 use crate::engine::recorder::{Record, Tally};
 use crate::engine::service::ServiceDraws;
 use crate::engine::simulate::Unwatched;

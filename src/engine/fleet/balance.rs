@@ -1,9 +1,9 @@
 //! Where a request goes: to an instance, to a function, or to the balancer's queue.
 
-use super::HandOver;
+use super::Offload;
 use super::instance::insert_by_age;
 use super::state::State;
-use crate::engine::record::{Cause, Observer};
+use crate::engine::observer::{Cause, Observer};
 use crate::platform::Admission;
 use crate::platform::fleet::Routing;
 use crate::units::Time;
@@ -41,8 +41,8 @@ impl State {
     fn hands_over(&mut self, arrival: Time, now: Time) -> bool {
         let Some(functions) = self.functions.first() else { return false };
         match functions.rule {
-            HandOver::Busy => !self.ready.any_unused(),
-            HandOver::Late(limit) => {
+            Offload::Busy => !self.ready.any_unused(),
+            Offload::Late(limit) => {
                 let best = self.ready.earliest_finish(now);
                 best.is_none_or(|finish| finish.since(arrival) > limit)
             }

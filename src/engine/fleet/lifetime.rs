@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use super::instance::{Instance, Phase};
 use super::state::{Event, State};
-use crate::engine::record::Observer;
+use crate::engine::observer::Observer;
 use crate::numeric::streams::Stream;
 use crate::platform::fleet::{FleetLoad, Order, Routing};
 use crate::units::{Span, Time};
@@ -156,8 +156,8 @@ mod tests {
     use super::*;
     use crate::arrivals::Arrivals;
     use crate::engine::fleet::rental::{Market, Rental, bill};
-    use crate::engine::fleet::{Fleet, Functions, HandOver, Kind, replay_fleet};
-    use crate::engine::record::Batch;
+    use crate::engine::fleet::{Fleet, Functions, Kind, Offload, replay_fleet};
+    use crate::engine::observer::StartedBatch;
     use crate::engine::service::ServiceDraws;
     use crate::error::InputError;
     use crate::numeric::streams::Streams;
@@ -182,7 +182,7 @@ mod tests {
     struct Latencies(Vec<(Time, u64)>);
 
     impl Observer for Latencies {
-        fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+        fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
             let finish = batch.finish();
             self.0.extend(arrivals.iter().map(|at| (*at, finish.since(*at).0 / 1_000_000_000)));
         }
@@ -204,7 +204,7 @@ mod tests {
         let kind = Kind {
             service: service(4, streams),
             workers: 1,
-            batch: policy::batch::Batch::UNBATCHED,
+            batch: policy::batch::BatchPolicy::UNBATCHED,
             launch: (Span::from_secs(30), Span::from_secs(30)),
             per_hour: Price::parse("0.36").unwrap(),
             least_billed: Span::ZERO,
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn functions_take_over_what_an_interruption_would_make_late() {
         let functions = Functions {
-            rule: HandOver::Late(Span::from_secs(10)),
+            rule: Offload::Late(Span::from_secs(10)),
             platform: Box::new(Warm::default()),
             service: service(1, Streams::new(11)),
         };

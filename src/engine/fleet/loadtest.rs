@@ -4,7 +4,7 @@ use super::{Fleet, Kind, replay_fleet};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::transform;
-use crate::engine::record::{Batch, Observer};
+use crate::engine::observer::{Observer, StartedBatch};
 use crate::engine::service::ServiceDraws;
 use crate::numeric::histogram::Recording;
 use crate::numeric::streams::Streams;
@@ -27,7 +27,7 @@ pub struct Tested {
     /// Batches served at once.
     pub workers: u32,
     /// Its batching.
-    pub batch: policy::batch::Batch,
+    pub batch: policy::batch::BatchPolicy,
 }
 
 /// The largest rate [1/s] of Poisson arrivals at which the share `percentile` of requests stays within `slo` on
@@ -80,7 +80,7 @@ fn quantile_s(tested: &Tested, rate: f64, percentile: f64, streams: Streams) -> 
 struct Latencies(Recording);
 
 impl Observer for Latencies {
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         let finish = batch.finish();
         for arrival in arrivals {
             let latency = finish.since(*arrival).0;
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_single_worker_sustains_what_the_queue_m_d_1_allows() {
         let times = ServiceTimes::fixed(MemoryMb(0), vec![Span::from_millis(100)]);
-        let tested = Tested { times, workers: 1, batch: policy::batch::Batch::UNBATCHED };
+        let tested = Tested { times, workers: 1, batch: policy::batch::BatchPolicy::UNBATCHED };
         let slo = |ms| sustainable_rate(&tested, Span::from_millis(ms), 0.95, Streams::new(3));
         assert_eq!(slo(90), 0.0);
         // M/D/1: P(W = 0) = 1 - rho, and within one service time P(W <= x) = (1 - rho) e^(lambda x) (Erlang).

@@ -24,14 +24,14 @@ use self::lifetime::Spot;
 use self::rental::Rental;
 pub(super) use self::state::{Event, State};
 use super::closed;
-use super::record::Observer;
+use super::observer::Observer;
 use super::service::ServiceDraws;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::platform::Platform;
 use crate::platform::fleet::{Routing, Scaler};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::units::Price;
 use crate::units::{Span, Time};
 
@@ -43,7 +43,7 @@ pub struct Kind {
     /// Batches served at once.
     pub workers: u32,
     /// When a batch leaves the instance's queue for a free worker.
-    pub batch: Batch,
+    pub batch: BatchPolicy,
     /// Shortest and longest time from launch to readiness, uniform between.
     pub launch: (Span, Span),
     /// Its price.
@@ -60,7 +60,7 @@ pub struct Kind {
 
 /// When a request goes to a function instead of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HandOver {
+pub enum Offload {
     /// If the chosen instance cannot answer it within this time.
     Late(Span),
     /// If no worker is idle.
@@ -70,7 +70,7 @@ pub enum HandOver {
 /// The functions beside the instances; each request is an invocation of its own.
 pub struct Functions {
     /// Which requests they take.
-    pub rule: HandOver,
+    pub rule: Offload,
     /// Where they run. A refused invocation fails: there is no time left to try again.
     pub platform: Box<dyn Platform + Send>,
     /// How long they run.

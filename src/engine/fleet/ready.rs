@@ -1,7 +1,7 @@
 //! The instances that are ready, found by what routing asks for without looking at each.
 
 use super::instance::{FinishOfNext, Instance, Phase};
-use super::{HandOver, Kind};
+use super::{Kind, Offload};
 use crate::numeric::tournament::{NONE, Tournament};
 use crate::platform::fleet::Routing;
 use crate::units::{Span, Time};
@@ -28,16 +28,16 @@ const FIRST_ROOM: usize = 8;
 
 impl Ready {
     /// No instance yet; only what `routing` and `rule` will ask for is kept.
-    pub fn new(routing: Routing, rule: Option<HandOver>) -> Ready {
+    pub fn new(routing: Routing, rule: Option<Offload>) -> Ready {
         let tournament = |asked: bool| asked.then(|| Tournament::new(FIRST_ROOM));
-        let late = matches!(rule, Some(HandOver::Late(_)));
+        let late = matches!(rule, Some(Offload::Late(_)));
         Ready {
             slots: Vec::new(),
             order: Vec::new(),
             room: FIRST_ROOM,
             loads: tournament(routing == Routing::LeastOutstanding),
             idle: tournament(routing == Routing::SharedQueue),
-            unused: tournament(rule == Some(HandOver::Busy)),
+            unused: tournament(rule == Some(Offload::Busy)),
             finishes: (late || routing == Routing::EarliestFinish).then(|| Finishes::new(FIRST_ROOM)),
         }
     }
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
     use crate::engine::service::ServiceDraws;
     use crate::numeric::streams::Streams;
-    use crate::policy::batch::Batch;
+    use crate::policy::batch::BatchPolicy;
     use crate::profile::ServiceTimes;
     use crate::units::{MemoryMb, Price};
 
@@ -238,7 +238,7 @@ mod tests {
         Kind {
             service: ServiceDraws::of_instance(times, Streams::new(1).stream("service")),
             workers: 2,
-            batch: Batch { batch, timeout: Span(timeout) },
+            batch: BatchPolicy { batch, timeout: Span(timeout) },
             launch: (Span::ZERO, Span::ZERO),
             per_hour: Price(0),
             least_billed: Span::ZERO,
@@ -286,9 +286,9 @@ mod tests {
             let mut now = Time(5);
             let mut instances: Vec<Instance> = Vec::new();
             let mut scanned: Vec<usize> = Vec::new();
-            let mut load = Ready::new(Routing::LeastOutstanding, Some(HandOver::Busy));
+            let mut load = Ready::new(Routing::LeastOutstanding, Some(Offload::Busy));
             let mut finish = Ready::new(Routing::EarliestFinish, None);
-            let mut shared = Ready::new(Routing::SharedQueue, Some(HandOver::Late(Span(1))));
+            let mut shared = Ready::new(Routing::SharedQueue, Some(Offload::Late(Span(1))));
             for act in acts {
                 let at = |which: usize| scanned.get(which % scanned.len().max(1)).copied();
                 let mut changed = None;

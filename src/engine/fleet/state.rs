@@ -6,7 +6,7 @@ use super::instance::{Instance, Phase};
 use super::ready::Ready;
 use super::rental::{Market, Rental};
 use super::{Fleet, Functions, Kind, START};
-use crate::engine::record::{Batch, Cause, Observer};
+use crate::engine::observer::{Cause, Observer, StartedBatch};
 use crate::numeric::lanes::Lanes;
 use crate::numeric::streams::Stream;
 use crate::platform::Capacity;
@@ -194,7 +194,7 @@ impl State {
         observer: &mut O,
     ) {
         let concurrency = self.busy + self.functions.first().map_or(0, |f| f.platform.load().busy);
-        let batch = Batch {
+        let batch = StartedBatch {
             left: now,
             cause,
             started: now,

@@ -7,7 +7,7 @@ use crate::engine::service::ServiceDraws;
 use crate::engine::{Replay, closed};
 use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings};
 use crate::platform::warm::Warm;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 
 /// Simulates every configuration on its own, each with the same users: they think as long, one answer after another.
 pub fn each(common: &Common<'_>, users: &Users, pairs: &[Pair<'_>]) -> Vec<Vec<Counted>> {
@@ -16,7 +16,7 @@ pub fn each(common: &Common<'_>, users: &Users, pairs: &[Pair<'_>]) -> Vec<Vec<C
     pairs.iter().map(of).collect()
 }
 
-fn one(common: &Common<'_>, users: &Users, policy: Batch, wanted: &Wanted<'_>) -> Counted {
+fn one(common: &Common<'_>, users: &Users, policy: BatchPolicy, wanted: &Wanted<'_>) -> Counted {
     let (mut users, mut kept) = (users.clone(), Kept::new(common.rules, wanted.keep));
     let streams = common.streams;
     let service = ServiceDraws::new(wanted.times.clone(), streams);

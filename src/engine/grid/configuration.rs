@@ -18,7 +18,7 @@ use crate::engine::recorder::Recorder;
 use crate::engine::service::Luck;
 use crate::platform::lambda::{KeepAlive, LambdaPool, PoolSettings, PoolState};
 use crate::platform::token_bucket::TokenBucket;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::units::Span;
 
 /// How a configuration follows.
@@ -78,7 +78,7 @@ impl<'a> Configuration<'a> {
     /// Sees some batches; as it follows the next ones.
     pub fn advance(
         self,
-        (common, buffer): (Common<'a>, Batch),
+        (common, buffer): (Common<'a>, BatchPolicy),
         counting: &Counting,
         stretch: &Stretch<'_>,
         calendar: &mut Calendar,
@@ -141,7 +141,7 @@ fn before(waits: &Waits, starts: &Starts<'_>, batch: usize) -> Arc<Waits> {
 }
 
 /// Lets the engine see the batches from one on.
-fn see(solo: &mut Solo, wanted: Wanted<'_>, buffer: Batch, stretch: &Stretch<'_>, from: usize) {
+fn see(solo: &mut Solo, wanted: Wanted<'_>, buffer: BatchPolicy, stretch: &Stretch<'_>, from: usize) {
     let Stretch { starts, luck, .. } = stretch;
     for batch in from..starts.sizes.len() {
         let size = starts.sizes[batch];

@@ -1,9 +1,9 @@
 //! A configuration whose requests are counted one by one: with random service times every batch has a factor of its own.
 
 use super::kept::Kept;
-use super::pool::{Book, Start};
+use super::pool::{Ledger, Start};
 use super::starts::Starts;
-use crate::engine::record::{Batch, Cause, Observer};
+use crate::engine::observer::{Cause, Observer, StartedBatch};
 use crate::engine::service::{Luck, served};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span};
@@ -20,7 +20,7 @@ pub struct EachBook<'a> {
     pub kept: &'a mut Kept,
 }
 
-impl Book for EachBook<'_> {
+impl Ledger for EachBook<'_> {
     #[inline(always)]
     fn service(&self, starts: &Starts<'_>, batch: usize) -> Span {
         drawn(self.times, starts.sizes[batch], self.luck.get(batch)).0
@@ -29,7 +29,8 @@ impl Book for EachBook<'_> {
     #[inline(always)]
     fn started(&mut self, starts: &Starts<'_>, batch: usize, start: Start) {
         let overhead = self.luck.get(batch).map_or(Span::ZERO, |luck| luck.overhead);
-        let shown = Batch { overhead, ..shown(starts, batch, start, (self.largest, self.times.memory)) };
+        let shown =
+            StartedBatch { overhead, ..shown(starts, batch, start, (self.largest, self.times.memory)) };
         self.kept.started(&shown, starts.arrivals(batch));
     }
 }
@@ -41,9 +42,14 @@ pub fn drawn(times: &ServiceTimes, n: u32, luck: Option<&Luck>) -> (Span, Span) 
 }
 
 /// A batch as the engine shows it, without an overhead.
-pub fn shown(starts: &Starts<'_>, batch: usize, start: Start, (largest, memory): (u32, MemoryMb)) -> Batch {
+pub fn shown(
+    starts: &Starts<'_>,
+    batch: usize,
+    start: Start,
+    (largest, memory): (u32, MemoryMb),
+) -> StartedBatch {
     let left = starts.batches.left[batch];
-    Batch {
+    StartedBatch {
         left,
         cause: cause(starts.sizes[batch], largest),
         started: left,

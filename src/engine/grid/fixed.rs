@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::counted::{Counted, Latencies, Shifted};
 use super::each::shown;
 use super::moved::Moved;
-use super::pool::{Book, Start};
+use super::pool::{Ledger, Start};
 use super::starts::Starts;
 use super::waits::Waits;
-use crate::engine::record::Observer;
+use crate::engine::observer::Observer;
 use crate::engine::recorder::{Recorder, Rules, Tally};
 use crate::platform::Capacity;
 use crate::profile::ServiceTimes;
@@ -86,7 +86,7 @@ pub struct Alike {
     busy: u64,
 }
 
-impl Book for FixedBook<'_, '_> {
+impl Ledger for FixedBook<'_, '_> {
     #[inline(always)]
     fn service(&self, starts: &Starts<'_>, batch: usize) -> Span {
         self.fixed.times.mean[starts.sizes[batch] as usize - 1]

@@ -15,7 +15,7 @@ use crate::engine::warm::{Cuts, last};
 use crate::numeric::streams::Streams;
 use crate::platform::lambda::PoolSettings;
 use crate::platform::token_bucket::TokenBucket;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::units::{Span, Time};
 
@@ -45,7 +45,7 @@ pub enum Peaks {
 
 /// Room that every (B, T) uses in turn.
 #[derive(Debug, Default)]
-pub struct Desk {
+pub struct Workspace {
     cuts: Cuts,
     sizes: Vec<u32>,
     places: Places,
@@ -64,7 +64,7 @@ pub enum Counting {
 /// A (B, T) that follows the arrivals.
 pub struct Follower<'a> {
     common: Common<'a>,
-    buffer: Batch,
+    buffer: BatchPolicy,
     /// Where the open batch begins.
     pub open: usize,
     counting: Counting,
@@ -79,7 +79,7 @@ impl<'a> Follower<'a> {
         let largest = pair.buffer.batch as usize;
         // What leaves at once waits for no timeout.
         let timeout = if largest == 1 { Span::ZERO } else { pair.buffer.timeout };
-        let buffer = Batch { timeout, ..pair.buffer };
+        let buffer = BatchPolicy { timeout, ..pair.buffer };
         let random = pair.wanted.first().map(|wanted| wanted.times).filter(|times| times.is_random());
         let law = |times: &ServiceTimes| {
             (times.cv, times.shape.is_some(), times.beside.overhead_s, times.beside.overhead_cv)
@@ -102,7 +102,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Sees every batch whose end is decided by `times`.
-    pub fn advance(&mut self, times: &[Time], desk: &mut Desk) {
+    pub fn advance(&mut self, times: &[Time], desk: &mut Workspace) {
         desk.cuts.clear();
         let first = self.open;
         self.open = desk.cuts.extend(times, first, self.buffer);
@@ -110,7 +110,7 @@ impl<'a> Follower<'a> {
     }
 
     /// The batch that is still open after the last arrival leaves at its deadline.
-    pub fn finish(mut self, times: &[Time], desk: &mut Desk) -> Vec<Counted> {
+    pub fn finish(mut self, times: &[Time], desk: &mut Workspace) -> Vec<Counted> {
         desk.cuts.clear();
         if let Some((end, left)) = last(times, self.open, self.buffer) {
             desk.cuts.push(end, left);
@@ -128,13 +128,16 @@ impl<'a> Follower<'a> {
     }
 
     /// Sees the batches that were cut.
-    fn see(&mut self, times: &[Time], first: usize, desk: &mut Desk) {
-        let Desk { cuts, sizes, places, calendar, luck } = desk;
+    fn see(&mut self, times: &[Time], first: usize, desk: &mut Workspace) {
+        let Workspace { cuts, sizes, places, calendar, luck } = desk;
         let batches = cuts.batches(times, first, 0);
         let warmup = self.common.rules.warmup;
         if self.configurations.iter().any(|follows| !matches!(follows, Configuration::Still(..))) {
             sizes.clear();
-            sizes.extend(batches.sizes().map(|size| size as u32));
+            match self.buffer.batch {
+                1 => sizes.resize(batches.left.len(), 1),
+                _ => sizes.extend(batches.sizes().map(|size| size as u32)),
+            }
             places.sort(batches.left);
             let starts = Starts::new(batches, sizes, warmup, places);
             luck.clear();

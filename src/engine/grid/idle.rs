@@ -1,4 +1,4 @@
-//! Environments that are idle, by how long they stay warm.
+//! IdleEnvironments that are idle, by how long they stay warm.
 
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ pub enum Idle {
 }
 
 /// Idle environments.
-pub trait Environments {
+pub trait IdleEnvironments {
     /// An environment becomes idle, if it does.
     fn put_if(&mut self, does: bool, finish: Time, capacity: Capacity);
 
@@ -34,7 +34,7 @@ pub trait Environments {
 #[derive(Debug)]
 pub struct AlwaysWarm;
 
-impl Environments for AlwaysWarm {
+impl IdleEnvironments for AlwaysWarm {
     #[inline(always)]
     fn put_if(&mut self, _does: bool, _finish: Time, _capacity: Capacity) {}
 
@@ -74,7 +74,7 @@ impl Stack {
     }
 }
 
-impl Environments for Stack {
+impl IdleEnvironments for Stack {
     #[inline(always)]
     fn put_if(&mut self, does: bool, finish: Time, _capacity: Capacity) {
         // What is written above the top does no harm.
@@ -120,7 +120,7 @@ impl Shelf {
     }
 }
 
-impl Environments for Shelf {
+impl IdleEnvironments for Shelf {
     #[inline]
     fn put_if(&mut self, does: bool, finish: Time, capacity: Capacity) {
         match capacity {

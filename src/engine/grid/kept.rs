@@ -2,7 +2,7 @@
 
 use super::Keep;
 use super::counted::{Counted, Latencies};
-use crate::engine::record::{Batch, Observer};
+use crate::engine::observer::{Observer, StartedBatch};
 use crate::engine::recorder::{Bills, Recorder, Requests, Rules, Tally};
 use crate::numeric::histogram::Histogram;
 use crate::platform::lambda::EnvironmentLives;
@@ -42,7 +42,7 @@ impl Kept {
 
 impl Observer for Kept {
     #[inline]
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         self.totals.started(batch, arrivals);
         if let Some(recorder) = &mut self.recorder {
             recorder.started(batch, arrivals);
@@ -91,7 +91,7 @@ impl Totals {
 
 impl Observer for Totals {
     #[inline]
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         if batch.started < self.rules.warmup {
             return;
         }

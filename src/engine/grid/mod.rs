@@ -29,9 +29,9 @@ mod tests;
 mod waits;
 
 pub use self::counted::Counted;
-use self::follow::{Common, Desk, Follower, Peaks};
+use self::follow::{Common, Follower, Peaks, Workspace};
 use super::Retry;
-use super::record::Observer;
+use super::observer::Observer;
 use super::recorder::Record;
 use super::simulate::{Unwatched, rules};
 use crate::arrivals::{Arrivals, BLOCK};
@@ -39,7 +39,7 @@ use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::platform::lambda::PoolSettings;
 use crate::platform::lambda::idle::Reuse;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
@@ -54,7 +54,7 @@ const MOST_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Pair<'a> {
     /// When batches leave.
-    pub buffer: Batch,
+    pub buffer: BatchPolicy,
     /// The functions.
     pub wanted: Vec<Wanted<'a>>,
 }
@@ -119,7 +119,7 @@ pub fn evaluate_without_peaks<A: Arrivals + ?Sized>(
 }
 
 /// Is one configuration replayed faster here than event by event?
-pub(in crate::engine) fn records(scenario: &Scenario, wanted: Wanted<'_>, buffer: Batch) -> bool {
+pub(in crate::engine) fn records(scenario: &Scenario, wanted: Wanted<'_>, buffer: BatchPolicy) -> bool {
     is_fast(scenario)
         && common(scenario, Streams::new(scenario.seed)).pool.is_some()
         && !wanted.times.is_random()
@@ -132,7 +132,7 @@ pub(in crate::engine) fn records(scenario: &Scenario, wanted: Wanted<'_>, buffer
 pub(in crate::engine) fn record<A: Arrivals + ?Sized, O: Observer>(
     scenario: &Scenario,
     (streams, arrivals): (Streams, &mut A),
-    (buffer, wanted): (Batch, Wanted<'_>),
+    (buffer, wanted): (BatchPolicy, Wanted<'_>),
     observer: &mut O,
 ) -> Result<Record, InputError> {
     let wanted = Wanted { keep: Keep::Record, ..wanted };
@@ -156,7 +156,7 @@ pub fn is_fast(scenario: &Scenario) -> bool {
 }
 
 /// The memory that a (B, T) takes, without what its configurations take.
-pub fn bytes(scenario: &Scenario, buffer: Batch) -> usize {
+pub fn bytes(scenario: &Scenario, buffer: BatchPolicy) -> usize {
     waits::bytes(buffer, shortest(scenario))
 }
 
@@ -192,7 +192,7 @@ fn pass<A: Arrivals + ?Sized, O: Observer>(
         return Ok(closed::each(&common, users, pairs));
     }
     let mut followers: Vec<_> = pairs.iter().map(|pair| Follower::new(common, pair, peaks)).collect();
-    let mut desk = Desk::default();
+    let mut desk = Workspace::default();
     // An open batch holds fewer than B requests, so this many must outlive a chunk.
     let keep = pairs.iter().map(|pair| pair.buffer.batch as usize).max().unwrap_or(0);
     let mut times: Vec<Time> = Vec::with_capacity(chunk + BLOCK + keep);

@@ -1,11 +1,11 @@
-//! Environments that see batches, not requests: the quick twin of the platform's pool, as long as nothing is refused.
+//! IdleEnvironments that see batches, not requests: the quick twin of the platform's pool, as long as nothing is refused.
 //!
 //! Of an environment only two things matter: when it finishes, and how long it stays warm then. A finish is needed no
 //! earlier than the first batch that starts at or after it, and which batch that is can be looked up as soon as it is
 //! known: so finishes lie in a calendar with a page for each batch, and no queue keeps them in order.
 
 use super::calendar::{Calendar, Page};
-use super::idle::{AlwaysWarm, Environments, Idle, Shelf, Stack};
+use super::idle::{AlwaysWarm, Idle, IdleEnvironments, Shelf, Stack};
 use super::starts::Starts;
 use crate::platform::Capacity;
 use crate::platform::lambda::idle::Reuse;
@@ -54,12 +54,12 @@ pub struct Start {
     pub service: Span,
     /// Whose capacity it uses.
     pub capacity: Capacity,
-    /// Environments busy just after.
+    /// IdleEnvironments busy just after.
     pub busy: u64,
 }
 
 /// Someone who knows how long batches take and is told how they start.
-pub trait Book {
+pub trait Ledger {
     /// How long a batch is served.
     fn service(&self, starts: &Starts<'_>, batch: usize) -> Span;
 
@@ -95,7 +95,7 @@ impl Pool {
     }
 
     /// Starts the batches before the one numbered `until`; the first that is refused, which is `until` at the latest.
-    pub fn advance<B: Book>(
+    pub fn advance<B: Ledger>(
         &mut self,
         starts: &Starts<'_>,
         until: usize,
@@ -140,7 +140,7 @@ impl Pool {
 }
 
 /// Starts batches; the first that is refused.
-fn advance<I: Environments, B: Book>(
+fn advance<I: IdleEnvironments, B: Ledger>(
     (idle, growth): (&mut I, &mut Growth),
     starts: &Starts<'_>,
     until: usize,

@@ -4,7 +4,7 @@ use crate::engine::warm::Batches;
 use crate::units::Time;
 
 /// So many cells a batch.
-const CELLS: u64 = 4;
+const CELLS: u64 = 2;
 /// So many batches of a cell are passed without a branch; further ones are searched by halves.
 const STEPS: usize = 3;
 

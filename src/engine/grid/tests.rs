@@ -6,7 +6,7 @@ use super::follow::{Common, Peaks};
 use super::{Counted, Keep, Pair, Wanted, common, pass};
 use crate::arrivals::memory::InMemory;
 use crate::document::Document;
-use crate::engine::record::{Batch, Observer};
+use crate::engine::observer::{Observer, StartedBatch};
 use crate::engine::recorder::{Record, Recorder, Rules, Tally};
 use crate::engine::service::ServiceDraws;
 use crate::engine::simulate::{Unwatched, rules};
@@ -39,7 +39,7 @@ fn scenario() -> Scenario {
 struct All(Vec<u64>, Time);
 
 impl Observer for All {
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         if batch.started >= self.1 {
             self.0.extend(arrivals.iter().map(|time| batch.answered().0 - time.0));
         }
@@ -52,7 +52,7 @@ impl Observer for All {
 fn engine(
     scenario: &Scenario,
     times: &[Time],
-    policy: policy::batch::Batch,
+    policy: policy::batch::BatchPolicy,
     wanted: Wanted<'_>,
 ) -> (Record, Vec<u64>) {
     let streams = Streams::new(7);
@@ -264,7 +264,7 @@ fn agrees(case: &Case, environments: Environments, attempts: u32) -> Result<(), 
         })
         .collect();
     let pair = |(batch, timeout): &(u32, u64)| {
-        let buffer = policy::batch::Batch { batch: *batch, timeout: span(*timeout) };
+        let buffer = policy::batch::BatchPolicy { batch: *batch, timeout: span(*timeout) };
         Pair { buffer, wanted: wanted.clone() }
     };
     let pairs: Vec<Pair<'_>> = case.buffers.iter().map(pair).collect();

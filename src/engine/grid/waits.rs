@@ -9,7 +9,7 @@
 
 use crate::engine::warm::Batches;
 use crate::numeric::histogram::{bounds, bucket};
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::units::{Span, Time};
 
 /// Counts of a bucket that holds a threshold have this bit; so many requests never come.
@@ -52,7 +52,7 @@ impl Waits {
     /// Nothing has been counted. No latency is shorter than `shortest`, as far as quantiles are to be exact to
     /// 0.05 %; requests over the SLO will be asked for at the service times `services`, by size each.
     pub fn new<'a>(
-        buffer: Batch,
+        buffer: BatchPolicy,
         shortest: Span,
         slo: Span,
         services: impl Iterator<Item = &'a [Span]> + Clone,
@@ -197,7 +197,7 @@ impl SizeWaits {
 }
 
 /// The memory that the waits of one (B, T) take.
-pub fn bytes(buffer: Batch, shortest: Span) -> usize {
+pub fn bytes(buffer: BatchPolicy, shortest: Span) -> usize {
     buffer.batch as usize * buckets(buffer.timeout, shift(shortest)) * size_of::<u64>()
 }
 

@@ -1,6 +1,6 @@
 //! What batches are billed, by size.
 
-use crate::engine::record::Batch;
+use crate::engine::observer::StartedBatch;
 use crate::price::billing::{BilledMbMs, BillingRule};
 use crate::units::{MemoryMb, Span};
 
@@ -17,7 +17,7 @@ struct Bill {
 impl Bills {
     /// Of a batch of so many.
     #[inline]
-    pub fn of(&mut self, size: usize, batch: &Batch, rule: BillingRule) -> BilledMbMs {
+    pub fn of(&mut self, size: usize, batch: &StartedBatch, rule: BillingRule) -> BilledMbMs {
         let of = (batch.memory, batch.init, batch.service);
         match self.0.get(size) {
             Some(bill) if bill.of == of => bill.billed,

@@ -5,14 +5,14 @@
 //! starts.
 
 mod bills;
-mod books;
 mod tally;
+mod time_series;
 
 pub use self::bills::Bills;
-pub use self::books::{Books, Hour, Record, Slice, Stretch, Stretches};
 pub use self::tally::{Requests, Tally};
+pub use self::time_series::{Hour, Record, Slice, Stretch, Stretches, TimeSeries};
 
-use super::record::{Batch, Observer};
+use super::observer::{Observer, StartedBatch};
 use crate::numeric::histogram::Recording;
 use crate::price::billing::BillingRule;
 use crate::units::{Span, Time};
@@ -24,7 +24,7 @@ pub const MOST_REQUESTS: u64 = 1 << 31;
 #[derive(Debug)]
 pub struct Recorder {
     rules: Rules,
-    books: Books,
+    books: TimeSeries,
     stretches: Stretches,
     current: Recording,
     tally: Tally,
@@ -53,7 +53,7 @@ impl Recorder {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            books: Books::default(),
+            books: TimeSeries::default(),
             stretches: Stretches::default(),
             current: Recording::default(),
             tally: Tally::default(),
@@ -79,7 +79,7 @@ impl Recorder {
 
     /// So many batches of one request start that are like this one, which is the last of them, at different times of the open
     /// stretch. They are few beside what a stretch may have.
-    pub(in crate::engine) fn started_alike(&mut self, batch: &Batch, arrival: Time, count: u32) {
+    pub(in crate::engine) fn started_alike(&mut self, batch: &StartedBatch, arrival: Time, count: u32) {
         let mut counts = self.current.counts();
         let requests =
             Requests::of(batch, &[arrival], self.rules.slo, |latency| counts.count_many(latency, count));
@@ -117,7 +117,7 @@ impl Recorder {
 
 impl Observer for Recorder {
     #[inline]
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         if batch.started < self.rules.warmup {
             return;
         }
@@ -151,13 +151,13 @@ impl Observer for Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::record::Cause;
+    use crate::engine::observer::Cause;
     use crate::platform::Capacity;
     use crate::price::billing::InitBilling;
     use crate::units::MemoryMb;
 
-    fn batch(started: u64) -> Batch {
-        Batch {
+    fn batch(started: u64) -> StartedBatch {
+        StartedBatch {
             left: Time(started),
             cause: Cause::Timeout,
             started: Time(started),

@@ -1,6 +1,6 @@
 //! Sums over batches.
 
-use crate::engine::record::{Batch, Cause};
+use crate::engine::observer::{Cause, StartedBatch};
 use crate::platform::Capacity;
 use crate::price::Usage;
 use crate::price::billing::BilledMbMs;
@@ -63,7 +63,7 @@ pub struct Requests {
 impl Requests {
     /// Of a batch with these arrivals; `count` is shown each latency.
     #[inline(always)]
-    pub fn of(batch: &Batch, arrivals: &[Time], slo: Span, mut count: impl FnMut(u64)) -> Requests {
+    pub fn of(batch: &StartedBatch, arrivals: &[Time], slo: Span, mut count: impl FnMut(u64)) -> Requests {
         let answered = batch.answered();
         let (mut latency, mut violations) = (0, 0);
         for arrival in arrivals {
@@ -98,7 +98,7 @@ impl Tally {
 
     /// Counts a batch that starts; on a rented instance it is not billed, whatever `billed` says.
     #[inline]
-    pub fn enter(&mut self, batch: &Batch, billed: BilledMbMs, requests: Requests) {
+    pub fn enter(&mut self, batch: &StartedBatch, billed: BilledMbMs, requests: Requests) {
         self.requests += requests.count;
         self.batches += 1;
         self.latency += u128::from(requests.latency);
@@ -119,7 +119,7 @@ impl Tally {
     }
 
     #[inline]
-    fn bill(&mut self, batch: &Batch, billed: BilledMbMs) {
+    fn bill(&mut self, batch: &StartedBatch, billed: BilledMbMs) {
         if batch.capacity == Capacity::Instance {
             self.on_instances += 1;
             return;

@@ -14,10 +14,10 @@ use super::count::Counter;
 use super::cut::{Batches, Cuts, closed, last};
 use super::running::Started;
 use crate::arrivals::Arrivals;
-use crate::engine::record::Observer;
-use crate::engine::recorder::{Books, Record, Stretch};
+use crate::engine::observer::Observer;
+use crate::engine::recorder::{Record, Stretch, TimeSeries};
 use crate::error::InputError;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::units::{Span, Time};
 
 /// Requests of a chunk that is read in turn: enough for its own costs not to matter, few enough for the cache.
@@ -50,7 +50,7 @@ pub fn replay<A: Arrivals, O: Observer + Send>(
         source: Mutex::new(Source { arrivals, next: 0, ended: Ok(false) }),
         line: Mutex::new(line),
         moved: Condvar::new(),
-        desk: Mutex::new(Desk { next: 0, early: BTreeMap::new(), books: Books::default() }),
+        desk: Mutex::new(Merger { next: 0, early: BTreeMap::new(), books: TimeSeries::default() }),
         written: Condvar::new(),
     };
     // No thread waits for work that has not begun: whoever takes a chunk finishes it without rayon's help.
@@ -70,7 +70,7 @@ struct Shared<'a, A, O> {
     source: Mutex<Source<'a, A>>,
     line: Mutex<Line<'a, O>>,
     moved: Condvar,
-    desk: Mutex<Desk>,
+    desk: Mutex<Merger>,
     written: Condvar,
 }
 
@@ -96,11 +96,11 @@ struct Line<'a, O> {
 }
 
 /// Where what was counted is brought together.
-struct Desk {
+struct Merger {
     /// The chunk that is entered next.
     next: usize,
     early: BTreeMap<usize, Vec<Stretch>>,
-    books: Books,
+    books: TimeSeries,
 }
 
 /// Are more arrivals wanted?
@@ -156,7 +156,7 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
         }
         chunk.number = source.next;
         source.next += 1;
-        let ahead = |desk: &mut Desk| chunk.number > desk.next + AHEAD * self.cut.threads;
+        let ahead = |desk: &mut Merger| chunk.number > desk.next + AHEAD * self.cut.threads;
         drop(wait(&self.written, lock(&self.desk), ahead));
         chunk.times.clear();
         if let Some(mut portion) = source.arrivals.portion() {
@@ -215,7 +215,7 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
     /// Enters what was counted, and what came too early before.
     fn enter(&self, number: usize, counted: Vec<Stretch>) {
         let mut desk = lock(&self.desk);
-        let Desk { next, early, books } = &mut *desk;
+        let Merger { next, early, books } = &mut *desk;
         early.insert(number, counted);
         while let Some(counted) = early.remove(next) {
             counted.iter().for_each(|stretch| books.add(stretch));
@@ -227,14 +227,14 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
 
 impl Chunk {
     /// Cuts the chunk as if a batch opened at its first arrival.
-    fn cut(&mut self, buffer: Batch) {
+    fn cut(&mut self, buffer: BatchPolicy) {
         self.own.clear();
         self.open = self.own.extend(&self.times, 0, buffer);
     }
 
     /// Closes the batch of which `open` holds the arrivals before the chunk, and cuts anew what follows it until
     /// the chunk's own batches are the same. Leaves the arrivals of the batch that is open at the end.
-    fn join(&mut self, open: &mut Vec<Time>, buffer: Batch) {
+    fn join(&mut self, open: &mut Vec<Time>, buffer: BatchPolicy) {
         self.head_cut.clear();
         self.redone.clear();
         let before = open.len();
@@ -263,12 +263,12 @@ impl Chunk {
     }
 
     /// Where the arrivals of a batch end, and when it leaves; `None` if the next chunk decides that.
-    fn closed(&self, times: &[Time], open: usize, buffer: Batch) -> Option<(usize, Time)> {
+    fn closed(&self, times: &[Time], open: usize, buffer: BatchPolicy) -> Option<(usize, Time)> {
         closed(times, open, buffer).or_else(|| last(times, open, buffer).filter(|_| self.is_last))
     }
 
     /// Cuts anew from `at` on, where a batch opens.
-    fn redo(&mut self, mut at: usize, buffer: Batch) {
+    fn redo(&mut self, mut at: usize, buffer: BatchPolicy) {
         self.redone_from = at;
         // The own batch numbered `own` opens here.
         let (mut own, mut opens) = (0, 0);

@@ -2,7 +2,7 @@
 
 use super::Buffering;
 use super::cut::Batches;
-use super::running::{Running, Started};
+use super::running::{BusyCount, Started};
 use crate::engine::recorder::{Rules, Stretch, Stretches, Tally};
 use crate::numeric::histogram::Recording;
 use crate::units::{Span, Time};
@@ -16,7 +16,7 @@ pub struct Counter {
     service: Vec<Span>,
     /// The bill of a batch by size [MB ms].
     mb_ms: Vec<u64>,
-    running: Running,
+    running: BusyCount,
     stretches: Stretches,
     /// The stretch that is open, and its requests so far.
     at: Time,
@@ -49,7 +49,7 @@ impl Counter {
             rules: buffering.rules,
             timeout: buffering.buffer.timeout,
             mb_ms: service.iter().map(bill).collect(),
-            running: Running::new(service.iter().copied().max().unwrap_or_default()),
+            running: BusyCount::new(service.iter().copied().max().unwrap_or_default()),
             stretches: Stretches::default(),
             at: Time::ZERO,
             end: Time::ZERO,

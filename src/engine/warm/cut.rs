@@ -3,7 +3,7 @@
 //! A batch that opens at arrival i leaves full at arrival i + B - 1 if that comes by the deadline a_i + T,
 //! else at the deadline with whatever came by then. What came before i does not matter.
 
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::units::Time;
 
 /// Batches that leave one after the other, their arrivals side by side.
@@ -67,7 +67,7 @@ impl Cuts {
     }
 
     /// Adds every batch from the one that opens at `open` on that `times` decides; where the next one opens.
-    pub fn extend(&mut self, times: &[Time], mut open: usize, buffer: Batch) -> usize {
+    pub fn extend(&mut self, times: &[Time], mut open: usize, buffer: BatchPolicy) -> usize {
         if buffer.batch == 1 {
             self.ends.extend(open + 1..=times.len());
             self.left.extend_from_slice(&times[open..]);
@@ -93,7 +93,7 @@ impl Cuts {
 /// Where the arrivals of the batch that opens at `times[open]` end, and when it leaves; `None` as long as later
 /// arrivals may join it.
 #[inline(always)]
-pub fn closed(times: &[Time], open: usize, buffer: Batch) -> Option<(usize, Time)> {
+pub fn closed(times: &[Time], open: usize, buffer: BatchPolicy) -> Option<(usize, Time)> {
     let deadline = *times.get(open)? + buffer.timeout;
     let full = open + buffer.batch as usize;
     match times.get(full - 1) {
@@ -104,7 +104,7 @@ pub fn closed(times: &[Time], open: usize, buffer: Batch) -> Option<(usize, Time
 }
 
 /// The batch that opens at `times[open]` when no more arrivals come; `None` if it never leaves.
-pub fn last(times: &[Time], open: usize, buffer: Batch) -> Option<(usize, Time)> {
+pub fn last(times: &[Time], open: usize, buffer: BatchPolicy) -> Option<(usize, Time)> {
     let deadline = *times.get(open)? + buffer.timeout;
     // The engine's events end before the end of time.
     (deadline.0 < Time::NEVER.0 - 1).then_some((times.len(), deadline))

@@ -12,11 +12,11 @@ mod running;
 mod tests;
 
 use self::count::Counter;
-use super::record::Observer;
-use super::recorder::{Books, Record, Rules};
+use super::observer::Observer;
+use super::recorder::{Record, Rules, TimeSeries};
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::units::Span;
 
@@ -26,7 +26,7 @@ pub use self::cut::{Batches, Cuts, closed, last};
 #[derive(Debug, Clone, Copy)]
 pub struct Buffering<'a> {
     /// When batches leave.
-    pub buffer: Batch,
+    pub buffer: BatchPolicy,
     /// How long they run, up to the largest batch; without variation.
     pub times: &'a ServiceTimes,
     /// What is counted.
@@ -64,7 +64,7 @@ pub fn replay_in_turn<A: Arrivals, O: Observer>(
     buffering: Buffering<'_>,
     observer: &mut O,
 ) -> Result<Record, InputError> {
-    let (mut counter, mut books) = (Counter::new(&buffering), Books::default());
+    let (mut counter, mut books) = (Counter::new(&buffering), TimeSeries::default());
     let mut cuts = Cuts::default();
     let mut times = Vec::with_capacity(2 * BLOCK);
     let mut open = 0;

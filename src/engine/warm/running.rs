@@ -17,7 +17,7 @@ pub struct Started {
 /// longer than `longest`: so a start within `longest` of the one p before is looked at, the others are not. Nor
 /// are the next m starts after one at which p - m ran.
 #[derive(Debug)]
-pub struct Running {
+pub struct BusyCount {
     longest: Span,
     /// In the order of their starts.
     at: Vec<Time>,
@@ -31,11 +31,11 @@ pub struct Running {
     next_look: usize,
 }
 
-impl Running {
+impl BusyCount {
     /// None runs; none will run longer than `longest`.
-    pub fn new(longest: Span) -> Running {
+    pub fn new(longest: Span) -> BusyCount {
         let (at, finish) = (Vec::new(), Vec::new());
-        Running { longest, at, finish, oldest: 0, seen: 0, peak: 0, next_look: 0 }
+        BusyCount { longest, at, finish, oldest: 0, seen: 0, peak: 0, next_look: 0 }
     }
 
     /// Only `running` run, which came before.

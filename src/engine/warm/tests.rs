@@ -8,7 +8,7 @@ use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::transform::limit;
 use crate::arrivals::{Arrivals, BLOCK};
-use crate::engine::record::{Detail, Observer};
+use crate::engine::observer::{Detail, Observer};
 use crate::engine::recorder::{Record, Recorder, Rules};
 use crate::engine::service::ServiceDraws;
 use crate::engine::simulate::Unwatched;
@@ -16,7 +16,7 @@ use crate::engine::{Replay, Retry, replay};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::platform::warm::Warm;
-use crate::policy::batch::Batch;
+use crate::policy::batch::BatchPolicy;
 use crate::price::billing::{BillingRule, InitBilling};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span, Time};
@@ -109,7 +109,7 @@ proptest! {
     ) {
         let (times, service) = (times(&gaps), service(&mean));
         let rules = rules(slo.0, warmup.0);
-        let buffering = Buffering { buffer: Batch { batch, timeout }, times: &service, rules };
+        let buffering = Buffering { buffer: BatchPolicy { batch, timeout }, times: &service, rules };
         let expected = engine(&times, buffering);
         let in_turn = replay_in_turn(&mut Given::new(&times, step), buffering, &mut Unwatched).unwrap();
         prop_assert_eq!(&in_turn, &expected);
@@ -136,7 +136,7 @@ proptest! {
             limit(Box::new(MapArrivals::new(&map, Time::ZERO, end, stream)), requests)
         };
         let service = service(&(1..=9).map(|n| Span::from_millis(10 + 3 * n)).collect::<Vec<_>>());
-        let buffer = Batch { batch, timeout: Span::from_millis(20) };
+        let buffer = BatchPolicy { batch, timeout: Span::from_millis(20) };
         let buffering = Buffering { buffer, times: &service, rules: rules(40_000_000, 0) };
         let expected = replay_in_turn(&mut arrivals(), buffering, &mut Unwatched).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -156,7 +156,7 @@ fn long_replays_with_many_chunks_are_the_engine_s() {
     let service = service(&mean);
     for (batch, timeout) in [(1, Span::ZERO), (8, Span::from_millis(50)), (3, Span::from_secs(60))] {
         let rules = rules(70_000_000, 1_000_000_000);
-        let buffering = Buffering { buffer: Batch { batch, timeout }, times: &service, rules };
+        let buffering = Buffering { buffer: BatchPolicy { batch, timeout }, times: &service, rules };
         let expected = engine(&times, buffering);
         for (requests, threads) in [(1, 3), (BLOCK, 2), (20_000, 5)] {
             let found = in_chunks(&times, BLOCK, buffering, Cut { threads, requests });
@@ -183,7 +183,7 @@ impl Observer for Progress {
         self.requests += requests;
     }
 
-    fn started(&mut self, _batch: &crate::engine::record::Batch, _arrivals: &[Time]) {
+    fn started(&mut self, _batch: &crate::engine::observer::StartedBatch, _arrivals: &[Time]) {
         unreachable!("only progress is asked for")
     }
 
@@ -195,7 +195,7 @@ impl Observer for Progress {
 #[test]
 fn progress_is_shown_in_order_and_an_error_ends_the_replay() {
     let (times, service) = (times(&[10; 5_000]), service(&[Span(7); 4]));
-    let buffer = Batch { batch: 4, timeout: Span(25) };
+    let buffer = BatchPolicy { batch: 4, timeout: Span(25) };
     let buffering = Buffering { buffer, times: &service, rules: rules(100, 0) };
     let cut = Cut { threads: 3, requests: 64 };
     let mut progress = Progress::default();

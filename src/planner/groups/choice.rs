@@ -3,7 +3,7 @@
 use crate::analytic::exact::{SharedSizes, Variation};
 use crate::error::InputError;
 use crate::numeric::bracket::crossing;
-use crate::planner::predict::{batch_cost, variation};
+use crate::planner::laws::{batch_cost, variation};
 use crate::planner::shared::{ClassParts, GroupLaws, MarkedPart};
 use crate::profile::device::Size;
 use crate::scenario::Scenario;

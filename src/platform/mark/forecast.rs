@@ -2,7 +2,7 @@
 
 /// A forecast of the rate in coming steps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
+pub struct RateForecast {
     rule: Rule,
     steps: usize,
 }
@@ -15,26 +15,26 @@ enum Rule {
     Oracle { rates: Vec<f64> },
 }
 
-impl Forecast {
+impl RateForecast {
     /// The last step's rate.
-    pub fn last() -> Forecast {
-        Forecast { rule: Rule::Last { rate: 0.0 }, steps: 0 }
+    pub fn last() -> RateForecast {
+        RateForecast { rule: Rule::Last { rate: 0.0 }, steps: 0 }
     }
 
     /// The largest rate so far times `factor`: 1.2 in MArk's released scheduler.
-    pub fn largest(factor: f64) -> Forecast {
-        Forecast { rule: Rule::Largest { largest: 0.0, factor }, steps: 0 }
+    pub fn largest(factor: f64) -> RateForecast {
+        RateForecast { rule: Rule::Largest { largest: 0.0, factor }, steps: 0 }
     }
 
     /// Double exponential smoothing (Holt 1957): level l = a x + (1 - a)(l + b'), trend b' = b (l - l_before) +
     /// (1 - b) b', forecast l + k b' for k steps ahead; `alpha` = a and `beta` = b in (0, 1].
-    pub fn smoothed(alpha: f64, beta: f64) -> Forecast {
-        Forecast { rule: Rule::Smoothed { alpha, beta, level: 0.0, trend: 0.0 }, steps: 0 }
+    pub fn smoothed(alpha: f64, beta: f64) -> RateForecast {
+        RateForecast { rule: Rule::Smoothed { alpha, beta, level: 0.0, trend: 0.0 }, steps: 0 }
     }
 
     /// The rates that will come, step by step from the start; the last one holds on.
-    pub fn oracle(rates: Vec<f64>) -> Forecast {
-        Forecast { rule: Rule::Oracle { rates }, steps: 0 }
+    pub fn oracle(rates: Vec<f64>) -> RateForecast {
+        RateForecast { rule: Rule::Oracle { rates }, steps: 0 }
     }
 
     /// Takes the rate [1/s] of the step that has just ended.
@@ -74,14 +74,14 @@ mod tests {
 
     #[test]
     fn each_rule_forecasts_as_defined() {
-        let shown = |mut forecast: Forecast| {
+        let shown = |mut forecast: RateForecast| {
             [10.0, 20.0, 30.0].into_iter().for_each(|rate| forecast.observe(rate));
             [forecast.rate(0), forecast.rate(2)]
         };
-        assert_eq!(shown(Forecast::last()), [30.0, 30.0]);
-        assert_eq!(shown(Forecast::largest(1.5)), [45.0, 45.0]);
+        assert_eq!(shown(RateForecast::last()), [30.0, 30.0]);
+        assert_eq!(shown(RateForecast::largest(1.5)), [45.0, 45.0]);
         // With a = b = 1 the trend is the last difference.
-        assert_eq!(shown(Forecast::smoothed(1.0, 1.0)), [40.0, 60.0]);
-        assert_eq!(shown(Forecast::oracle(vec![1.0, 2.0, 3.0, 4.0, 5.0])), [4.0, 5.0]);
+        assert_eq!(shown(RateForecast::smoothed(1.0, 1.0)), [40.0, 60.0]);
+        assert_eq!(shown(RateForecast::oracle(vec![1.0, 2.0, 3.0, 4.0, 5.0])), [4.0, 5.0]);
     }
 }

@@ -4,7 +4,7 @@
 pub mod forecast;
 pub mod provision;
 
-use self::forecast::Forecast;
+use self::forecast::RateForecast;
 use self::provision::{Offer, cover};
 use crate::platform::fleet::{FleetLoad, Order, Scaler};
 use crate::units::{Span, Time};
@@ -34,7 +34,7 @@ pub struct MarkRules {
 #[derive(Debug)]
 pub struct Mark {
     rules: MarkRules,
-    forecast: Forecast,
+    forecast: RateForecast,
     next: Time,
     /// Since when each type has had more instances than the plans need.
     spare_since: Vec<Option<Time>>,
@@ -44,7 +44,7 @@ pub struct Mark {
 
 impl Mark {
     /// Starts without history.
-    pub fn new(rules: MarkRules, forecast: Forecast) -> Mark {
+    pub fn new(rules: MarkRules, forecast: RateForecast) -> Mark {
         let spare_since = vec![None; rules.offers.len()];
         let next = Time::ZERO + rules.step;
         Mark { rules, forecast, next, spare_since, late: 0.0, monitor_from: Time::ZERO }
@@ -116,7 +116,7 @@ mod tests {
 
     /// Minute by minute: arrivals and late requests; instances count as soon as they are ordered.
     fn follow(minutes: &[(u64, u64)]) -> Vec<u32> {
-        let mut mark = Mark::new(rules(), Forecast::last());
+        let mut mark = Mark::new(rules(), RateForecast::last());
         let mut running = 1;
         let step = |(arrivals, late): &(u64, u64)| {
             let instances = [Count { ready: running, launching: 0 }];

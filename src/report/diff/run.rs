@@ -15,13 +15,13 @@ pub struct RunDiff {
     kind: &'static str,
     pub(super) a: String,
     pub(super) b: String,
-    pub(super) settings: Vec<Setting>,
+    pub(super) settings: Vec<ChangedSetting>,
     pub(super) figures: Vec<Figure>,
 }
 
 /// A setting that differs; absent where a scenario leaves it out.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Setting {
+pub(super) struct ChangedSetting {
     pub key: String,
     pub a: Option<Value>,
     pub b: Option<Value>,
@@ -193,7 +193,7 @@ fn at<'a>(run: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 /// The settings that differ, in the order of their names.
-fn settings(a: &Value, b: &Value) -> Vec<Setting> {
+fn settings(a: &Value, b: &Value) -> Vec<ChangedSetting> {
     let texts = a.get("settings").zip(b.get("settings"));
     let plain = |key: &&str| (*key).to_owned();
     let of = |run: &Value, text: Option<&Value>| -> BTreeMap<String, Value> {
@@ -221,7 +221,7 @@ fn settings(a: &Value, b: &Value) -> Vec<Setting> {
     keys.sort();
     let differing = keys.into_iter().filter(|key| left.get(*key) != right.get(*key));
     differing
-        .map(|key| Setting { key: key.clone(), a: left.get(key).cloned(), b: right.get(key).cloned() })
+        .map(|key| ChangedSetting { key: key.clone(), a: left.get(key).cloned(), b: right.get(key).cloned() })
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! Systems with rented instances: endpoint, MArk, hybrid.
 
 use super::functions::{MemoryChoice, memory};
-use super::rented::{Market, RentedSpec, rented};
+use super::rented::{RentalTerms, RentedSpec, rented};
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::platform::fleet::Routing;
@@ -150,7 +150,7 @@ pub(super) fn hybrid(
         let help = "give the time of one request alone: batch = [1]; in a profile's file the others may stay";
         return Err(inline.error(message).help(help));
     }
-    if let Market::OnDemand = rented.market {
+    if let RentalTerms::OnDemand = rented.market {
         let reason = "the base of a hybrid is ready from the start, and only spot instances are replaced";
         section.refuse(&["launch"], reason, "remove it, or add `spot`")?;
     }

@@ -18,12 +18,12 @@ pub struct RentedSpec {
     /// Instances that are ready at the start.
     pub initial: u32,
     /// How it is rented.
-    pub market: Market,
+    pub market: RentalTerms,
 }
 
 /// How instances are rented.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Market {
+pub enum RentalTerms {
     /// At the list price, for as long as one likes.
     OnDemand,
     /// Cheaper, until the provider takes it back.
@@ -41,16 +41,16 @@ impl RentedSpec {
     /// What an instance costs.
     pub fn per_hour(&self) -> Price {
         match self.market {
-            Market::OnDemand => self.price.per_hour,
-            Market::Spot { per_hour, .. } => per_hour,
+            RentalTerms::OnDemand => self.price.per_hour,
+            RentalTerms::Spot { per_hour, .. } => per_hour,
         }
     }
 
     /// Its name, with the market where that is not on demand.
     pub fn name(&self) -> String {
         match self.market {
-            Market::OnDemand => self.price.name.clone(),
-            Market::Spot { .. } => format!("{} spot", self.price.name),
+            RentalTerms::OnDemand => self.price.name.clone(),
+            RentalTerms::Spot { .. } => format!("{} spot", self.price.name),
         }
     }
 }
@@ -84,7 +84,9 @@ pub(super) fn rented(section: &Section<'_>, book: &Book) -> Result<RentedSpec, I
             n @ 0..=MOST_INSTANCES => Ok(n),
             n => Err(v.error(format!("must be at most {MOST_INSTANCES}, is {n}"))),
         })?,
-        market: section.optional("spot").map_or(Ok(Market::OnDemand), |value| spot(&value, &price, book))?,
+        market: section
+            .optional("spot")
+            .map_or(Ok(RentalTerms::OnDemand), |value| spot(&value, &price, book))?,
         price,
         profile,
     })
@@ -103,7 +105,7 @@ fn launch(value: &Value<'_>) -> Result<(Span, Span), InputError> {
     Ok(ends)
 }
 
-fn spot(value: &Value<'_>, price: &InstancePrice, book: &Book) -> Result<Market, InputError> {
+fn spot(value: &Value<'_>, price: &InstancePrice, book: &Book) -> Result<RentalTerms, InputError> {
     let section = value.section()?;
     let per_hour = match (section.optional("price_share"), price.spot_per_hour) {
         (Some(share), _) => match share.positive()? {
@@ -127,5 +129,5 @@ fn spot(value: &Value<'_>, price: &InstancePrice, book: &Book) -> Result<Market,
     };
     let interruptions_per_hour = section.required("interruptions_per_hour")?.nonnegative()?;
     section.finish()?;
-    Ok(Market::Spot { per_hour, interruptions_per_hour, notice })
+    Ok(RentalTerms::Spot { per_hour, interruptions_per_hour, notice })
 }

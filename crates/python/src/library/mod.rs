@@ -14,7 +14,7 @@ use batchsim::arrivals::trace::{Findings, TraceSpec};
 use batchsim::document::Document;
 use batchsim::engine::classes::simulate::simulate_group;
 use batchsim::engine::keep_alive;
-use batchsim::engine::record::{Batch, Detail, Observer};
+use batchsim::engine::observer::{StartedBatch, Detail, Observer};
 use batchsim::engine::simulate::simulate;
 use batchsim::error::{InputError, expected};
 use batchsim::fitting::{self, Method, Observed, Piece, piecewise};
@@ -146,7 +146,7 @@ impl Observer for Counter<'_> {
         self.0.add(requests);
     }
 
-    fn started(&mut self, _batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, _batch: &StartedBatch, arrivals: &[Time]) {
         self.0.add(arrivals.len() as u64);
     }
 

@@ -77,7 +77,7 @@ pub struct Stretches {
 
 /// Stretches by hour and by slice.
 #[derive(Debug)]
-pub struct Books {
+pub struct TimeSeries {
     hour: Slice,
     hours: Vec<Hour>,
     slices: Vec<Slice>,
@@ -108,9 +108,9 @@ fn widen(width: &mut Span, now: Time) {
     }
 }
 
-impl Default for Books {
+impl Default for TimeSeries {
     fn default() -> Self {
-        Books {
+        TimeSeries {
             hour: Slice::default(),
             hours: Vec::new(),
             slices: Vec::new(),
@@ -121,7 +121,7 @@ impl Default for Books {
     }
 }
 
-impl Books {
+impl TimeSeries {
     /// Adds a stretch that is not earlier than those before.
     pub fn add(&mut self, stretch: &Stretch) {
         let Stretch { at, tally, latency, sizes, last_finish } = stretch;
@@ -169,7 +169,7 @@ impl Books {
         for slice in &self.slices {
             total.merge(&slice.tally, &slice.latency);
         }
-        let Books { hours, slices, width, sizes, last_finish, .. } = self;
+        let TimeSeries { hours, slices, width, sizes, last_finish, .. } = self;
         Record { total, hours, slices, width, sizes, last_finish, rentals: Vec::new(), environments: None }
     }
 }

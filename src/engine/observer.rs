@@ -14,7 +14,7 @@ pub enum Cause {
 
 /// A batch that starts to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Batch {
+pub struct StartedBatch {
     /// When it left the buffer.
     pub left: Time,
     /// Why it left.
@@ -41,7 +41,7 @@ pub struct Batch {
     pub attempts: u32,
 }
 
-impl Batch {
+impl StartedBatch {
     /// When its environment has done with it.
     pub fn finish(&self) -> Time {
         self.started + self.init + self.service
@@ -73,7 +73,7 @@ pub trait Observer {
     fn passed(&mut self, _now: Time, _requests: u64) {}
 
     /// A batch starts; `arrivals` holds its requests' arrival times, in order, at least one.
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]);
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]);
 
     /// A batch was throttled for the last time: its requests fail.
     fn rejected(&mut self, now: Time, attempts: u32, arrivals: &[Time]);
@@ -90,7 +90,7 @@ impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
         self.1.passed(now, requests);
     }
 
-    fn started(&mut self, batch: &Batch, arrivals: &[Time]) {
+    fn started(&mut self, batch: &StartedBatch, arrivals: &[Time]) {
         self.0.started(batch, arrivals);
         self.1.started(batch, arrivals);
     }
