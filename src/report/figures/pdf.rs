@@ -34,7 +34,7 @@ pub fn ordered(pdf: &[u8]) -> Option<Vec<u8>> {
     for (number, object) in by_number {
         xref += &format!("{:010} 00000 n\r\n", out.len());
         // Writing to memory cannot fail.
-        let _ = write!(out, "{number} 0 obj\n");
+        let _ = writeln!(out, "{number} 0 obj");
         out.extend(renumbered(&object.head, &numbers));
         out.extend(object.stream);
     }
