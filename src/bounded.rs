@@ -7,7 +7,8 @@ use crate::error::InputError;
 
 /// The bytes of a file, if there are at most `most`.
 ///
-/// Errors: it cannot be read, is a folder, or larger.
+/// # Errors
+/// It cannot be read, is a folder, or larger.
 pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, InputError> {
     let failed = |e: std::io::Error| InputError::io(path, &e);
     let file = std::fs::File::open(path).map_err(failed)?;

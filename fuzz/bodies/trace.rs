@@ -8,7 +8,7 @@ use batchsim::units::{Span, Time};
 use crate::scratch;
 
 /// A bin may say that it holds 1e18 arrivals: no more than these are looked at.
-const MOST_ARRIVALS: usize = 100_000;
+const MOST_ARRIVALS: usize = 20_000;
 /// A trace of one arrival may be repeated 4e9 times, and each pass opens the file.
 const MOST_BLOCKS: usize = 500;
 

@@ -26,7 +26,9 @@ pub enum Layout {
 /// Writes `arrivals` to `path` and returns how many there were. A name that ends in .gz or .zst is compressed.
 ///
 /// Nothing is left behind if it fails: the file has a temporary name until it is complete.
-/// Errors: of the source, of the disk, and a bin of no length.
+///
+/// # Errors
+/// Of the source, of the disk, and a bin of no length.
 pub fn write(arrivals: &mut dyn Arrivals, layout: Layout, path: &Path) -> Result<u64, InputError> {
     if layout == Layout::Counts(Span::ZERO) {
         return Err(InputError::new(path.display().to_string(), "a bin must be longer than 0"));

@@ -15,7 +15,8 @@ pub trait Held: fmt::Debug + Send + Sync {
 
     /// Appends those from number `from` on, at most [`BLOCK`], in non-decreasing order; nothing at the end.
     ///
-    /// Errors: they are out of order, or no times.
+    /// # Errors
+    /// They are out of order, or no times.
     fn copy(&self, from: usize, block: &mut Vec<Time>) -> Result<(), InputError>;
 }
 
@@ -94,7 +95,8 @@ impl Arrivals for InMemory<'_> {
 
 /// All arrivals of a source that are left.
 ///
-/// Errors: they cannot be read.
+/// # Errors
+/// They cannot be read.
 pub fn collect<A: Arrivals + ?Sized>(arrivals: &mut A) -> Result<Vec<Time>, InputError> {
     let mut times = Vec::new();
     loop {

@@ -30,7 +30,8 @@ pub const BLOCK: usize = 4096;
 pub trait Arrivals: Send {
     /// Appends the next arrivals, at most [`BLOCK`], in non-decreasing order; appends nothing at the end.
     ///
-    /// Errors: a trace file that cannot be read, with the line.
+    /// # Errors
+    /// A trace file that cannot be read, with the line.
     fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError>;
 
     /// Arrivals that follow, to be drawn by any thread with [`Arrivals::fill`], before or after later ones; `None` if

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 /// Reads what `packed` holds.
 ///
-/// Errors: it is not what zstd writes, or this build does not read that.
+/// # Errors
+/// It is not what zstd writes, or this build does not read that.
 #[cfg(feature = "zstd")]
 pub fn decoder(packed: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
     Ok(Box::new(zstd::stream::read::Decoder::new(packed)?))

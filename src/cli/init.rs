@@ -137,7 +137,8 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, InputError> {
 
 /// The options, and on a terminal the answers to questions for what they leave open.
 ///
-/// Errors: something is missing and there is nobody to ask; an answer cannot be read.
+/// # Errors
+/// Something is missing and there is nobody to ask; an answer cannot be read.
 fn answers(args: &InitArgs) -> Result<Answers, InputError> {
     let path = |text: &str| match Path::new(text).exists() {
         true => Ok(PathBuf::from(text)),

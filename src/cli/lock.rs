@@ -32,7 +32,8 @@ impl Lock {
     /// Takes the lock `name` of `folder`; waits for its owner, after saying who that is. `meanwhile` is called before
     /// each pause.
     ///
-    /// Errors: the folder cannot be written to.
+    /// # Errors
+    /// The folder cannot be written to.
     pub fn take(
         folder: &Path,
         name: &str,

@@ -290,7 +290,8 @@ impl Common {
 
 /// A grid is predicted for each segment of a schedule by itself, and all of these are kept until they are mixed.
 ///
-/// Errors: there are more of them than will do.
+/// # Errors
+/// There are more of them than will do.
 fn predictable(scenario: &Scenario) -> Result<(), InputError> {
     match &scenario.workload.source {
         Source::Schedule(schedule) if schedule.segments.len() > MOST_SEGMENTS => {
@@ -325,7 +326,8 @@ fn model() -> impl TypedValueParser<Value = Model> {
 /// Runs the command line. The exit status is 0 for done and 3 for done without a configuration that meets the
 /// SLO; 2 is clap's for wrong usage.
 ///
-/// Errors: it could not be done.
+/// # Errors
+/// It could not be done.
 pub fn run() -> Result<ExitCode, InputError> {
     // Not a subcommand: completions would offer even a hidden one.
     #[cfg(feature = "profiler")]

@@ -30,7 +30,8 @@ pub(super) struct Paper(Option<Figures>);
 impl PaperArgs {
     /// To be called before any work is done.
     ///
-    /// Errors: figures of this width have no room for text of this size.
+    /// # Errors
+    /// Figures of this width have no room for text of this size.
     pub fn read(&self) -> Result<Paper, InputError> {
         if self.figures.is_empty() {
             return Ok(Paper(None));
@@ -48,7 +49,8 @@ impl PaperArgs {
 
     /// For a command that draws nothing.
     ///
-    /// Errors: figures are wanted.
+    /// # Errors
+    /// Figures are wanted.
     pub fn none(&self, command: &str) -> Result<(), InputError> {
         match self.figures.is_empty() {
             true => Ok(()),

@@ -59,7 +59,8 @@ const LARGEST_DOCUMENT: u64 = 64 << 20;
 impl Document {
     /// Reads and parses a file.
     ///
-    /// Errors: it cannot be read, is no TOML, or is plainly a file of another kind.
+    /// # Errors
+    /// It cannot be read, is no TOML, or is plainly a file of another kind.
     pub fn read(path: &Path) -> Result<Document, InputError> {
         if let Some(error) = mend::of_another_kind(path) {
             return Err(error);

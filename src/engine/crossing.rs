@@ -56,7 +56,8 @@ pub struct Gaps {
 /// that start before `warmup` are not counted. Keep-alives below `least` cannot be asked for: memory grows with the
 /// gaps that are not shorter.
 ///
-/// Errors: the arrivals cannot be read.
+/// # Errors
+/// The arrivals cannot be read.
 pub fn gaps<A: Arrivals>(
     arrivals: &mut A,
     buffer: policy::batch::BatchPolicy,

@@ -18,7 +18,8 @@ const SECONDS: [u64; 12] = [1, 3, 10, 30, 60, 120, 300, 600, 1_200, 2_700, 7_200
 /// Cold starts of the scenario's own configuration by keep-alive, in the order of those; empty where environments are
 /// always warm, or their keep-alive is drawn. The arrivals are those of the first replication.
 ///
-/// Errors: the profile does not cover the setting; a trace cannot be read.
+/// # Errors
+/// The profile does not cover the setting; a trace cannot be read.
 pub fn curve(scenario: &Scenario) -> Result<Vec<KeepAlivePoint>, InputError> {
     let Environments::Pool(pool) = &scenario.platform.environments else { return Ok(Vec::new()) };
     let KeepAlive::Fixed(own) = pool.keep_alive else { return Ok(Vec::new()) };

@@ -52,7 +52,8 @@ pub struct Retry {
 /// Replays arrivals through a policy on a platform. Every batch is shown to the observer when it starts,
 /// or when its last try was throttled.
 ///
-/// Errors: the arrivals cannot be read.
+/// # Errors
+/// The arrivals cannot be read.
 pub fn replay<A: Arrivals, P: Policy, L: Platform, O: Observer>(
     arrivals: &mut A,
     replay: Replay<P, L>,

@@ -26,7 +26,8 @@ use crate::units::{Span, Time};
 /// Simulates a scenario at its own setting, all replications in parallel. The observer is shown the
 /// batches of the first.
 ///
-/// Errors: the profile does not cover the setting; a trace cannot be read; no request came.
+/// # Errors
+/// The profile does not cover the setting; a trace cannot be read; no request came.
 pub fn simulate<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Result<Simulation, InputError> {
     let setting = scenario.setting();
     let times = scenario.service(setting)?;
@@ -37,7 +38,8 @@ pub fn simulate<O: Observer + Send>(scenario: &Scenario, observer: &mut O) -> Re
 /// Simulates a scenario with a policy of its own for each replication, on functions that start with `times`; also the
 /// policy of the first as it ended.
 ///
-/// Errors: as [`simulate`], and those of `policy`.
+/// # Errors
+/// As [`simulate`], and those of `policy`.
 pub fn simulate_with<P: Policy, O: Observer + Send>(
     scenario: &Scenario,
     times: &ServiceTimes,
@@ -66,7 +68,8 @@ pub fn simulate_with<P: Policy, O: Observer + Send>(
 
 /// Simulates a scenario at another setting, one replication.
 ///
-/// Errors: as [`simulate`].
+/// # Errors
+/// As [`simulate`].
 pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
     let arrivals = scenario.workload.open(Streams::new(scenario.seed).part(0))?;
     simulate_on(scenario, setting, arrivals)
@@ -74,7 +77,8 @@ pub fn simulate_at(scenario: &Scenario, setting: Setting) -> Result<Simulation, 
 
 /// As [`simulate_at`], on given arrivals: those of the first replication.
 ///
-/// Errors: as [`simulate`].
+/// # Errors
+/// As [`simulate`].
 pub fn simulate_on(
     scenario: &Scenario,
     setting: Setting,
@@ -95,7 +99,8 @@ struct Function {
 
 /// The figures of a scenario's replications at a setting.
 ///
-/// Errors: no request was served.
+/// # Errors
+/// No request was served.
 pub fn summary(scenario: &Scenario, setting: Setting, records: &[Record]) -> Result<Simulation, InputError> {
     let context = Context {
         tariff: &scenario.platform.tariff,
@@ -170,7 +175,8 @@ fn record_events<P: Policy, O: Observer>(
 
 /// Replays arrivals at a setting on the scenario's platform.
 ///
-/// Errors: the profile does not cover the setting; the arrivals cannot be read.
+/// # Errors
+/// The profile does not cover the setting; the arrivals cannot be read.
 pub fn run<A: Arrivals, O: Observer>(
     scenario: &Scenario,
     setting: Setting,
@@ -213,7 +219,8 @@ fn run_policy<P: Policy, A: Arrivals, O: Observer>(
 
 /// Simulates a scenario's workload on rented instances; one replication.
 ///
-/// Errors: a trace cannot be read; no request came.
+/// # Errors
+/// A trace cannot be read; no request came.
 pub fn simulate_fleet<O: Observer>(
     scenario: &Scenario,
     fleet: Fleet,

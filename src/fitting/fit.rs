@@ -136,7 +136,8 @@ impl Fit {
 
 /// Fits a trace of which `trace` was measured.
 ///
-/// Errors: too few arrivals; a method that does not apply.
+/// # Errors
+/// Too few arrivals; a method that does not apply.
 pub fn fit(observed: &Observed, trace: TraceStats, method: Method) -> Result<Fit, FitError> {
     let sample = prepare(observed, &trace, THOROUGH)?;
     let mut candidates = vec![sample.poisson()];
@@ -155,7 +156,8 @@ pub fn fit(observed: &Observed, trace: TraceStats, method: Method) -> Result<Fit
 
 /// Fits one window of many: Poisson or MMPP(2) by BIC, within milliseconds for an hour of 2e5 arrivals.
 ///
-/// Errors: too few arrivals.
+/// # Errors
+/// Too few arrivals.
 pub fn fit_window(observed: &Observed) -> Result<Fit, FitError> {
     let trace = observed.measure();
     let sample = prepare(observed, &trace, QUICK)?;

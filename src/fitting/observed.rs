@@ -51,7 +51,8 @@ impl Counts {
 
     /// Counts all arrivals of `source` in bins from time 0 to the last arrival.
     ///
-    /// Errors: what the source meets.
+    /// # Errors
+    /// What the source meets.
     pub fn read(source: &mut dyn Arrivals, bin: Span) -> Result<Counts, InputError> {
         let (mut counts, mut block) = (Vec::new(), Vec::new());
         loop {
@@ -75,7 +76,9 @@ impl Observed {
     /// Reads all of `source`: its statistics, and its arrivals if they are fine and few enough, else counts.
     ///
     /// Memory stays bounded. A source of counts is taken as these counts: the times within its bins say nothing.
-    /// Errors: what the source meets.
+    ///
+    /// # Errors
+    /// What the source meets.
     pub fn read(source: &mut dyn Arrivals) -> Result<(TraceStats, Observed), InputError> {
         if let Some(bin) = source.bin() {
             let counts = Counts::read(source, bin)?;

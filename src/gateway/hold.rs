@@ -150,7 +150,8 @@ impl Hold {
 
     /// A request joins. Its number, by which it can be withdrawn, and its stamp.
     ///
-    /// Errors: why it may not.
+    /// # Errors
+    /// Why it may not.
     pub fn join(&self, waiting: Waiting) -> Result<(u64, Time), Refusal> {
         let mut state = self.state();
         if state.draining {

@@ -103,7 +103,8 @@ impl Log {
     /// A log in `folder`; where there are `classes`, requests.csv has a column of theirs. Files of an earlier run are renamed as if they had reached their limit. The thread ends after
     /// [`Log::end`].
     ///
-    /// Errors: the folder or a file cannot be created.
+    /// # Errors
+    /// The folder or a file cannot be created.
     pub fn open(
         folder: &Path,
         rotation: Rotation,

@@ -172,7 +172,8 @@ impl Gateway {
 
 /// Serves until the process is told to end (SIGTERM or SIGINT), then answers what it holds. `ready` is told the address.
 ///
-/// Errors: it cannot listen there; the log cannot be written.
+/// # Errors
+/// It cannot listen there; the log cannot be written.
 pub fn serve(
     settings: Settings,
     adaptive: Option<Adaptive>,

@@ -31,7 +31,8 @@ struct Answered<'a> {
 
 /// Reads a client's body.
 ///
-/// Errors: what is wrong with it.
+/// # Errors
+/// What is wrong with it.
 pub fn read_request(body: &[u8]) -> Result<Instances, String> {
     let text = std::str::from_utf8(body).map_err(|e| format!("the body is no UTF-8: {e}"))?;
     let asked: RequestBody<'_> = serde_json::from_str(text)
@@ -59,7 +60,8 @@ pub fn write_request<'a>(parts: impl Iterator<Item = &'a Instances> + Clone) -> 
 
 /// Splits the answer to a call: a body for each client, who asked for as many predictions as `counts` says.
 ///
-/// Errors: it is not the protocol's, or has another number of predictions.
+/// # Errors
+/// It is not the protocol's, or has another number of predictions.
 pub fn split_answer(body: &[u8], counts: &[usize]) -> Result<Vec<Bytes>, String> {
     let answered: Answered<'_> = serde_json::from_slice(body)
         .map_err(|e| format!("its answer is not {{\"predictions\": [..]}}: {e}"))?;

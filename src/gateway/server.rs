@@ -56,7 +56,8 @@ impl Refused {
 
 /// Listens at an address.
 ///
-/// Errors: why that is not possible.
+/// # Errors
+/// Why that is not possible.
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, InputError> {
     TcpListener::bind(address).await.map_err(|e| {
         InputError::new(format!("--listen {address}"), e.to_string())

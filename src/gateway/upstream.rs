@@ -82,7 +82,8 @@ impl Failure {
 impl Upstream {
     /// A function at `url`; `backoff` draws the waits between tries.
     ///
-    /// Errors: what is wrong with the URL.
+    /// # Errors
+    /// What is wrong with the URL.
     pub fn new(url: &str, timeout: Span, retry: RetrySpec, backoff: Stream) -> Result<Upstream, String> {
         let base = plain_http(url)?;
         Ok(Upstream::at(Place::Url(base), timeout, retry, backoff))
@@ -95,7 +96,8 @@ impl Upstream {
 
     /// Gives a function of Lambda another memory size.
     ///
-    /// Errors: why it has not.
+    /// # Errors
+    /// Why it has not.
     pub async fn set_memory(&self, memory: MemoryMb) -> Result<(), String> {
         let Place::Lambda(lambda) = &self.place else {
             return Err("only a function of Lambda can be told its memory size".to_owned());
@@ -135,7 +137,8 @@ impl Upstream {
 
     /// Posts `body`, as often as the retries allow. The body of the answer.
     ///
-    /// Errors: what the clients are told.
+    /// # Errors
+    /// What the clients are told.
     pub async fn call(&self, route: &Route, body: Bytes, metrics: &Metrics) -> Result<Bytes, Failure> {
         let mut tries = 1;
         loop {
@@ -172,7 +175,8 @@ impl Upstream {
 
 /// A URL of plain HTTP, without a slash at the end.
 ///
-/// Errors: what is wrong with it.
+/// # Errors
+/// What is wrong with it.
 pub fn plain_http(url: &str) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|e| format!("`{url}` is no URL: {e}"))?;
     match (uri.scheme_str(), uri.authority(), uri.query()) {

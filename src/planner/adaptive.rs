@@ -21,7 +21,8 @@ const EDGE: f64 = 1e-9;
 /// The adaptive policy of a scenario, at its beginning. `future` are the arrivals by second, which only the oracle
 /// looks at.
 ///
-/// Errors: no `[sweep]` to choose from or nothing asked for in `[slo]`; the profile does not cover the grid.
+/// # Errors
+/// No `[sweep]` to choose from or nothing asked for in `[slo]`; the profile does not cover the grid.
 pub fn policy(scenario: &Scenario, settings: Settings, future: Vec<u32>) -> Result<Adaptive, InputError> {
     let missing = |what: &str, help: &str| Err(InputError::new(&scenario.name, what).help(help));
     let Some(grid) = &scenario.sweep else {

@@ -16,7 +16,8 @@ use crate::units::{MemoryMb, Span};
 /// The best configurations of the space that meet the constraints: of all, and of those at one memory size. The laws of the
 /// batches serve both.
 ///
-/// Errors: as [`search`](super::search::search).
+/// # Errors
+/// As [`search`](super::search::search).
 pub fn best_and_at(
     parts: &[Part],
     space: &Space,
@@ -31,7 +32,8 @@ pub fn best_and_at(
 
 /// The best configuration of the space that meets the constraints.
 ///
-/// Errors: as [`search`](super::search::search).
+/// # Errors
+/// As [`search`](super::search::search).
 pub fn best(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Option<Candidate>, InputError> {
     let all: Vec<&Function> = space.functions.iter().collect();
     Ok(bests(parts, space, constraint, &[&all])?[0])

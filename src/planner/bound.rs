@@ -34,7 +34,8 @@ pub fn helps(scenario: &Scenario) -> bool {
 
 /// Tries those of `settings` that may be among the best; all of them if none meets what is asked.
 ///
-/// Errors: as those of trials.
+/// # Errors
+/// As those of trials.
 pub fn trials(
     scenario: &Scenario,
     constraint: &Constraint,
@@ -88,7 +89,8 @@ pub struct Bound {
 
 /// The bounds of configurations, in their order.
 ///
-/// Errors: as those of trials.
+/// # Errors
+/// As those of trials.
 pub fn bounds(
     scenario: &Scenario,
     constraint: &Constraint,

@@ -87,7 +87,8 @@ pub struct Chooser<'a> {
 impl<'a> Chooser<'a> {
     /// Prepares a plan.
     ///
-    /// Errors: the grid is outside the profile or the book; the trace cannot be read.
+    /// # Errors
+    /// The grid is outside the profile or the book; the trace cannot be read.
     pub fn new(
         scenario: &'a Scenario,
         request: Request,
@@ -126,7 +127,8 @@ impl<'a> Chooser<'a> {
 
     /// Finds the plan.
     ///
-    /// Errors: the arrivals cannot be read; no request came.
+    /// # Errors
+    /// The arrivals cannot be read; no request came.
     pub fn plan(mut self) -> Result<Plan, InputError> {
         let mut lines = Lines::new(&self.whole_grid()?);
         let mut on_grid = lines.len();
@@ -205,7 +207,8 @@ impl<'a> Chooser<'a> {
 
     /// Evaluates configurations by the figures that rank.
     ///
-    /// Errors: the profile does not cover one; the arrivals cannot be read.
+    /// # Errors
+    /// The profile does not cover one; the arrivals cannot be read.
     pub fn evaluate(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         match self.ranking {
             Ranking::Predicted => self.predicted(settings),
@@ -223,7 +226,8 @@ impl<'a> Chooser<'a> {
 
     /// Tries configurations on the scenario's arrivals, whatever ranks; predicts them where nothing is simulated.
     ///
-    /// Errors: as [`Chooser::evaluate`].
+    /// # Errors
+    /// As [`Chooser::evaluate`].
     pub fn shown(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         match (self.request.check, self.ranking) {
             (Check::Predicted, _) => self.predicted(settings),
@@ -389,7 +393,8 @@ impl<'a> Chooser<'a> {
 
     /// Simulates a configuration in full, once.
     ///
-    /// Errors: the profile does not cover it; the arrivals cannot be read.
+    /// # Errors
+    /// The profile does not cover it; the arrivals cannot be read.
     pub fn confirm(&mut self, setting: Setting) -> Result<Verdict, InputError> {
         if let Some((_, verdict)) = self.confirmed.get(&setting) {
             return Ok(*verdict);
@@ -417,7 +422,8 @@ impl<'a> Chooser<'a> {
 
     /// Simulates another scenario on the same arrivals.
     ///
-    /// Errors: as [`Chooser::confirm`].
+    /// # Errors
+    /// As [`Chooser::confirm`].
     pub fn simulate_as(&self, scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
         self.replayed.simulate(scenario, setting)
     }

@@ -65,7 +65,8 @@ impl Axis {
 
 /// The ends of axes at which `best` stands; an axis of one value has been decided on.
 ///
-/// Errors: as those of evaluating a configuration.
+/// # Errors
+/// As those of evaluating a configuration.
 pub fn edges(chooser: &mut Chooser<'_>, best: &Candidate) -> Result<Vec<Edge>, InputError> {
     let mut edges = Vec::new();
     for (axis, end) in ends(chooser, best.setting) {

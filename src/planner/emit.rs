@@ -50,7 +50,8 @@ const LONGEST_NAME: usize = 64;
 
 /// The window \[s\] with which an SQS event source mapping does the batching; else why it cannot.
 ///
-/// Errors: the reason, a sentence without a full stop.
+/// # Errors
+/// The reason, a sentence without a full stop.
 pub fn queue_window(setting: Setting) -> Result<u64, String> {
     let Setting { batch, timeout, .. } = setting;
     let window = timeout.0 / SECOND;

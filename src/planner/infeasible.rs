@@ -42,7 +42,8 @@ const TRIES: u32 = 24;
 
 /// The configuration that comes nearest, why it misses, and what would do.
 ///
-/// Errors: as those of evaluating a configuration.
+/// # Errors
+/// As those of evaluating a configuration.
 pub fn explain(
     chooser: &mut Chooser<'_>,
     lines: &Lines,

@@ -24,7 +24,8 @@ enum Laws {
 impl BatchLaws {
     /// The laws of several batch sizes, which share the work, at one timeout; in the order of `batches`.
     ///
-    /// Errors: the published model takes MAPs of one or two phases only.
+    /// # Errors
+    /// The published model takes MAPs of one or two phases only.
     pub fn of(
         parts: &[Part],
         model: Model,

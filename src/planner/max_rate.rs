@@ -57,7 +57,8 @@ pub enum End {
 /// Finds the largest scale of the arrival rate: of the range that holds the scenario's own rate, else of the
 /// last range below it, else of the first above. The own rate is never denied where its own run keeps what is asked.
 ///
-/// Errors: as those of a plan and of a simulation.
+/// # Errors
+/// As those of a plan and of a simulation.
 pub fn max_rate(scenario: &Scenario, constraint: &Constraint) -> Result<MaxRate, InputError> {
     one_configuration(scenario)?;
     no_users(scenario)?;

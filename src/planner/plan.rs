@@ -144,7 +144,8 @@ impl Reason {
 
 /// Plans a scenario: evaluates its grid, refines the timeouts, simulates what looks best.
 ///
-/// Errors: the grid is outside the profile or the book; an adaptive policy; the trace cannot be read; no request came.
+/// # Errors
+/// The grid is outside the profile or the book; an adaptive policy; the trace cannot be read; no request came.
 pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
     one_configuration(scenario)?;
     super::predict::knows_the_overhead(scenario, request.constraint.model)?;
@@ -154,7 +155,8 @@ pub fn plan(scenario: &Scenario, request: Request) -> Result<Plan, InputError> {
 
 /// A plan is about one configuration.
 ///
-/// Errors: the policy is adaptive.
+/// # Errors
+/// The policy is adaptive.
 pub fn one_configuration(scenario: &Scenario) -> Result<(), InputError> {
     if scenario.policy.is_fixed() {
         return Ok(());
@@ -165,7 +167,8 @@ pub fn one_configuration(scenario: &Scenario) -> Result<(), InputError> {
 
 /// The scenario's own configuration, predicted.
 ///
-/// Errors: as [`plan`]; a trace that says too little to fit.
+/// # Errors
+/// As [`plan`]; a trace that says too little to fit.
 pub fn own_candidate(scenario: &Scenario, constraint: &Constraint) -> Result<Candidate, InputError> {
     let setting = scenario.setting();
     let space = space_of(scenario, setting)?;
@@ -180,7 +183,8 @@ pub fn own_candidate(scenario: &Scenario, constraint: &Constraint) -> Result<Can
 
 /// The space that holds one configuration.
 ///
-/// Errors: the profile does not cover it.
+/// # Errors
+/// The profile does not cover it.
 pub fn space_of(scenario: &Scenario, setting: Setting) -> Result<Space, InputError> {
     let Setting { memory, batch, timeout, provisioned } = setting;
     let (memory, batch) = (vec![memory], vec![batch]);
@@ -192,7 +196,8 @@ pub fn space_of(scenario: &Scenario, setting: Setting) -> Result<Space, InputErr
 /// The grid of \[sweep\]; without one, the memory sizes of the profile that the book offers, batches of the profile, every one
 /// up to 16 and then in steps of an eighth, and timeouts of 1, 2, 5, 10, ... ms up to the latency target.
 ///
-/// Errors: a memory size of \[sweep\] is not offered, or none of the profile's is.
+/// # Errors
+/// A memory size of \[sweep\] is not offered, or none of the profile's is.
 pub fn grid(scenario: &Scenario) -> Result<Grid, InputError> {
     let book = &scenario.platform.book;
     if let Some(grid) = &scenario.sweep {

@@ -116,14 +116,16 @@ pub fn is_covered(workload: &Workload) -> bool {
 
 /// The processes behind a scenario's workload. To a trace, and to a process without phases, a process is fitted for each of its hours.
 ///
-/// Errors: a trace that cannot be read, or to which no process can be fitted.
+/// # Errors
+/// A trace that cannot be read, or to which no process can be fitted.
 pub fn scenario_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
     some(scenario, fitted_parts(scenario)?)
 }
 
 /// At least one process.
 ///
-/// Errors: there is none.
+/// # Errors
+/// There is none.
 pub fn some(scenario: &Scenario, parts: Vec<Part>) -> Result<Vec<Part>, InputError> {
     if parts.is_empty() { Err(too_few(scenario)) } else { Ok(parts) }
 }
@@ -145,7 +147,8 @@ fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
 
 /// Refuses users, whose arrivals follow from answers.
 ///
-/// Errors: the workload is a closed loop.
+/// # Errors
+/// The workload is a closed loop.
 pub fn no_users(scenario: &Scenario) -> Result<(), InputError> {
     match scenario.workload.closed() {
         None => Ok(()),
@@ -160,7 +163,8 @@ pub fn no_users(scenario: &Scenario) -> Result<(), InputError> {
 
 /// Fits a process to each hour of arrivals; empty where none can be fitted.
 ///
-/// Errors: they cannot be read.
+/// # Errors
+/// They cannot be read.
 pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
     Ok(hours(arrivals)?.into_iter().filter_map(|(_, part)| part).collect())
 }
@@ -168,7 +172,8 @@ pub fn parts_of(arrivals: &mut dyn Arrivals) -> Result<Vec<Part>, InputError> {
 /// The hours of arrivals from their beginning on: how long each is, and the process that is fitted to it, if one can
 /// be; a Poisson process where the hour has few.
 ///
-/// Errors: they cannot be read.
+/// # Errors
+/// They cannot be read.
 pub fn hours(arrivals: &mut dyn Arrivals) -> Result<Vec<(Span, Option<Part>)>, InputError> {
     let (_, observed) = Observed::read(arrivals)?;
     let part = |piece: &Piece| match &piece.fit {
@@ -204,7 +209,8 @@ pub fn knows_the_overhead(scenario: &Scenario, model: Model) -> Result<(), Input
 /// Predicts a scenario at a setting, a trace by the fits of its hours; `None` for an adaptive policy, which has no
 /// one setting, and for a trace to which no process can be fitted: it has one arrival, or all at one instant.
 ///
-/// Errors: the profile does not cover the setting, or the model the process.
+/// # Errors
+/// The profile does not cover the setting, or the model the process.
 pub fn predict(
     scenario: &Scenario,
     setting: Setting,
@@ -215,7 +221,8 @@ pub fn predict(
 
 /// As [`predict`], without the distribution, which takes most of the time where service times are random.
 ///
-/// Errors: as [`predict`].
+/// # Errors
+/// As [`predict`].
 pub fn predict_figures(
     scenario: &Scenario,
     setting: Setting,
@@ -245,7 +252,8 @@ fn predict_fitted(
 
 /// Predicts given processes at a setting.
 ///
-/// Errors: the profile does not cover the setting, or the model the processes.
+/// # Errors
+/// The profile does not cover the setting, or the model the processes.
 pub fn predict_parts(
     scenario: &Scenario,
     parts: &[Part],

@@ -141,7 +141,8 @@ impl Lines {
     /// Refines the timeouts of the `count` best lines, which `evaluate` evaluates; gaps of less than the share `finest` of a
     /// timeout are left.
     ///
-    /// Errors: those of `evaluate`.
+    /// # Errors
+    /// Those of `evaluate`.
     pub fn refine(
         &mut self,
         margin: &Tightening,

@@ -28,7 +28,8 @@ pub struct Replayed<'a> {
 impl<'a> Replayed<'a> {
     /// Reads the scenario's trace, if it has one.
     ///
-    /// Errors: the trace cannot be read.
+    /// # Errors
+    /// The trace cannot be read.
     pub fn new(scenario: &'a Scenario) -> Result<Replayed<'a>, InputError> {
         let mut replayed = Replayed { scenario, kept: None, parts: OnceLock::new() };
         if let Source::Trace(_) = scenario.workload.source {
@@ -52,7 +53,8 @@ impl<'a> Replayed<'a> {
 
     /// All arrivals from the first on.
     ///
-    /// Errors: the trace cannot be read.
+    /// # Errors
+    /// The trace cannot be read.
     pub fn open(&self) -> Result<Box<dyn Arrivals + '_>, InputError> {
         match &self.kept {
             Some((times, bin)) => {
@@ -64,7 +66,8 @@ impl<'a> Replayed<'a> {
 
     /// The processes behind the arrivals; a trace, or a process without phases, is fitted when it is first asked.
     ///
-    /// Errors: the trace cannot be read, or says too little to fit.
+    /// # Errors
+    /// The trace cannot be read, or says too little to fit.
     pub fn parts(&self) -> Result<&[Part], InputError> {
         let fitted =
             || no_users(self.scenario).and_then(|()| some(self.scenario, parts_of(&mut *self.open()?)?));
@@ -92,7 +95,8 @@ impl<'a> Replayed<'a> {
 
     /// Simulates a configuration on them.
     ///
-    /// Errors: the profile does not cover the setting; the trace cannot be read; no request came.
+    /// # Errors
+    /// The profile does not cover the setting; the trace cannot be read; no request came.
     pub fn simulate(&self, scenario: &Scenario, setting: Setting) -> Result<Simulation, InputError> {
         simulate_on(scenario, setting, self.open()?)
     }

@@ -98,14 +98,16 @@ impl SearchOutcome {
 impl Space {
     /// A grid's configurations at a tariff.
     ///
-    /// Errors: the profile does not cover the grid.
+    /// # Errors
+    /// The profile does not cover the grid.
     pub fn new(grid: &Grid, profile: &Profile, tariff: &Tariff) -> Result<Space, OutOfRange> {
         Space::priced(grid, profile, |times, n, mean| batch_cost(tariff, times)(n, mean))
     }
 
     /// A grid's configurations at a tariff whose time is not rounded up, as the SC20 paper has it.
     ///
-    /// Errors: the profile does not cover the grid.
+    /// # Errors
+    /// The profile does not cover the grid.
     pub fn unrounded(grid: &Grid, profile: &Profile, tariff: &Tariff) -> Result<Space, OutOfRange> {
         let price = |times: &ServiceTimes, _: u32, mean: f64| {
             tariff.marginal_usd(mean * 1e3 * f64::from(times.memory.0), 1.0)
@@ -115,7 +117,8 @@ impl Space {
 
     /// A grid's configurations where a batch of n with a mean service time \[s\] costs `price(times, n, mean)` [$].
     ///
-    /// Errors: the profile does not cover the grid.
+    /// # Errors
+    /// The profile does not cover the grid.
     pub fn priced(
         grid: &Grid,
         profile: &Profile,
@@ -233,7 +236,8 @@ pub fn order(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
 /// Judges every configuration of the space, timeout by timeout; an even choice of about `shown` of them with their
 /// percentiles.
 ///
-/// Errors: the model does not cover the processes.
+/// # Errors
+/// The model does not cover the processes.
 pub fn evaluate(
     parts: &[Part],
     space: &Space,
@@ -260,7 +264,8 @@ pub fn evaluate(
 /// The best configuration of the space for one process or a mixture of several: what an adaptive policy asks
 /// for again and again.
 ///
-/// Errors: the model does not cover the processes. Panics if the space is empty.
+/// # Errors
+/// The model does not cover the processes. Panics if the space is empty.
 pub fn search(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<SearchOutcome, InputError> {
     match best(parts, space, constraint)? {
         Some(best) => choice(parts, space, constraint, best.setting).map(SearchOutcome::Meets),
@@ -270,7 +275,8 @@ pub fn search(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<
 
 /// The configuration that is nearest to the constraints: the fastest within the budget, else the cheapest.
 ///
-/// Errors: as [`search`].
+/// # Errors
+/// As [`search`].
 pub fn nearest(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Choice, InputError> {
     if let Some(fastest) = fastest(parts, space, constraint)? {
         return Ok(fastest);
@@ -281,7 +287,8 @@ pub fn nearest(parts: &[Part], space: &Space, constraint: &Constraint) -> Result
 
 /// The configuration that keeps the lowest latency target within the budget; `None` if the budget pays for none.
 ///
-/// Errors: as [`search`].
+/// # Errors
+/// As [`search`].
 pub fn fastest(parts: &[Part], space: &Space, constraint: &Constraint) -> Result<Option<Choice>, InputError> {
     let best = best(parts, space, &Constraint { latency: None, ..*constraint })?;
     best.map(|best| choice(parts, space, constraint, best.setting)).transpose()
@@ -289,7 +296,8 @@ pub fn fastest(parts: &[Part], space: &Space, constraint: &Constraint) -> Result
 
 /// The cheapest configuration that keeps the latency, whatever it costs; `None` if none does.
 ///
-/// Errors: as [`search`].
+/// # Errors
+/// As [`search`].
 pub fn cheapest(
     parts: &[Part],
     space: &Space,
@@ -302,7 +310,8 @@ pub fn cheapest(
 
 /// What is known of one configuration of the space.
 ///
-/// Errors: the model does not cover the processes. Panics if the space has no such memory size.
+/// # Errors
+/// The model does not cover the processes. Panics if the space has no such memory size.
 pub fn choice(
     parts: &[Part],
     space: &Space,

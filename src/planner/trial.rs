@@ -81,7 +81,8 @@ impl<'a> Trials<'a> {
 
     /// Tries configurations; in their order.
     ///
-    /// Errors: the profile does not cover one; the arrivals cannot be read; no request came.
+    /// # Errors
+    /// The profile does not cover one; the arrivals cannot be read; no request came.
     pub fn of(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         let new: Vec<Setting> =
             settings.iter().filter(|setting| !self.known.contains_key(setting)).copied().collect();
@@ -95,7 +96,8 @@ impl<'a> Trials<'a> {
 /// Replays the arrivals with each configuration; those of one (B, T) share the work, and passes run in parallel. What was
 /// counted of each is judged at once, since the histograms of millions would take gigabytes.
 ///
-/// Errors: the profile does not cover one; the arrivals cannot be read; those of `judge`.
+/// # Errors
+/// The profile does not cover one; the arrivals cannot be read; those of `judge`.
 pub fn try_all<T: Send>(
     scenario: &Scenario,
     arrivals: &Replayed<'_>,
@@ -154,7 +156,8 @@ fn passes<'g, T>(scenario: &Scenario, groups: &'g [((Span, u32), T)]) -> Vec<&'g
 
 /// What was counted of a configuration, as a candidate.
 ///
-/// Errors: no request was served.
+/// # Errors
+/// No request was served.
 fn judged(
     scenario: &Scenario,
     constraint: &Constraint,

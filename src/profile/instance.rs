@@ -18,7 +18,8 @@ pub struct InstanceProfile {
 impl InstanceProfile {
     /// The service times of batches of 1 to `largest`.
     ///
-    /// Errors: the profile does not cover `largest`.
+    /// # Errors
+    /// The profile does not cover `largest`.
     pub fn at(&self, largest: u32) -> Result<ServiceTimes, OutOfRange> {
         self.table.at(NO_MEMORY, largest)
     }

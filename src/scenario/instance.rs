@@ -16,14 +16,16 @@ impl InstanceProfile {
     /// Reads an instance profile file: `model`, `source`, `workers`, `batch`, `service_s` (one time \[s\] a batch
     /// size) and, optionally, `service_cv`.
     ///
-    /// Errors: a field that is missing, unknown or out of its range.
+    /// # Errors
+    /// A field that is missing, unknown or out of its range.
     pub fn read(path: &Path) -> Result<InstanceProfile, InputError> {
         InstanceProfile::from_document(&Document::read(path)?)
     }
 
     /// Reads an instance profile from a document.
     ///
-    /// Errors: as [`InstanceProfile::read`].
+    /// # Errors
+    /// As [`InstanceProfile::read`].
     pub fn from_document(document: &Document) -> Result<InstanceProfile, InputError> {
         let root = document.root();
         let profile = InstanceProfile::from_section(&root)?;
@@ -33,7 +35,8 @@ impl InstanceProfile {
 
     /// Reads the profile's fields from a section, whose `finish` is left to the caller.
     ///
-    /// Errors: as [`InstanceProfile::read`].
+    /// # Errors
+    /// As [`InstanceProfile::read`].
     pub fn from_section(section: &Section<'_>) -> Result<InstanceProfile, InputError> {
         let text = |name| section.optional(name).map(|v| v.str().map(str::to_owned)).transpose();
         let (model, source) = (text("model")?.unwrap_or("model".into()), text("source")?.unwrap_or_default());

@@ -143,7 +143,8 @@ impl Scenario {
 
     /// Does the platform offer every memory size of `[sweep]`?
     ///
-    /// Errors: one that it does not, with those that it does.
+    /// # Errors
+    /// One that it does not, with those that it does.
     pub fn check_grid(&self) -> Result<(), InputError> {
         let offered = |memory: &MemoryMb| {
             platform::check_memory(*memory, &self.platform.book).map_err(|message| {
@@ -156,7 +157,8 @@ impl Scenario {
 
     /// The service times at a setting.
     ///
-    /// Errors: the profile does not cover it; a batch would run longer than the platform lets it.
+    /// # Errors
+    /// The profile does not cover it; a batch would run longer than the platform lets it.
     pub fn service(&self, setting: Setting) -> Result<ServiceTimes, InputError> {
         let times = self.covered(setting)?;
         match self.over_the_limit(&times) {
@@ -169,7 +171,8 @@ impl Scenario {
     /// The service times at a setting, whatever the platform lets run: for tables from which settings are taken that
     /// [`Scenario::runs_within_limit`] has passed.
     ///
-    /// Errors: the profile does not cover it.
+    /// # Errors
+    /// The profile does not cover it.
     pub fn covered(&self, setting: Setting) -> Result<ServiceTimes, InputError> {
         let times = self.profile.at(setting.memory, setting.batch);
         times.map_err(|e| InputError::new(&self.name, e.to_string()).help(e.mend()))

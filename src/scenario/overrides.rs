@@ -31,7 +31,8 @@ const OF_TABLE: [&str; 15] = [
 
 /// Merges the overrides into the document.
 ///
-/// Errors: an override that cannot be read.
+/// # Errors
+/// An override that cannot be read.
 pub(super) fn merge(document: &mut Document, overrides: &[String]) -> Result<(), InputError> {
     let (policy, cold) = (kind(document), is_cold(document));
     overrides.iter().try_for_each(|assignment| document.set(assignment))?;

@@ -58,7 +58,8 @@ impl Metric {
 impl Published {
     /// Reads the list.
     ///
-    /// Errors: a field that is missing or unknown, a system that the scenario does not have.
+    /// # Errors
+    /// A field that is missing or unknown, a system that the scenario does not have.
     pub fn list(value: &Value<'_>, names: &[&str]) -> Result<Vec<Published>, InputError> {
         let system = |value: &Value<'_>| match value.str()? {
             name if names.contains(&name) => Ok(name.to_owned()),

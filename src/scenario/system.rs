@@ -57,7 +57,8 @@ impl SystemSpec {
 
     /// Reads the list of systems.
     ///
-    /// Errors: no system, two of one name, or a system that profile or book do not cover.
+    /// # Errors
+    /// No system, two of one name, or a system that profile or book do not cover.
     pub fn list(
         value: &Value<'_>,
         profile: &Profile,

@@ -248,7 +248,8 @@ impl Workload {
 
     /// The arrivals of one replication.
     ///
-    /// Errors: a trace that cannot be opened.
+    /// # Errors
+    /// A trace that cannot be opened.
     pub fn open(&self, streams: Streams) -> Result<Box<dyn Arrivals>, InputError> {
         let end = self.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
         let source: Box<dyn Arrivals> = match &self.source {

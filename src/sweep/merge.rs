@@ -20,7 +20,8 @@ pub struct Merge {
 impl Merge {
     /// Adds a shard.
     ///
-    /// Errors: it is not whole, was changed, is there already, or is of another sweep than the first.
+    /// # Errors
+    /// It is not whole, was changed, is there already, or is of another sweep than the first.
     pub fn add(&mut self, name: &str, text: impl Read) -> Result<(), InputError> {
         let (part, rows) = table::read(name, text)?;
         let (first_name, first) = self.first.get_or_insert_with(|| (name.to_owned(), part.clone()));
@@ -45,7 +46,8 @@ impl Merge {
 
     /// What the whole is, and all rows in the order of the grid.
     ///
-    /// Errors: a shard is missing; a row is in two of them.
+    /// # Errors
+    /// A shard is missing; a row is in two of them.
     pub fn finish(self) -> Result<(Part, Vec<Row>), InputError> {
         let Some((name, part)) = self.first else {
             return Err(InputError::new("sim merge", "there are no shards"));

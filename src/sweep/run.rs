@@ -117,14 +117,16 @@ pub trait Listener: Sync {
 
     /// Rows are ready.
     ///
-    /// Errors: they cannot be kept; the sweep ends.
+    /// # Errors
+    /// They cannot be kept; the sweep ends.
     fn ready(&self, rows: &[Row]) -> Result<(), InputError>;
 }
 
 impl<'a> Sweep<'a> {
     /// Prepares a sweep.
     ///
-    /// Errors: the scenario has no grid; the platform does not offer it, or the profile does not cover it; a trace cannot be read, or is empty.
+    /// # Errors
+    /// The scenario has no grid; the platform does not offer it, or the profile does not cover it; a trace cannot be read, or is empty.
     pub fn new(scenario: &'a Scenario, model: Model, mode: Mode) -> Result<Sweep<'a>, InputError> {
         let Some(grid) = &scenario.sweep else {
             let help = "add [sweep] with memory_mb, batch and timeout: lists, or { from, to, step }";
@@ -169,7 +171,8 @@ impl<'a> Sweep<'a> {
 
     /// Evaluates a shard's configurations except those in `done`.
     ///
-    /// Errors: the model does not take the process; the arrivals cannot be read; a row cannot be kept.
+    /// # Errors
+    /// The model does not take the process; the arrivals cannot be read; a row cannot be kept.
     pub fn run(
         &self,
         shard: Shard,

@@ -83,7 +83,8 @@ pub fn fingerprint(scenario: &Scenario, model: Model, mode: Mode, contents: &str
 
 /// The check sum of the trace that a scenario replays; empty where it replays none.
 ///
-/// Errors: it cannot be read again and again, as a sweep does.
+/// # Errors
+/// It cannot be read again and again, as a sweep does.
 pub fn contents(scenario: &Scenario) -> Result<String, InputError> {
     let Source::Trace(trace) = &scenario.workload.source else { return Ok(String::new()) };
     contents_of(&scenario.name, &trace.spec.files()?)
@@ -91,7 +92,8 @@ pub fn contents(scenario: &Scenario) -> Result<String, InputError> {
 
 /// The check sum of files that are read again and again.
 ///
-/// Errors: one of them cannot be.
+/// # Errors
+/// One of them cannot be.
 pub fn contents_of(scenario: &str, files: &[PathBuf]) -> Result<String, InputError> {
     let mut sum = Sum::new();
     for path in files {

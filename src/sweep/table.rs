@@ -182,7 +182,8 @@ fn counts(row: &Row) -> String {
 
 /// Reads a whole part: what it is, and its rows in the order of the file.
 ///
-/// Errors: it is no such file; a line of it was changed; it is not whole.
+/// # Errors
+/// It is no such file; a line of it was changed; it is not whole.
 pub fn read(file: &str, text: impl Read) -> Result<(Part, Vec<Row>), InputError> {
     let mut lines = Lines::new(text);
     let mut sum = Sum::new();
@@ -244,7 +245,8 @@ fn read_head<R: Read>(file: &str, lines: &mut Lines<R>, sum: &mut Sum) -> Result
 
 /// Reads the rows of a sweep.csv.
 ///
-/// Errors: it is no such file; a line of it is broken; it is larger than a grid can be.
+/// # Errors
+/// It is no such file; a line of it is broken; it is larger than a grid can be.
 pub fn read_whole(file: &str, text: impl Read) -> Result<Vec<Row>, InputError> {
     let mut lines = Lines::new(text);
     let header = lines.next(file)?.unwrap_or_default();

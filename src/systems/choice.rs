@@ -28,7 +28,8 @@ fn offered(scenario: &Scenario) -> Vec<MemoryMb> {
 
 /// The memory size that a system names or leaves to a rule.
 ///
-/// Errors: the rule needs an SLO.
+/// # Errors
+/// The rule needs an SLO.
 pub(super) fn chosen(scenario: &Scenario, memory: MemoryChoice) -> Result<MemoryMb, InputError> {
     match memory {
         MemoryChoice::Fixed(memory) => Ok(memory),
@@ -44,7 +45,8 @@ fn largest_memory(scenario: &Scenario) -> MemoryMb {
 
 /// The cheapest memory size at which requests without batching meet the SLO; the largest if none does.
 ///
-/// Errors: there is no latency in the SLO.
+/// # Errors
+/// There is no latency in the SLO.
 fn cheapest_memory(scenario: &Scenario) -> Result<MemoryMb, InputError> {
     let Some(slo) = scenario.slo.latency else {
         return Err(InputError::new(&scenario.name, "`cheapest-within-slo` needs [slo] latency"));
@@ -72,7 +74,8 @@ fn cheapest_memory(scenario: &Scenario) -> Result<MemoryMb, InputError> {
 /// stationary. Best is the cheapest within the latency SLO, else the fastest within the budget, else the fastest of all.
 /// The plan knows each part's process, or what is fitted to its hour: it has the forecast of an oracle.
 ///
-/// Errors: no `[sweep]`; a trace that cannot be read or says too little; the model does not take the process.
+/// # Errors
+/// No `[sweep]`; a trace that cannot be read or says too little; the model does not take the process.
 pub(super) fn planned(
     scenario: &Scenario,
     model: Model,

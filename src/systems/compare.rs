@@ -27,7 +27,8 @@ pub struct Compared {
 /// Simulates every system, in parallel, on the same arrivals. The first is what the others are compared with: the
 /// scenario's own, unless the first of `[[system]]` is just that under another name.
 ///
-/// Errors: there is no `[[system]]`; as [`run`].
+/// # Errors
+/// There is no `[[system]]`; as [`run`].
 pub fn compare(scenario: &Scenario) -> Result<Vec<Compared>, InputError> {
     if scenario.systems.is_empty() {
         return Err(InputError::new(&scenario.name, "has no [[system]] to compare")

@@ -32,7 +32,8 @@ pub struct Run {
 /// Runs a system on a scenario's workload; the observer is shown the batches of the first replication. Instances have
 /// one replication.
 ///
-/// Errors: a setting that the profile does not cover; a trace that cannot be read; no request came; what the system's
+/// # Errors
+/// A setting that the profile does not cover; a trace that cannot be read; no request came; what the system's
 /// own policy needs and the scenario lacks, such as `[sweep]` or an SLO.
 pub fn run<O: Observer + Send>(
     scenario: &Scenario,

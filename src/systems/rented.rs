@@ -27,7 +27,8 @@ use crate::units::{MemoryMb, Span};
 
 /// An endpoint, in words and as it starts.
 ///
-/// Errors: an instance does not keep the SLO at any load.
+/// # Errors
+/// An instance does not keep the SLO at any load.
 pub(super) fn endpoint(
     scenario: &Scenario,
     spec: &EndpointSpec,
@@ -78,7 +79,8 @@ pub(super) fn endpoint(
 
 /// A hybrid, in words and as it starts.
 ///
-/// Errors: the profile does not cover the functions.
+/// # Errors
+/// The profile does not cover the functions.
 pub(super) fn hybrid(
     scenario: &Scenario,
     spec: &HybridSpec,
@@ -100,7 +102,8 @@ pub(super) fn hybrid(
 
 /// MArk, in words and as it starts.
 ///
-/// Errors: no SLO; a type on which a lone request takes longer than that; a trace that cannot be read.
+/// # Errors
+/// No SLO; a type on which a lone request takes longer than that; a trace that cannot be read.
 pub(super) fn mark(
     scenario: &Scenario,
     spec: &MarkSpec,

@@ -48,7 +48,8 @@ impl Filter {
     /// Reads conditions: a name, one of `= != < <= > >= contains begins`, and a value, joined by `and`. Names and
     /// values with blanks stand in quotes.
     ///
-    /// Errors: what is wrong, with an example.
+    /// # Errors
+    /// What is wrong, with an example.
     pub fn parse(text: &str) -> Result<Filter, String> {
         let tokens = tokens(text)?;
         let mut conditions = Vec::new();

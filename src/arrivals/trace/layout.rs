@@ -103,7 +103,8 @@ pub(super) struct Records<L> {
 }
 
 impl<L: Layout> Records<L> {
-    /// Errors: the filter has a name that the records do not have.
+    /// # Errors
+    /// The filter has a name that the records do not have.
     pub(super) fn new(lines: Lines, mut layout: L, filter: Option<Filter>) -> Result<Records<L>, InputError> {
         let conditions = filter.iter().flat_map(|filter| &filter.conditions);
         let keys = conditions.map(|condition| {

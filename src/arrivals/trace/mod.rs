@@ -105,7 +105,8 @@ trait Reader: Arrivals {
     /// Adds what was found to `reading`.
     fn report(&self, _reading: &mut Reading) {}
 
-    /// Errors: all that was read has one time, and another column may be meant.
+    /// # Errors
+    /// All that was read has one time, and another column may be meant.
     fn refuse_one_instant(&self) -> Result<(), InputError> {
         Ok(())
     }

@@ -42,7 +42,8 @@ enum Content {
 impl TraceSpec {
     /// Opens the trace. `stream` spreads counts in their bins and coarse stamps in their resolution.
     ///
-    /// Errors: a file cannot be read, holds no arrivals, its format is not clear or a field does not fit
+    /// # Errors
+    /// A file cannot be read, holds no arrivals, its format is not clear or a field does not fit
     /// the format. What is wrong further down is reported by [`Arrivals::fill`], with the line.
     pub fn open(&self, stream: Stream) -> Result<Box<dyn Arrivals>, InputError> {
         self.open_noted(stream, &Findings::default())
@@ -50,7 +51,8 @@ impl TraceSpec {
 
     /// As [`TraceSpec::open`]; what is found is left in `findings` when the arrivals are dropped.
     ///
-    /// Errors: as [`TraceSpec::open`].
+    /// # Errors
+    /// As [`TraceSpec::open`].
     pub fn open_noted(
         &self,
         mut stream: Stream,
@@ -103,7 +105,8 @@ impl TraceSpec {
 
     /// The points in time of one file or several, in order.
     ///
-    /// Errors: a file holds something else.
+    /// # Errors
+    /// A file holds something else.
     pub(super) fn stamps_of(&self, stream: Stream) -> Result<Box<dyn Raw>, InputError> {
         Ok(match &self.files()?[..] {
             [file] => match self.content(file, stream)? {

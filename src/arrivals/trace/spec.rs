@@ -92,7 +92,8 @@ impl TraceSpec {
 
     /// The files, patterns replaced by what they match, in the order of their names.
     ///
-    /// Errors: a pattern that matches nothing.
+    /// # Errors
+    /// A pattern that matches nothing.
     pub fn files(&self) -> Result<Vec<PathBuf>, InputError> {
         let mut files = Vec::new();
         for path in &self.paths {

@@ -98,7 +98,8 @@ pub struct Fleet {
 /// Replays arrivals on a fleet. Every batch is shown to the observer when it starts. Returns the instances in
 /// the order of their launch; those that still ran are given back when the last request is answered.
 ///
-/// Errors: the arrivals cannot be read.
+/// # Errors
+/// The arrivals cannot be read.
 pub fn replay_fleet<A: Arrivals, O: Observer>(
     arrivals: &mut A,
     fleet: Fleet,

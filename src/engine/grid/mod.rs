@@ -95,7 +95,8 @@ pub enum Keep {
 /// Replays arrivals with every configuration, on the scenario's platform, with its SLO and warm-up. What is found is
 /// what the engine finds with the same streams: for each pair, in the order of what is wanted of it.
 ///
-/// Errors: the arrivals cannot be read.
+/// # Errors
+/// The arrivals cannot be read.
 pub fn evaluate<A: Arrivals + ?Sized>(
     scenario: &Scenario,
     streams: Streams,
@@ -108,7 +109,8 @@ pub fn evaluate<A: Arrivals + ?Sized>(
 /// As [`evaluate`], but where environments are always warm and service times fixed, `peak_concurrency` is left at zero:
 /// then memory sizes cost nothing but a look at the counts.
 ///
-/// Errors: as [`evaluate`].
+/// # Errors
+/// As [`evaluate`].
 pub fn evaluate_without_peaks<A: Arrivals + ?Sized>(
     scenario: &Scenario,
     streams: Streams,
@@ -128,7 +130,8 @@ pub(in crate::engine) fn records(scenario: &Scenario, wanted: Wanted<'_>, buffer
 
 /// Replays one configuration, and keeps all that the engine records. The observer is told how far the replay is.
 ///
-/// Errors: as [`evaluate`].
+/// # Errors
+/// As [`evaluate`].
 pub(in crate::engine) fn record<A: Arrivals + ?Sized, O: Observer>(
     scenario: &Scenario,
     (streams, arrivals): (Streams, &mut A),

@@ -36,7 +36,8 @@ pub struct Cut {
 
 /// Replays arrivals on several threads.
 ///
-/// Errors: as [`super::replay`].
+/// # Errors
+/// As [`super::replay`].
 pub fn replay<A: Arrivals, O: Observer + Send>(
     arrivals: &mut A,
     buffering: Buffering<'_>,

@@ -42,7 +42,8 @@ impl<'a> Buffering<'a> {
 
 /// Replays arrivals on all threads of the pool and records them.
 ///
-/// Errors: the arrivals cannot be read.
+/// # Errors
+/// The arrivals cannot be read.
 pub fn replay<A: Arrivals, O: Observer + Send>(
     arrivals: &mut A,
     buffering: Buffering<'_>,
@@ -58,7 +59,8 @@ pub fn replay<A: Arrivals, O: Observer + Send>(
 
 /// As [`replay`], on one thread.
 ///
-/// Errors: as [`replay`].
+/// # Errors
+/// As [`replay`].
 pub fn replay_in_turn<A: Arrivals, O: Observer>(
     arrivals: &mut A,
     buffering: Buffering<'_>,

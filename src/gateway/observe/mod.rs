@@ -101,7 +101,8 @@ const AHEAD: Span = Span::from_millis(50);
 
 /// Sends everything and waits for the answers. `passed` is told how many have been sent.
 ///
-/// Errors: the target is no URL of plain HTTP; threads cannot be started.
+/// # Errors
+/// The target is no URL of plain HTTP; threads cannot be started.
 pub fn observe(plan: &Plan, mut passed: impl FnMut(usize)) -> Result<Vec<Exchange>, InputError> {
     let target = plan.target.parse::<hyper::Uri>().map_err(|e| e.to_string());
     let usable = target.and_then(|uri| match (uri.scheme_str(), uri.authority()) {

@@ -19,7 +19,8 @@ const NUMBER: &str = "{{i}}";
 impl Payload {
     /// Bodies in turn; there must be one at least.
     ///
-    /// Errors: there is none.
+    /// # Errors
+    /// There is none.
     pub fn new(texts: &[&str]) -> Result<Payload, String> {
         if texts.is_empty() {
             return Err("there is no body to send".to_owned());

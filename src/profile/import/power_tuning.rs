@@ -18,7 +18,8 @@ type Point = (Option<f64>, Option<f64>);
 
 /// Reads one result: a file, or the visualization link itself. `batch` is what the invocations' payload held.
 ///
-/// Errors: a file that cannot be read or holds no result, or more than one.
+/// # Errors
+/// A file that cannot be read or holds no result, or more than one.
 pub fn read(path: &Path, batch: u32) -> Result<Observations, InputError> {
     let name = path.to_string_lossy();
     if name.starts_with("https://") || name.starts_with("http://") {

@@ -32,7 +32,8 @@ struct Measured {
 /// The service time is the server's compute time (input, infer and output) at the least concurrency of each batch size:
 /// at higher ones requests share the instance, or the server makes batches of its own.
 ///
-/// Errors: no table of the two programs; a row without its figures.
+/// # Errors
+/// No table of the two programs; a row without its figures.
 pub fn read(path: &Path, batch: Option<u32>, memory_mb: Option<u32>) -> Result<Observations, InputError> {
     parse(&read_text(path)?, &path.display().to_string(), batch, memory_mb)
 }

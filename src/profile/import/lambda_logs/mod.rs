@@ -26,7 +26,8 @@ pub enum BatchSize {
 
 /// Reads the calls of all files together, so that a request's lines may stand in several of them.
 ///
-/// Errors: a file that cannot be read.
+/// # Errors
+/// A file that cannot be read.
 pub fn read(files: &[PathBuf], batch: &BatchSize) -> Result<Calls, InputError> {
     let mut reader = Reader::new(batch);
     for file in files {
