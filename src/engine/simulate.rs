@@ -148,8 +148,7 @@ fn record_policy<P: Policy, O: Observer + Send>(
                 return warm::replay(&mut arrivals, Buffering { buffer, times, rules }, observer);
             }
             let provisioned = function.provisioned;
-            let wanted =
-                grid::Wanted { provisioned, keep: grid::Keep::Record, ..grid::Wanted::new(scenario, times) };
+            let wanted = grid::Wanted { provisioned, ..grid::Wanted::new(scenario, times) };
             match grid::records(scenario, wanted, buffer) {
                 true => grid::record(scenario, (streams, &mut arrivals), (buffer, wanted), observer),
                 false => record_events(scenario, (policy, function), (streams, arrivals), observer),

@@ -138,18 +138,18 @@ impl<'a> Chooser<'a> {
             let help = "the platform ends such a call: take more memory, or smaller batches";
             return Err(InputError::new(&self.scenario.name, message).help(help));
         }
-        let (mut best, mut margin) = self.best(&mut lines)?;
+        let (mut best, mut tightening) = self.best(&mut lines)?;
         // Bounds spare what is dearer than what was tried, but a full simulation has refused some of that.
         let mut spared = std::mem::take(&mut self.spared);
         spared.retain(|setting| !self.trials.holds(setting));
-        if !margin.refused.is_empty() && !spared.is_empty() {
+        if !tightening.refused.is_empty() && !spared.is_empty() {
             lines.add(&self.evaluate(&spared)?);
             on_grid += spared.len();
-            (best, margin) = self.best(&mut lines)?;
+            (best, tightening) = self.best(&mut lines)?;
         }
         let (answer, alternatives, edges) = match best {
             Some(best) => {
-                let alternatives = self.alternatives(&lines, &best, &margin)?;
+                let alternatives = self.alternatives(&lines, &best, &tightening)?;
                 let edges = edge::edges(&mut self, &best)?;
                 (Answer::Recommended(self.evaluated(best)?), alternatives, edges)
             }
@@ -300,65 +300,65 @@ impl<'a> Chooser<'a> {
 
     /// The best configuration that a full simulation confirms, and what the search learnt to ask for.
     fn best(&mut self, lines: &mut Lines) -> Result<(Option<Candidate>, Tightening), InputError> {
-        let mut margin = Tightening::default();
+        let mut tightening = Tightening::default();
         let mut best: Option<Candidate> = None;
         while best.is_none() {
-            self.refine(lines, &margin)?;
-            let Some(next) = lines.ranked(&margin).into_iter().next() else { break };
+            self.refine(lines, &tightening)?;
+            let Some(next) = lines.ranked(&tightening).into_iter().next() else { break };
             if self.is_confirmed(&next)? {
                 best = Some(next);
             } else {
-                self.learn(&next, &mut margin);
+                self.learn(&next, &mut tightening);
             }
         }
         // What was passed over on the way may still be better.
         let mut left = self.patience();
         loop {
             let limit = best.as_ref().map_or(f64::INFINITY, |best| best.score * (1.0 - WORTH));
-            let open = lines.candidates().filter(|c| margin.is_open(c) && c.score < limit);
+            let open = lines.candidates().filter(|c| tightening.is_open(c) && c.score < limit);
             let Some(next) = open.min_by(|a, b| order(a, b)).copied().filter(|_| left > 0) else { break };
             left -= 1;
             match self.is_confirmed(&next)? {
                 true => best = Some(next),
                 false => {
-                    margin.refused.insert(next.setting);
+                    tightening.refused.insert(next.setting);
                 }
             }
         }
-        Ok((best, margin))
+        Ok((best, tightening))
     }
 
-    fn refine(&mut self, lines: &mut Lines, margin: &Tightening) -> Result<(), InputError> {
+    fn refine(&mut self, lines: &mut Lines, tightening: &Tightening) -> Result<(), InputError> {
         match self.request.timeouts {
             Timeouts::Grid => Ok(()),
             Timeouts::Refined => {
-                self.refine_batches(lines, margin)?;
+                self.refine_batches(lines, tightening)?;
                 let (count, finest) = match self.ranking {
                     Ranking::Simulated if self.replayed.requests() > MANY => (REFINED_OF_MANY, 0.0),
                     Ranking::Simulated => (REFINED, 0.0),
-                    _ if self.is_dear(lines, margin) => (1, FINEST_OF_DEAR),
+                    _ if self.is_dear(lines, tightening) => (1, FINEST_OF_DEAR),
                     _ => (REFINED, 0.0),
                 };
-                let beside = lines.beside(margin, count, &self.grid.timeout);
+                let beside = lines.beside(tightening, count, &self.grid.timeout);
                 lines.add(&self.evaluate(&beside)?);
-                lines.refine(margin, (count, finest), |settings| self.evaluate(settings))
+                lines.refine(tightening, (count, finest), |settings| self.evaluate(settings))
             }
         }
     }
 
     /// Would each step of refining by the law take long? Where a grid was given, what is asked for is done.
-    fn is_dear(&self, lines: &Lines, margin: &Tightening) -> bool {
-        let best = lines.ranked(margin).into_iter().next();
+    fn is_dear(&self, lines: &Lines, tightening: &Tightening) -> bool {
+        let best = lines.ranked(tightening).into_iter().next();
         self.scenario.sweep.is_none() && best.is_some_and(|best| best.setting.batch > DEAR)
     }
 
     /// Where nobody gave a grid, it has gaps between large batches: those beside the best are halved until none is left.
-    fn refine_batches(&mut self, lines: &mut Lines, margin: &Tightening) -> Result<(), InputError> {
+    fn refine_batches(&mut self, lines: &mut Lines, tightening: &Tightening) -> Result<(), InputError> {
         if self.scenario.sweep.is_some() {
             return Ok(());
         }
         loop {
-            let wanted = lines.between_batches(margin, REFINED_IN_BATCHES);
+            let wanted = lines.between_batches(tightening, REFINED_IN_BATCHES);
             if wanted.is_empty() {
                 return Ok(());
             }
@@ -367,15 +367,15 @@ impl<'a> Chooser<'a> {
     }
 
     /// A refused candidate is not asked again; nor are those that miss by as much or more, until the end.
-    fn learn(&self, refused: &Candidate, margin: &mut Tightening) {
-        margin.refused.insert(refused.setting);
+    fn learn(&self, refused: &Candidate, tightening: &mut Tightening) {
+        tightening.refused.insert(refused.setting);
         let Some((_, verdict)) = self.confirmed.get(&refused.setting) else { return };
         if verdict.excess() > 0.0 {
-            margin.late = margin.late.min((refused.late - verdict.excess()).max(0.0));
+            tightening.late = tightening.late.min((refused.late - verdict.excess()).max(0.0));
         }
         if !verdict.affords() {
             let upper = verdict.cost_upper.unwrap_or(verdict.cost).max(verdict.cost);
-            margin.budget = margin.budget.min(refused.cost * verdict.budget / upper);
+            tightening.budget = tightening.budget.min(refused.cost * verdict.budget / upper);
         }
     }
 
@@ -448,10 +448,10 @@ impl<'a> Chooser<'a> {
         &mut self,
         lines: &Lines,
         best: &Candidate,
-        margin: &Tightening,
+        tightening: &Tightening,
     ) -> Result<Vec<Alternative>, InputError> {
         let key = |s: Setting| (s.memory, s.batch, s.provisioned);
-        let others = lines.ranked(margin).into_iter().filter(|c| key(c.setting) != key(best.setting));
+        let others = lines.ranked(tightening).into_iter().filter(|c| key(c.setting) != key(best.setting));
         let mut named: Vec<(Reason, Setting)> =
             others.take(NEXT_BEST).map(|c| (Reason::NextBest, c.setting)).collect();
         if best.setting.batch > 1

@@ -44,7 +44,7 @@ impl Default for Tightening {
 }
 
 impl Tightening {
-    /// Does a candidate meet the constraints with this margin?
+    /// Does a candidate meet the constraints with this tightening?
     pub fn is_met(&self, candidate: &Candidate) -> bool {
         self.is_open(candidate) && candidate.late <= self.late && candidate.cost <= self.budget
     }
@@ -87,17 +87,17 @@ impl Lines {
     }
 
     /// The best timeout of every line that meets the constraints, the best first.
-    pub fn ranked(&self, margin: &Tightening) -> Vec<Candidate> {
+    pub fn ranked(&self, tightening: &Tightening) -> Vec<Candidate> {
         let mut best: Vec<Candidate> =
-            self.lines.values().filter_map(|line| best(line, margin).map(|at| line[at])).collect();
+            self.lines.values().filter_map(|line| best(line, tightening).map(|at| line[at])).collect();
         best.sort_by(order);
         best
     }
 
     /// The points of the grid beside the best ones of the `count` best lines, where they were not evaluated.
-    pub fn beside(&self, margin: &Tightening, count: usize, timeouts: &[Span]) -> Vec<Setting> {
+    pub fn beside(&self, tightening: &Tightening, count: usize, timeouts: &[Span]) -> Vec<Setting> {
         let mut wanted = Vec::new();
-        for best in self.ranked(margin).iter().take(count).filter(|best| best.setting.batch > 1) {
+        for best in self.ranked(tightening).iter().take(count).filter(|best| best.setting.batch > 1) {
             let line = &self.lines[&key(best)];
             let at = timeouts.partition_point(|timeout| *timeout < best.setting.timeout);
             let ends = [at.checked_sub(1).map(|i| timeouts[i]), timeouts.get(at + 1).copied()];
@@ -111,9 +111,9 @@ impl Lines {
     }
 
     /// Batches half-way between those of the `count` best lines and the next ones on both sides.
-    pub fn between_batches(&self, margin: &Tightening, count: usize) -> Vec<Setting> {
+    pub fn between_batches(&self, tightening: &Tightening, count: usize) -> Vec<Setting> {
         let mut wanted: Vec<Setting> = Vec::new();
-        for best in self.ranked(margin).into_iter().take(count) {
+        for best in self.ranked(tightening).into_iter().take(count) {
             let (memory, batch, provisioned) = key(&best);
             let same = self.lines.keys().filter(|line| (line.0, line.2) == (memory, provisioned));
             let batches: Vec<u32> = same.map(|(_, batch, _)| *batch).collect();
@@ -145,15 +145,15 @@ impl Lines {
     /// Those of `evaluate`.
     pub fn refine(
         &mut self,
-        margin: &Tightening,
+        tightening: &Tightening,
         (count, finest): (usize, f64),
         mut evaluate: impl FnMut(&[Setting]) -> Result<Vec<Candidate>, InputError>,
     ) -> Result<(), InputError> {
-        let mut open: Vec<Key> = self.ranked(margin).iter().take(count).map(key).collect();
+        let mut open: Vec<Key> = self.ranked(tightening).iter().take(count).map(key).collect();
         while !open.is_empty() {
             let mut wanted: Vec<Setting> = Vec::new();
             open.retain(|key| {
-                let found = self.between(&self.lines[key], margin, finest);
+                let found = self.between(&self.lines[key], tightening, finest);
                 wanted.extend_from_slice(&found);
                 !found.is_empty()
             });
@@ -163,8 +163,8 @@ impl Lines {
     }
 
     /// New timeouts on both sides of a line's best candidate, up to its neighbours.
-    fn between(&self, line: &[Candidate], margin: &Tightening, finest: f64) -> Vec<Setting> {
-        let Some(at) = best(line, margin).filter(|at| line[*at].setting.batch > 1) else {
+    fn between(&self, line: &[Candidate], tightening: &Tightening, finest: f64) -> Vec<Setting> {
+        let Some(at) = best(line, tightening).filter(|at| line[*at].setting.batch > 1) else {
             return Vec::new();
         };
         let ends = [at.checked_sub(1).map(|low| (low, at)), (at + 1 < line.len()).then_some((at, at + 1))];
@@ -188,7 +188,7 @@ fn key(candidate: &Candidate) -> Key {
 }
 
 /// The index of the best candidate that meets the constraints.
-fn best(line: &[Candidate], margin: &Tightening) -> Option<usize> {
-    let meeting = line.iter().enumerate().filter(|(_, candidate)| margin.is_met(candidate));
+fn best(line: &[Candidate], tightening: &Tightening) -> Option<usize> {
+    let meeting = line.iter().enumerate().filter(|(_, candidate)| tightening.is_met(candidate));
     meeting.min_by(|a, b| order(a.1, b.1)).map(|(at, _)| at)
 }

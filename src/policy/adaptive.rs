@@ -70,7 +70,7 @@ pub struct Outlook<'a> {
 pub struct Proposal {
     /// The memory size with its service times.
     pub times: ServiceTimes,
-    /// BatchPolicy and timeout.
+    /// Batch and timeout.
     pub buffer: BatchPolicy,
     /// What is to be least, such as the cost.
     pub score: f64,
@@ -116,7 +116,7 @@ pub struct Decision {
     pub caution: f64,
     /// The memory size from now on.
     pub memory: MemoryMb,
-    /// BatchPolicy and timeout from now on.
+    /// Batch and timeout from now on.
     pub buffer: BatchPolicy,
     /// Does the model say that all constraints are met throughout the margin?
     pub meets: bool,

@@ -102,19 +102,19 @@ impl<'a> Follower<'a> {
     }
 
     /// Sees every batch whose end is decided by `times`.
-    pub fn advance(&mut self, times: &[Time], desk: &mut Workspace) {
-        desk.cuts.clear();
+    pub fn advance(&mut self, times: &[Time], workspace: &mut Workspace) {
+        workspace.cuts.clear();
         let first = self.open;
-        self.open = desk.cuts.extend(times, first, self.buffer);
-        self.see(times, first, desk);
+        self.open = workspace.cuts.extend(times, first, self.buffer);
+        self.see(times, first, workspace);
     }
 
     /// The batch that is still open after the last arrival leaves at its deadline.
-    pub fn finish(mut self, times: &[Time], desk: &mut Workspace) -> Vec<Counted> {
-        desk.cuts.clear();
+    pub fn finish(mut self, times: &[Time], workspace: &mut Workspace) -> Vec<Counted> {
+        workspace.cuts.clear();
         if let Some((end, left)) = last(times, self.open, self.buffer) {
-            desk.cuts.push(end, left);
-            self.see(times, self.open, desk);
+            workspace.cuts.push(end, left);
+            self.see(times, self.open, workspace);
         }
         let waits = match self.counting {
             Counting::Shared(mut waits) => {
@@ -128,8 +128,8 @@ impl<'a> Follower<'a> {
     }
 
     /// Sees the batches that were cut.
-    fn see(&mut self, times: &[Time], first: usize, desk: &mut Workspace) {
-        let Workspace { cuts, sizes, places, calendar, luck } = desk;
+    fn see(&mut self, times: &[Time], first: usize, workspace: &mut Workspace) {
+        let Workspace { cuts, sizes, places, calendar, luck } = workspace;
         let batches = cuts.batches(times, first, 0);
         let warmup = self.common.rules.warmup;
         if self.configurations.iter().any(|follows| !matches!(follows, Configuration::Still(..))) {

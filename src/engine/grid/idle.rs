@@ -1,4 +1,4 @@
-//! IdleEnvironments that are idle, by how long they stay warm.
+//! Environments that are idle, by how long they stay warm.
 
 use std::collections::VecDeque;
 

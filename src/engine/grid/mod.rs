@@ -123,7 +123,7 @@ pub fn evaluate_without_peaks<A: Arrivals + ?Sized>(
 /// Is one configuration replayed faster here than event by event?
 pub(in crate::engine) fn records(scenario: &Scenario, wanted: Wanted<'_>, buffer: BatchPolicy) -> bool {
     is_fast(scenario)
-        && common(scenario, Streams::new(scenario.seed)).pool.is_some()
+        && matches!(scenario.platform.environments, Environments::Pool(_))
         && !wanted.times.is_random()
         && bytes(scenario, buffer) <= MOST_BYTES
 }
@@ -195,7 +195,7 @@ fn pass<A: Arrivals + ?Sized, O: Observer>(
         return Ok(closed::each(&common, users, pairs));
     }
     let mut followers: Vec<_> = pairs.iter().map(|pair| Follower::new(common, pair, peaks)).collect();
-    let mut desk = Workspace::default();
+    let mut workspace = Workspace::default();
     // An open batch holds fewer than B requests, so this many must outlive a chunk.
     let keep = pairs.iter().map(|pair| pair.buffer.batch as usize).max().unwrap_or(0);
     let mut times: Vec<Time> = Vec::with_capacity(chunk + BLOCK + keep);
@@ -209,10 +209,13 @@ fn pass<A: Arrivals + ?Sized, O: Observer>(
             observer.passed(*last, (times.len() - before) as u64);
         }
         for follower in &mut followers {
-            follower.advance(&times, &mut desk);
+            follower.advance(&times, &mut workspace);
         }
         if !more {
-            return Ok(followers.into_iter().map(|follower| follower.finish(&times, &mut desk)).collect());
+            return Ok(followers
+                .into_iter()
+                .map(|follower| follower.finish(&times, &mut workspace))
+                .collect());
         }
     }
 }

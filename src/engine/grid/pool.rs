@@ -1,4 +1,4 @@
-//! IdleEnvironments that see batches, not requests: the quick twin of the platform's pool, as long as nothing is refused.
+//! Environments that see batches, not requests: the quick twin of the platform's pool, as long as nothing is refused.
 //!
 //! Of an environment only two things matter: when it finishes, and how long it stays warm then. A finish is needed no
 //! earlier than the first batch that starts at or after it, and which batch that is can be looked up as soon as it is
@@ -54,7 +54,7 @@ pub struct Start {
     pub service: Span,
     /// Whose capacity it uses.
     pub capacity: Capacity,
-    /// IdleEnvironments busy just after.
+    /// Environments busy just after.
     pub busy: u64,
 }
 

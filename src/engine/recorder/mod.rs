@@ -24,7 +24,7 @@ pub const MOST_REQUESTS: u64 = 1 << 31;
 #[derive(Debug)]
 pub struct Recorder {
     rules: Rules,
-    books: TimeSeries,
+    series: TimeSeries,
     stretches: Stretches,
     current: Recording,
     tally: Tally,
@@ -53,7 +53,7 @@ impl Recorder {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            books: TimeSeries::default(),
+            series: TimeSeries::default(),
             stretches: Stretches::default(),
             current: Recording::default(),
             tally: Tally::default(),
@@ -65,10 +65,10 @@ impl Recorder {
         }
     }
 
-    /// Closes the books.
+    /// Closes the series.
     pub fn into_record(mut self) -> Record {
         self.close_current();
-        self.books.close()
+        self.series.close()
     }
 
     /// What starts before this belongs to the open stretch.
@@ -105,7 +105,7 @@ impl Recorder {
         if self.current_end == Time::ZERO {
             return;
         }
-        self.books.add(&Stretch {
+        self.series.add(&Stretch {
             at: self.current_at,
             tally: std::mem::take(&mut self.tally),
             latency: self.current.drain(),

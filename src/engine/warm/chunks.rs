@@ -51,7 +51,7 @@ pub fn replay<A: Arrivals, O: Observer + Send>(
         source: Mutex::new(Source { arrivals, next: 0, ended: Ok(false) }),
         line: Mutex::new(line),
         moved: Condvar::new(),
-        desk: Mutex::new(Merger { next: 0, early: BTreeMap::new(), books: TimeSeries::default() }),
+        merger: Mutex::new(Merger { next: 0, early: BTreeMap::new(), series: TimeSeries::default() }),
         written: Condvar::new(),
     };
     // No thread waits for work that has not begun: whoever takes a chunk finishes it without rayon's help.
@@ -62,7 +62,7 @@ pub fn replay<A: Arrivals, O: Observer + Send>(
         shared.work();
     });
     inner(shared.source).ended?;
-    Ok(inner(shared.desk).books.close())
+    Ok(inner(shared.merger).series.close())
 }
 
 struct Shared<'a, A, O> {
@@ -71,7 +71,7 @@ struct Shared<'a, A, O> {
     source: Mutex<Source<'a, A>>,
     line: Mutex<Line<'a, O>>,
     moved: Condvar,
-    desk: Mutex<Merger>,
+    merger: Mutex<Merger>,
     written: Condvar,
 }
 
@@ -101,7 +101,7 @@ struct Merger {
     /// The chunk that is entered next.
     next: usize,
     early: BTreeMap<usize, Vec<Stretch>>,
-    books: TimeSeries,
+    series: TimeSeries,
 }
 
 /// Are more arrivals wanted?
@@ -157,8 +157,8 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
         }
         chunk.number = source.next;
         source.next += 1;
-        let ahead = |desk: &mut Merger| chunk.number > desk.next + AHEAD * self.cut.threads;
-        drop(wait(&self.written, lock(&self.desk), ahead));
+        let ahead = |merger: &mut Merger| chunk.number > merger.next + AHEAD * self.cut.threads;
+        drop(wait(&self.written, lock(&self.merger), ahead));
         chunk.times.clear();
         if let Some(mut portion) = source.arrivals.portion() {
             drop(source);
@@ -215,11 +215,11 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
 
     /// Enters what was counted, and what came too early before.
     fn enter(&self, number: usize, counted: Vec<Stretch>) {
-        let mut desk = lock(&self.desk);
-        let Merger { next, early, books } = &mut *desk;
+        let mut merger = lock(&self.merger);
+        let Merger { next, early, series } = &mut *merger;
         early.insert(number, counted);
         while let Some(counted) = early.remove(next) {
-            counted.iter().for_each(|stretch| books.add(stretch));
+            counted.iter().for_each(|stretch| series.add(stretch));
             *next += 1;
         }
         self.written.notify_all();

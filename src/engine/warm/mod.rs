@@ -66,7 +66,7 @@ pub fn replay_in_turn<A: Arrivals, O: Observer>(
     buffering: Buffering<'_>,
     observer: &mut O,
 ) -> Result<Record, InputError> {
-    let (mut counter, mut books) = (Counter::new(&buffering), TimeSeries::default());
+    let (mut counter, mut series) = (Counter::new(&buffering), TimeSeries::default());
     let mut cuts = Cuts::default();
     let mut times = Vec::with_capacity(2 * BLOCK);
     let mut open = 0;
@@ -87,10 +87,10 @@ pub fn replay_in_turn<A: Arrivals, O: Observer>(
             cuts.push(end, left);
         }
         counter.count(cuts.batches(&times, first, 0));
-        counter.counted().for_each(|stretch| books.add(&stretch));
+        counter.counted().for_each(|stretch| series.add(&stretch));
         if !more {
-            counter.finish().iter().for_each(|stretch| books.add(stretch));
-            return Ok(books.close());
+            counter.finish().iter().for_each(|stretch| series.add(stretch));
+            return Ok(series.close());
         }
         let now = times[times.len() - 1];
         observer.passed(now, (times.len() - before) as u64);

@@ -224,7 +224,7 @@ mod tests {
         Environment { number, born: Time::ZERO }
     }
 
-    /// EnvironmentLives 0, 2, 1 become idle in this order; the rule takes all three.
+    /// Environments 0, 2, 1 become idle in this order; the rule takes all three.
     fn order(reuse: Reuse) -> Vec<u32> {
         let mut set = IdleSet::new(reuse, Streams::new(3).stream("reuse"));
         for environment in [0, 2, 1] {

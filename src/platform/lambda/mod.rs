@@ -63,7 +63,7 @@ pub struct PoolSettings {
     pub scaling: RateLimit,
     /// How fast invocations may come.
     pub requests: RateLimit,
-    /// EnvironmentLives that are always initialised (provisioned concurrency).
+    /// Environments that are always initialised (provisioned concurrency).
     pub provisioned: u32,
 }
 
@@ -96,7 +96,7 @@ pub struct LambdaPool {
     requests: TokenBucket,
     /// The number of the next environment; those below `provisioned` are provisioned.
     next_environment: u32,
-    /// EnvironmentLives numbered below this one, and not provisioned, end when they finish.
+    /// Environments numbered below this one, and not provisioned, end when they finish.
     first_current: u32,
     stays: StayDraw,
     inits: InitDraw,
