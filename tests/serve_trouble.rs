@@ -121,7 +121,7 @@ fn a_slow_function_is_given_up_and_a_busy_one_is_passed_on() {
     };
     let slow = post(1);
     assert_eq!(slow.status(), 504);
-    assert!(slow.json()["error"].as_str().unwrap().contains("within 200ms"));
+    assert!(slow.json()["error"].as_str().unwrap().contains("within 200 ms"));
     let busy = post(2);
     assert_eq!((busy.status(), busy.header("retry-after")), (503, Some("1")));
     assert_eq!(post(3).status(), 200);

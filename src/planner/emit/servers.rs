@@ -225,9 +225,9 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_said() {
         let text = emitted(Server::Mosec, "m", "120.7ms");
-        assert!(text.contains("max_wait_time=120)") && text.contains("120 of the 120.7ms"), "{text}");
+        assert!(text.contains("max_wait_time=120)") && text.contains("120 of the 120.7 ms"), "{text}");
         let text = emitted(Server::Triton, "m", "1500ns");
-        assert!(text.contains("microseconds: 1 of the 1.5us"), "{text}");
+        assert!(text.contains("microseconds: 1 of the 1.5 µs"), "{text}");
     }
 
     #[test]
