@@ -74,19 +74,18 @@ impl ObserveReport<'_> {
                 format::percent(slo.allowed())
             );
         }
-        let inner = measured.latency_less_overhead_s.as_ref();
-        let (against, less) = match inner {
-            Some(inner) => (inner.p95, " less the overhead"),
+        let (against, less) = match &measured.latency_less_overhead_s {
+            Some(inner) => (inner.p95, " of what is left without the overhead"),
             None => (latency.p95, ""),
         };
         text.push_str(&format!(
-            "p95 {}; the simulation's is {} from it{less}",
+            "Measured p95 {}; simulated p95 {}{less}",
             format::duration(latency.p95),
             format::change(simulated.latency_s.p95 / against - 1.0)
         ));
         if let Some(batch) = measured.mean_batch {
             let change = format::change(simulated.mean_batch / batch - 1.0);
-            text.push_str(&format!(", its mean batch {change}"));
+            text.push_str(&format!(", mean batch {change}"));
         }
         text + "."
     }
@@ -119,7 +118,10 @@ impl ObserveReport<'_> {
             let (over, predicted) =
                 (self.measured.slo_violation_share, predicted.and_then(|p| p.slo_violation_share));
             let figures = [over, None, Some(simulated.slo_violation_share), predicted];
-            rows.push(cells(&format!("over {slo}"), figures, format::percent));
+            let mut row = cells(&format!("over {slo}"), figures, format::percent);
+            // Of shares, the difference is what tells.
+            row[5] = over.map_or(String::new(), |over| format::points(simulated.slo_violation_share - over));
+            rows.push(row);
         }
         rows
     }
