@@ -55,10 +55,19 @@ const WORTH: f64 = 0.002;
 pub enum Ranking {
     /// The model's.
     Predicted,
-    /// Those of trials on the scenario's own arrivals.
+    /// Those of trials on the scenario's own arrivals: the law does not cover the scenario.
     Simulated,
+    /// Those of trials: the law would take longer.
+    SimulatedSooner,
     /// Those of trials; what the exact law says misses was left out.
     SimulatedWithinLaw,
+}
+
+impl Ranking {
+    /// Do trials rank alone, without the law?
+    pub fn is_by_trials_alone(self) -> bool {
+        matches!(self, Ranking::Simulated | Ranking::SimulatedSooner)
+    }
 }
 
 /// Everything that a plan works with.
@@ -106,7 +115,7 @@ impl<'a> Chooser<'a> {
         let ranking = ranking(scenario, &request, replayed, &space);
         let trials = Trials::new(scenario, request.constraint, replayed);
         let laws = match ranking {
-            Ranking::Simulated => Vec::new(),
+            Ranking::Simulated | Ranking::SimulatedSooner => Vec::new(),
             Ranking::Predicted | Ranking::SimulatedWithinLaw => replayed.parts()?.to_vec(),
         };
         Ok(Chooser {
@@ -191,11 +200,11 @@ impl<'a> Chooser<'a> {
                 self.considered = all.len();
                 Ok(all)
             }
-            Ranking::Simulated | Ranking::SimulatedWithinLaw => {
+            Ranking::Simulated | Ranking::SimulatedSooner | Ranking::SimulatedWithinLaw => {
                 let mut settings = self.space.settings(&self.grid.provisioned);
                 settings.retain(ends);
                 self.considered = settings.len();
-                if self.ranking != Ranking::Simulated || !bound::helps(scenario) {
+                if !self.ranking.is_by_trials_alone() || !bound::helps(scenario) {
                     return self.evaluate(&settings);
                 }
                 let tried = bound::trials(scenario, &constraint, &mut self.trials, &settings)?;
@@ -212,7 +221,7 @@ impl<'a> Chooser<'a> {
     pub fn evaluate(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         match self.ranking {
             Ranking::Predicted => self.predicted(settings),
-            Ranking::Simulated => self.trials.of(settings),
+            Ranking::Simulated | Ranking::SimulatedSooner => self.trials.of(settings),
             Ranking::SimulatedWithinLaw => {
                 let mut tried = self.trials.of(settings)?;
                 // What a trial refuses the law is not asked about.
@@ -334,8 +343,10 @@ impl<'a> Chooser<'a> {
             Timeouts::Refined => {
                 self.refine_batches(lines, tightening)?;
                 let (count, finest) = match self.ranking {
-                    Ranking::Simulated if self.replayed.requests() > MANY => (REFINED_OF_MANY, 0.0),
-                    Ranking::Simulated => (REFINED, 0.0),
+                    ranking if ranking.is_by_trials_alone() && self.replayed.requests() > MANY => {
+                        (REFINED_OF_MANY, 0.0)
+                    }
+                    ranking if ranking.is_by_trials_alone() => (REFINED, 0.0),
                     _ if self.is_dear(lines, tightening) => (1, FINEST_OF_DEAR),
                     _ => (REFINED, 0.0),
                 };
