@@ -11,7 +11,7 @@ mod wide;
 use std::path::PathBuf;
 
 pub use self::held::HeldFunctions;
-use self::long::Long;
+use self::long::{IN_MEMORY, Long};
 use self::wide::Wide;
 use super::counts::{Bins, Spread};
 use super::lines::Lines;
@@ -198,6 +198,11 @@ impl FunctionsSpec {
     /// # Errors
     /// A file cannot be read, or its layout is not clear; with the line, if one is the cause.
     pub fn open(&self) -> Result<Box<dyn Functions>, InputError> {
+        self.open_with(IN_MEMORY)
+    }
+
+    /// As [`FunctionsSpec::open`], with so many rows in memory at a time.
+    fn open_with(&self, in_memory: usize) -> Result<Box<dyn Functions>, InputError> {
         let Some(first) = self.paths.first() else {
             return Err(InputError::new("the trace", "names no file"));
         };
@@ -212,7 +217,7 @@ impl FunctionsSpec {
         match layout {
             FunctionLayout::Azure2019 => Ok(Box::new(Wide::new(lines, &table, self.bin)?)),
             FunctionLayout::Times | FunctionLayout::Counts => {
-                Ok(Box::new(Long::read(self, layout, (lines, table))?))
+                Ok(Box::new(Long::read(self, layout, (lines, table), in_memory)?))
             }
         }
     }
