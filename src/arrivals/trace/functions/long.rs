@@ -9,7 +9,7 @@ use super::super::datetime::date_time;
 use super::super::decimal::{self, Kind};
 use super::super::delimited::value;
 use super::super::lines::Lines;
-use super::super::open::Wanted;
+use super::super::names::Wanted;
 use super::super::table::{Column, Table};
 use super::super::unit::Chosen;
 use super::super::{StampMode, TraceFormat};
