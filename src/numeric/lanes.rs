@@ -47,6 +47,12 @@ impl<T: Ord + Copy> Lanes<T> {
         Lanes { never, next, first, lanes, recent, others, is_random, strangers, known }
     }
 
+    /// The least, or what is later than any.
+    #[inline]
+    pub fn head(&self) -> T {
+        self.next
+    }
+
     /// The least.
     #[inline]
     pub fn peek(&self) -> Option<T> {
@@ -70,7 +76,13 @@ impl<T: Ord + Copy> Lanes<T> {
     /// Takes out the least.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        let found = self.peek()?;
+        self.peek().map(|_| self.take())
+    }
+
+    /// Takes out the least, of one or more.
+    #[inline]
+    pub fn take(&mut self) -> T {
+        let found = self.next;
         match self.first {
             Some(lane) => self.lanes[lane].advance(self.never),
             None => drop(self.others.pop()),
@@ -86,7 +98,7 @@ impl<T: Ord + Copy> Lanes<T> {
         {
             (self.next, self.first) = (*other, None);
         }
-        Some(found)
+        found
     }
 
     /// The lane of a span, if it has one.

@@ -32,11 +32,11 @@ impl Running {
     /// Takes out the next that has finished by `now`, with when it did; of several the one with the least number.
     #[inline]
     pub fn next_finished(&mut self, now: Time) -> Option<(Time, Environment)> {
-        if self.finishes.peek().is_none_or(|(finish, _)| finish > now) {
+        if self.finishes.head().0 > now || self.busy == 0 {
             return None;
         }
         self.busy -= 1;
-        self.finishes.pop()
+        Some(self.finishes.take())
     }
 
     /// Adds an environment that is busy from `now` to `until`. Calls come in the order of time.
@@ -52,6 +52,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::units::Span;
 
     proptest! {
         /// Few lengths, many, and so many that queues are given up: what finishes is what a sorted list has.
