@@ -12,11 +12,15 @@ const MOST_LANES: usize = 16;
 /// After so many spans without a lane it is looked at whether lanes pay.
 const STRANGERS: u64 = 100;
 
+/// What is ordered by when it is due.
+pub trait Due: Ord + Copy {
+    /// Later than any.
+    const NEVER: Self;
+}
+
 /// Items, of which the least comes next.
 #[derive(Debug, Clone)]
 pub struct Lanes<T> {
-    /// Later than any item.
-    never: T,
     /// The least, and the lane that it heads; none if it is in the heap.
     next: T,
     first: Option<usize>,
@@ -39,14 +43,15 @@ struct Lane<T> {
     queue: VecDeque<T>,
 }
 
-impl<T: Ord + Copy> Lanes<T> {
-    /// Nothing; `never` is later than whatever will come.
-    pub fn new(never: T) -> Lanes<T> {
+impl<T: Due> Default for Lanes<T> {
+    fn default() -> Lanes<T> {
         let (lanes, others) = (Vec::new(), BinaryHeap::new());
-        let (next, first, recent, is_random, strangers, known) = (never, None, 0, false, 0, 0);
-        Lanes { never, next, first, lanes, recent, others, is_random, strangers, known }
+        let (first, recent, is_random, strangers, known) = (None, 0, false, 0, 0);
+        Lanes { next: T::NEVER, first, lanes, recent, others, is_random, strangers, known }
     }
+}
 
+impl<T: Due> Lanes<T> {
     /// The least, or what is later than any.
     #[inline]
     pub fn head(&self) -> T {
@@ -56,7 +61,7 @@ impl<T: Ord + Copy> Lanes<T> {
     /// The least.
     #[inline]
     pub fn peek(&self) -> Option<T> {
-        (self.next != self.never).then_some(self.next)
+        (self.next != T::NEVER).then_some(self.next)
     }
 
     /// Adds an item that is planned so far ahead. Whatever the span, it comes in its order; where items of one span are planned in
@@ -65,7 +70,7 @@ impl<T: Ord + Copy> Lanes<T> {
     pub fn push(&mut self, span: u64, item: T) {
         let lane = self.lane(span);
         match lane {
-            Some(lane) => self.lanes[lane].enter(item, self.never),
+            Some(lane) => self.lanes[lane].enter(item),
             None => self.others.push(Reverse(item)),
         }
         if item < self.next {
@@ -84,10 +89,10 @@ impl<T: Ord + Copy> Lanes<T> {
     pub fn take(&mut self) -> T {
         let found = self.next;
         match self.first {
-            Some(lane) => self.lanes[lane].advance(self.never),
+            Some(lane) => self.lanes[lane].advance(),
             None => drop(self.others.pop()),
         }
-        (self.next, self.first) = (self.never, None);
+        (self.next, self.first) = (T::NEVER, None);
         for (number, lane) in self.lanes.iter().enumerate() {
             if lane.head < self.next {
                 (self.next, self.first) = (lane.head, Some(number));
@@ -127,8 +132,7 @@ impl<T: Ord + Copy> Lanes<T> {
     fn stranger(&mut self, span: u64) -> Option<usize> {
         self.strangers += 1;
         if self.strangers >= STRANGERS && self.known < 4 * self.strangers {
-            let never = self.never;
-            let all = std::mem::take(&mut self.lanes).into_iter().flat_map(|lane| lane.all(never));
+            let all = std::mem::take(&mut self.lanes).into_iter().flat_map(Lane::all);
             self.others.extend(all.map(Reverse));
             (self.first, self.is_random) = (None, true);
             return None;
@@ -136,16 +140,16 @@ impl<T: Ord + Copy> Lanes<T> {
         if self.lanes.len() == MOST_LANES {
             return None;
         }
-        self.lanes.push(Lane { span, head: self.never, queue: VecDeque::new() });
+        self.lanes.push(Lane { span, head: T::NEVER, queue: VecDeque::new() });
         Some(self.lanes.len() - 1)
     }
 }
 
-impl<T: Ord + Copy> Lane<T> {
+impl<T: Due> Lane<T> {
     #[inline]
-    fn enter(&mut self, item: T, never: T) {
+    fn enter(&mut self, item: T) {
         let last = self.queue.back().copied().unwrap_or(self.head);
-        if self.head == never {
+        if self.head == T::NEVER {
             self.head = item;
         } else if last < item {
             self.queue.push_back(item);
@@ -163,13 +167,13 @@ impl<T: Ord + Copy> Lane<T> {
     }
 
     #[inline]
-    fn advance(&mut self, never: T) {
-        self.head = self.queue.pop_front().unwrap_or(never);
+    fn advance(&mut self) {
+        self.head = self.queue.pop_front().unwrap_or(T::NEVER);
     }
 
     /// Its items, in order.
-    fn all(self, never: T) -> impl Iterator<Item = T> {
-        std::iter::once(self.head).filter(move |head| *head != never).chain(self.queue)
+    fn all(self) -> impl Iterator<Item = T> {
+        std::iter::once(self.head).filter(|head| *head != T::NEVER).chain(self.queue)
     }
 }
 
@@ -179,13 +183,17 @@ mod tests {
 
     use super::*;
 
+    impl Due for (u64, usize) {
+        const NEVER: Self = (u64::MAX, usize::MAX);
+    }
+
     proptest! {
         /// Whatever the spans, few or many: what comes out is what a sorted list has.
         #[test]
         fn items_come_as_from_a_sorted_list(
             spans in 1_u64..60, steps in prop::collection::vec((any::<u64>(), any::<bool>()), 0..400),
         ) {
-            let (mut lanes, mut listed) = (Lanes::new((u64::MAX, usize::MAX)), Vec::new());
+            let (mut lanes, mut listed) = (Lanes::default(), Vec::new());
             for (number, (span, takes)) in steps.into_iter().enumerate() {
                 let item = (number as u64 / 4 + span % spans, number);
                 lanes.push(span % spans, item);
@@ -205,11 +213,11 @@ mod tests {
 
     #[test]
     fn random_spans_are_left_to_the_heap() {
-        let mut random = Lanes::new((u64::MAX, 0));
-        (0..1_000).for_each(|i| random.push(2_000 + i * i, (2_000 + i * i + i, i)));
+        let mut random = Lanes::default();
+        (0..1_000).for_each(|i| random.push(2_000 + i * i, (2_000 + i * i + i, i as usize)));
         assert!(random.lanes.is_empty() && random.others.len() == 1_000);
-        let mut fixed = Lanes::new((u64::MAX, 0));
-        (0..1_000).for_each(|i| fixed.push(1_000 + i % 7, (1_000 + i % 7 + i, i)));
+        let mut fixed = Lanes::default();
+        (0..1_000).for_each(|i| fixed.push(1_000 + i % 7, (1_000 + i % 7 + i, i as usize)));
         assert!(fixed.lanes.len() == 7 && fixed.others.is_empty());
     }
 }

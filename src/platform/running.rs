@@ -1,25 +1,22 @@
 //! What runs, by when it finishes.
 
 use super::lambda::idle::Environment;
-use crate::numeric::lanes::Lanes;
+use crate::numeric::lanes::{Due, Lanes};
 use crate::units::Time;
 
 /// Invocations that run.
 ///
 /// Those that run for the same length finish in the order in which they start. So where service times are fixed, each length,
 /// that of a batch size with or without initialisation, has a lane.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Running {
     busy: u64,
     /// When each finishes, and which: in the order of time, then of numbers.
     finishes: Lanes<(Time, Environment)>,
 }
 
-impl Default for Running {
-    fn default() -> Running {
-        let never = (Time::NEVER, Environment { number: u32::MAX, born: Time::NEVER });
-        Running { busy: 0, finishes: Lanes::new(never) }
-    }
+impl Due for (Time, Environment) {
+    const NEVER: Self = (Time::NEVER, Environment { number: u32::MAX, born: Time::NEVER });
 }
 
 impl Running {

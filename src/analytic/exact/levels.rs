@@ -64,13 +64,9 @@ impl Levels {
         let (at_end, horizon) = Counting::at(Counted::from(map), timeout.as_secs_f64(), levels, NEVER);
         let tables = (0..).take_while(|at| *at == 0 || FIRST_LEVELS << (at - 1) < levels);
         let nodes: Vec<OnceLock<Nodes>> = tables.map(|_| OnceLock::new()).collect();
-        let (map, embedded, end) = (map.clone(), map.embedded(), at_end.cells().to_vec());
+        let (embedded, end) = (map.embedded(), at_end.cells().to_vec());
         let idle = map.idle().row_sums();
-        let mut table = Table { map, order, batch, horizon, embedded, idle, end, nodes };
-        if levels <= FIRST_LEVELS {
-            // The walk to the horizon ends there as well.
-            table.end = table.nodes_for(levels).at_end();
-        }
+        let table = Table { map: map.clone(), order, batch, horizon, embedded, idle, end, nodes };
         Levels { table: Arc::new(table) }
     }
 }

@@ -55,17 +55,6 @@ impl Nodes {
         Nodes { mesh, order, levels, embedded, idle, rate, nodes, timed_out }
     }
 
-    /// V_j at the horizon, laid out like a counting.
-    pub fn at_end(&self) -> Vec<f64> {
-        let Node { reach, open, .. } = &self.nodes[self.nodes.len() - 1];
-        let mut cells = vec![0.0; self.order * self.order * self.levels];
-        if !reach.is_empty() {
-            let lines = cells.chunks_exact_mut(self.levels).zip(open.chunks_exact(reach.len()));
-            lines.for_each(|(line, open)| line[reach.clone()].copy_from_slice(open));
-        }
-        cells
-    }
-
     /// By opening phase and node of the panel: requests per batch that are in a batch of n, which the timeout sends off, and
     /// wait at most the node's time. The sum over j of `j V_{n-1-j}(T - w) V_j(w) e`: j of the n - 1 followers come after
     /// T - w. Without a panel, at the one node.
@@ -102,48 +91,47 @@ impl Nodes {
     /// `C_j(t) = (F_j(t) - V_j(t)) (-D0)^-1` is the time with j arrivals. F_j(t) is the phase at the j-th arrival if
     /// that is within t. Without a panel, at the one node.
     pub fn full(&self, n: usize, opening: &[f64], panel: usize) -> [f64; NODES] {
-        let first = panel * DEGREE;
-        let mut waits = [0.0; NODES];
-        for (node, within) in (first..self.nodes.len()).zip(&mut waits) {
-            let (now, before) = (&self.nodes[node], &self.nodes[self.nodes.len() - 1 - node]);
-            let opened = self.opened(now, opening);
-            let fills = 1.0 - opened.iter().take((n - 1) * self.order).sum::<f64>();
-            *within = n as f64 * fills.max(0.0) + self.filling(n, opening, (now, before));
-        }
-        waits
-    }
-
-    /// `alpha V_j`, level by level from level 0 to the last that is something.
-    fn opened(&self, node: &Node, opening: &[f64]) -> Vec<f64> {
-        let order = self.order;
-        let mut rows = vec![0.0; node.reach.end * order];
-        for (i, weight) in opening.iter().enumerate() {
-            for k in 0..order {
-                let levels = rows[node.reach.start * order..].iter_mut().skip(k).step_by(order);
-                levels.zip(node.open(i * order + k)).for_each(|(sum, open)| *sum += weight * open);
-            }
-        }
-        rows
-    }
-
-    fn filling(&self, n: usize, opening: &[f64], (now, before): (&Node, &Node)) -> f64 {
-        let opened = self.opened(before, opening);
+        let last = self.nodes.len() - 1;
+        let now: [&Node; NODES] = std::array::from_fn(|at| &self.nodes[(panel * DEGREE + at).min(last)]);
+        let before: [&Node; NODES] =
+            std::array::from_fn(|at| &self.nodes[last - (panel * DEGREE + at).min(last)]);
         // F_0 = I, F_{j+1} = (F_j - V_j) E.
-        let (mut rest, mut next) = (opening.to_vec(), vec![0.0; self.order]);
-        let mut sum = 0.0;
+        let mut rest: Vec<[f64; NODES]> = opening.iter().map(|share| [*share; NODES]).collect();
+        let mut next = rest.clone();
+        let (mut later, mut open) = ([0.0; NODES], [0.0; NODES]);
         for j in 0..n.saturating_sub(1) {
-            let opened = opened.get(j * self.order..).unwrap_or_default();
-            rest.iter_mut().zip(opened).for_each(|(rest, open)| *rest -= open);
+            for (i, weight) in opening.iter().enumerate() {
+                for (k, rest) in rest.iter_mut().enumerate() {
+                    let line = i * self.order + k;
+                    (0..NODES).for_each(|at| rest[at] -= weight * before[at].at(line, j));
+                }
+            }
             let late = n - 2 - j;
-            if now.reach.contains(&late) {
-                times(&rest, &self.idle, &mut next);
-                let hazard = (0..self.order).map(|k| next[k] * now.hazard(&self.rate, k, late));
-                sum += (late + 1) as f64 * hazard.sum::<f64>();
+            times(&rest, &self.idle, &mut next);
+            for (k, mean) in next.iter().enumerate() {
+                let (still_open, hazard) = self.held(&now, k, late);
+                let count = (late + 1) as f64;
+                (0..NODES).for_each(|at| open[at] += opening[k] * still_open[at]);
+                (0..NODES).for_each(|at| later[at] += count * mean[at] * hazard[at]);
             }
             times(&rest, &self.embedded, &mut next);
             std::mem::swap(&mut rest, &mut next);
         }
-        sum
+        std::array::from_fn(|at| n as f64 * (1.0 - open[at]).max(0.0) + later[at])
+    }
+
+    /// `V_j e` and `V_j D1 e` of phase k at some nodes.
+    #[inline]
+    fn held(&self, nodes: &[&Node; NODES], k: usize, j: usize) -> ([f64; NODES], [f64; NODES]) {
+        let (mut open, mut hazard) = ([0.0; NODES], [0.0; NODES]);
+        for (l, rate) in self.rate.iter().enumerate() {
+            for at in 0..NODES {
+                let cell = nodes[at].at(k * self.order + l, j);
+                open[at] += cell;
+                hazard[at] += rate * cell;
+            }
+        }
+        (open, hazard)
     }
 }
 
@@ -171,20 +159,22 @@ impl Node {
         &self.counted[k * self.reach.len()..][..self.reach.len()]
     }
 
-    /// `V_j D1 e` of phase k, where level j is something.
-    fn hazard(&self, rate: &[f64], k: usize, j: usize) -> f64 {
-        let order = rate.len();
-        let line = |(l, rate): (usize, &f64)| rate * self.open(k * order + l)[j - self.reach.start];
-        rate.iter().enumerate().map(line).sum()
+    /// A cell of level j.
+    #[inline]
+    fn at(&self, line: usize, j: usize) -> f64 {
+        let (width, place) = (self.reach.len(), j.wrapping_sub(self.reach.start));
+        if place < width { self.open[line * width + place] } else { 0.0 }
     }
 }
 
-/// The row vector `row matrix`.
+/// The row vector `row matrix`, at some nodes.
 #[inline]
-fn times(row: &[f64], matrix: &Matrix, to: &mut [f64]) {
-    to.fill(0.0);
-    for (i, share) in row.iter().enumerate() {
-        to.iter_mut().zip(matrix.row(i)).for_each(|(sum, cell)| *sum += share * cell);
+fn times(row: &[[f64; NODES]], matrix: &Matrix, to: &mut [[f64; NODES]]) {
+    to.fill([0.0; NODES]);
+    for (i, shares) in row.iter().enumerate() {
+        for (to, cell) in to.iter_mut().zip(matrix.row(i)) {
+            to.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share * cell);
+        }
     }
 }
 

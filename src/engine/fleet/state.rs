@@ -7,7 +7,7 @@ use super::ready::Ready;
 use super::rental::{Market, Rental};
 use super::{Fleet, Functions, Kind, START};
 use crate::engine::observer::{Cause, Observer, StartedBatch};
-use crate::numeric::lanes::Lanes;
+use crate::numeric::lanes::{Due, Lanes};
 use crate::numeric::streams::Stream;
 use crate::platform::Capacity;
 use crate::platform::fleet::{Count, Routing, Scaler};
@@ -21,6 +21,10 @@ pub enum Event {
     Notice,
     Reclaim,
     Deadline,
+}
+
+impl Due for (Time, Event, u64, usize) {
+    const NEVER: Self = (Time::NEVER, Event::Deadline, u64::MAX, usize::MAX);
 }
 
 pub struct State {
@@ -69,7 +73,7 @@ impl State {
             running,
             counts,
             waiting: VecDeque::new(),
-            events: Lanes::new((Time::NEVER, Event::Deadline, u64::MAX, usize::MAX)),
+            events: Lanes::default(),
             sequence: 0,
             turn: 0,
             busy: 0,
