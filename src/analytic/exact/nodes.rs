@@ -19,7 +19,6 @@ use crate::numeric::matrix::Matrix;
 pub(super) struct Nodes {
     pub(super) mesh: Mesh,
     order: usize,
-    levels: usize,
     embedded: Matrix,
     /// `(-D0)^-1`.
     idle: Matrix,
@@ -52,7 +51,7 @@ impl Nodes {
         let bounds = march(Counted::from(map), levels, (horizon, tolerance), keep);
         let (mesh, embedded) = (Mesh { bounds }, map.embedded());
         let timed_out = (0..levels).map(|_| OnceLock::new()).collect();
-        Nodes { mesh, order, levels, embedded, idle, rate, nodes, timed_out }
+        Nodes { mesh, order, embedded, idle, rate, nodes, timed_out }
     }
 
     /// By opening phase and node of the panel: requests per batch that are in a batch of n, which the timeout sends off, and
