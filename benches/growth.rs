@@ -133,7 +133,7 @@ impl Bench<'_> {
             .warm_up_time(Duration::from_millis(1))
             .measurement_time(Duration::from_millis(500));
         for size in sizes {
-            let file = self.folder.join(format!("{name}-{size}.toml").replace(' ', "-"));
+            let file = self.folder.join(format!("{name}-{size}.toml").replace([' ', ','], "-"));
             std::fs::write(&file, text(*size)).expect("a scenario");
             let (mut seconds, mut runs) = (0.0, 0);
             group.bench_with_input(BenchmarkId::from_parameter(size), size, |b, _| {
