@@ -155,8 +155,12 @@ impl Map {
 
     /// The phase change from just after one arrival to just after the next: `(-D0)^-1 D1`.
     pub fn embedded(&self) -> Matrix {
-        let inverse = self.d0.scaled(-1.0).inverse().expect("checked by the constructor");
-        &inverse * &self.d1
+        &self.idle() * &self.d1
+    }
+
+    /// The mean times in each phase until the next arrival \[s\]: `(-D0)^-1`.
+    pub(crate) fn idle(&self) -> Matrix {
+        self.d0.scaled(-1.0).inverse().expect("checked by the constructor")
     }
 
     /// The arrival rate [1/s].

@@ -48,20 +48,24 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         let Setting { memory, batch, .. } = scenario.setting();
         (classes, classes.together(memory, batch))
     });
-    let mut classes = (Vec::new(), Vec::new());
-    let prediction;
     let alone = if common.output.no_charts { predict_figures } else { predict };
-    (prediction, classes.1) = predicted(&scenario, group.as_ref(), args.model, alone)?;
     let mut progress = Progress::new(length(&scenario.workload), !common.output.quiet);
     let mut rows = match scenario.output.batches {
         true => BatchRows::create(&folder.join("batches.csv"))?,
         false => BatchRows::default(),
     };
-    let started = Instant::now();
-    let mut observer = (&mut progress, &mut rows);
-    let (simulation, decisions);
-    (simulation, decisions, classes.0) = simulated(&scenario, group.as_ref(), &mut observer)?;
-    let elapsed = started.elapsed();
+    // Neither asks for the other. On one thread, one comes after the other.
+    let (predicted, simulated) = rayon::join(
+        || predicted(&scenario, group.as_ref(), args.model, alone),
+        || {
+            let started = Instant::now();
+            let found = simulated(&scenario, group.as_ref(), &mut (&mut progress, &mut rows));
+            (found, started.elapsed())
+        },
+    );
+    let (prediction, predicted_classes) = predicted?;
+    let (simulated, elapsed) = simulated;
+    let (simulation, decisions, simulated_classes) = simulated?;
     progress.finish();
     let held = common.output.hold(&folder)?;
     rows.finish()?;
@@ -76,7 +80,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, InputError> {
         prediction: prediction.as_ref(),
         decisions: &decisions,
         keep_alive: &keep_alive,
-        classes: group.is_some().then_some(ClassTables { simulated: &classes.0, predicted: &classes.1 }),
+        classes: group
+            .is_some()
+            .then_some(ClassTables { simulated: &simulated_classes, predicted: &predicted_classes }),
     };
     let json = report.json();
     write_atomically(&folder.join("summary.json"), &json)?;

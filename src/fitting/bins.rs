@@ -26,11 +26,10 @@ impl Bins {
     pub fn new(counts: &Counts, merge: usize) -> Bins {
         let merged = counts.counts.chunks_exact(merge).map(|bins| bins.iter().sum::<u32>());
         let merged: Vec<u32> = merged.collect();
-        let mut distinct = merged.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let index = |count: &u32| distinct.binary_search(count).expect("it is one of them") as u32;
-        let at: Vec<u32> = merged.iter().map(index).collect();
+        let (distinct, at) = match merged.iter().max() {
+            Some(most) if (*most as usize) < MOST_PLACES.max(merged.len()) => by_place(&merged, *most),
+            _ => by_search(&merged),
+        };
         let mut values: Vec<Value> = distinct
             .iter()
             .map(|count| Value { count: f64::from(*count), times: 0.0, log_factorial: ln_factorial(*count) })
@@ -56,6 +55,29 @@ impl Bins {
     }
 }
 
+/// Counts below this have a place each.
+const MOST_PLACES: usize = 1 << 12;
+
+/// The distinct counts, ascending, and for each count the index of its value; none is above `most`.
+fn by_place(counts: &[u32], most: u32) -> (Vec<u32>, Vec<u32>) {
+    let mut places = vec![0; most as usize + 1];
+    counts.iter().for_each(|count| places[*count as usize] = 1);
+    let distinct: Vec<u32> = (0..=most).filter(|count| places[*count as usize] > 0).collect();
+    (0..).zip(&distinct).for_each(|(index, count)| places[*count as usize] = index);
+    let at = counts.iter().map(|count| places[*count as usize]).collect();
+    (distinct, at)
+}
+
+/// The same, of counts however large.
+fn by_search(counts: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut distinct = counts.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let index = |count: &u32| distinct.binary_search(count).expect("it is one of them") as u32;
+    let at = counts.iter().map(index).collect();
+    (distinct, at)
+}
+
 /// `ln(mean^count e^-mean)`.
 pub(super) fn log_weight(count: f64, mean: f64) -> f64 {
     if count > 0.0 { count * mean.ln() - mean } else { -mean }
@@ -63,4 +85,19 @@ pub(super) fn log_weight(count: f64, mean: f64) -> f64 {
 
 fn ln_factorial(n: u32) -> f64 {
     statrs::function::factorial::ln_factorial(u64::from(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Span;
+
+    #[test]
+    fn counts_are_numbered_alike_by_place_and_by_search() {
+        let counts: Vec<u32> = (0..500_u32).map(|i| i * i * 7 % 911).collect();
+        assert_eq!(by_place(&counts, 911), by_search(&counts));
+        let Bins { at, values, .. } =
+            Bins::new(&Counts { bin: Span::from_secs(1), counts: counts.clone() }, 1);
+        assert!(at.iter().zip(&counts).all(|(at, count)| values[*at as usize].count == f64::from(*count)));
+    }
 }

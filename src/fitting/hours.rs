@@ -46,6 +46,7 @@ impl Hours {
     }
 
     /// Adds the count of the bin that starts at `start_ns`; bins in between were empty.
+    #[inline]
     pub fn count(&mut self, start_ns: u64, count: u64) {
         self.roll(start_ns);
         let bin = start_ns / self.bin.0;
@@ -56,12 +57,14 @@ impl Hours {
     }
 
     /// Adds a gap that ends at `end_ns`; the bins before the one that holds its end are counted.
+    #[inline]
     pub fn gap(&mut self, end_ns: u64, gap: f64) {
         self.roll(end_ns);
         self.gaps.add(gap);
     }
 
     /// Closes the hours that end at or before `to_ns`.
+    #[inline]
     fn roll(&mut self, to_ns: u64) {
         while to_ns / HOUR.0 > self.rows.len() as u64 {
             let end = (self.rows.len() as u64 + 1) * HOUR.0 / self.bin.0;
@@ -111,6 +114,7 @@ pub(super) struct GapSums {
 }
 
 impl GapSums {
+    #[inline]
     pub fn add(&mut self, gap: f64) {
         self.count += 1.0;
         self.sums[0] += gap;

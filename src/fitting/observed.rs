@@ -85,18 +85,19 @@ impl Observed {
             return Ok((measure_counts(&counts), Observed::Counts(counts)));
         }
         let (mut meter, mut kept, mut binner) = (Meter::new(), Vec::new(), Binner::new());
-        let mut block = Vec::new();
-        loop {
-            block.clear();
-            source.fill(&mut block)?;
-            if block.is_empty() {
-                break;
-            }
-            meter.add(&block);
-            binner.add(&block);
-            if kept.len() <= MOST_ARRIVALS {
-                kept.extend_from_slice(&block);
-            }
+        let (mut block, mut next) = (Vec::new(), Vec::new());
+        source.fill(&mut block)?;
+        while !block.is_empty() {
+            next.clear();
+            let look = || {
+                meter.add(&block);
+                binner.add(&block);
+                if kept.len() <= MOST_ARRIVALS {
+                    kept.extend_from_slice(&block);
+                }
+            };
+            beside(look, || source.fill(&mut next))?;
+            std::mem::swap(&mut block, &mut next);
         }
         let stats = meter.finish();
         let observed = match stats.basis {
@@ -118,6 +119,16 @@ impl Observed {
             }
         }
     }
+}
+
+/// Does both: at once where another thread has nothing to do, else one after the other.
+fn beside<T: Send>(one: impl FnOnce() + Send, other: impl FnOnce() -> T + Send) -> T {
+    // To hand work to the threads from outside takes longer than a block does.
+    if rayon::current_thread_index().is_some() && rayon::current_num_threads() > 1 {
+        return rayon::join(one, other).1;
+    }
+    one();
+    other()
 }
 
 /// Counts in bins that become coarser as the trace becomes longer.

@@ -1,5 +1,7 @@
 //! A trace made ready for fitting: gaps or bins, and the likelihood of a process on them.
 
+use rayon::prelude::*;
+
 use super::bins::Bins;
 use super::candidate::{Candidate, Family, Means};
 use super::count_em::Hmm;
@@ -102,23 +104,24 @@ impl<'a> Sample<'a> {
     /// The MMPPs that EM on counts finds at several bin lengths, from several splits.
     pub fn by_counts<const K: usize>(&self) -> Vec<Map> {
         let stop = Stop { iterations: 40, gain: 0.1 };
-        let mut found = Vec::new();
-        let mut merge = self.finest.len().div_ceil(self.effort.bins).max(1);
-        while self.finest.len() / merge >= 40 {
-            let bins = Bins::new(&self.counts, merge);
-            for shares in splits(K) {
-                let fitted = bins.split::<K>(&shares, 10.0).fit(&bins, stop);
-                found.extend(fitted.mmpp(&bins));
-            }
-            merge *= 8;
-        }
-        found
+        let first = self.finest.len().div_ceil(self.effort.bins).max(1);
+        let merges = std::iter::successors(Some(first), |merge| Some(merge * 8));
+        let merges = merges.take_while(|merge| self.finest.len() / merge >= 40);
+        let all: Vec<Bins> = merges.map(|merge| Bins::new(&self.counts, merge)).collect();
+        let starts: Vec<_> =
+            all.iter().flat_map(|bins| splits(K).into_iter().map(move |s| (bins, s))).collect();
+        let fitted =
+            |(bins, shares): (&Bins, Vec<f64>)| bins.split::<K>(&shares, 10.0).fit(bins, stop).mmpp(bins);
+        let found: Vec<Option<Map>> = starts.into_par_iter().map(fitted).collect();
+        found.into_iter().flatten().collect()
     }
 
     /// The likeliest of `starts`, brought to the top by EM: on gaps where they can be trusted and K is 2.
     pub fn refined<const K: usize>(&self, starts: Vec<Map>) -> Option<(Means, Map)> {
-        let scored = starts.into_iter().map(|map| (self.log_likelihood(&map), map));
-        let best = scored.filter(|(score, _)| score.is_finite()).max_by(|a, b| a.0.total_cmp(&b.0))?.1;
+        let scored: Vec<(f64, Map)> =
+            starts.into_par_iter().map(|map| (self.log_likelihood(&map), map)).collect();
+        let best =
+            scored.into_iter().filter(|(score, _)| score.is_finite()).max_by(|a, b| a.0.total_cmp(&b.0))?.1;
         let stop = Stop { iterations: (self.effort.visits / self.size()).clamp(2, 200), gain: 0.01 };
         if let (Some(gaps), 2) = (&self.gaps, K) {
             return Some((Means::EmInterarrivals, GapEm::new(gaps).fit(&best, stop)));

@@ -68,13 +68,17 @@ impl Cascade {
     }
 
     /// Adds one finest bin.
+    #[inline]
     pub fn push(&mut self, count: u64) {
         self.push_to(0, count);
     }
 
     /// Adds `many` empty finest bins.
+    #[inline]
     pub fn push_empty(&mut self, many: u64) {
-        self.push_empty_to(0, many);
+        if many > 0 {
+            self.push_empty_to(0, many);
+        }
     }
 
     fn push_to(&mut self, index: usize, count: u64) {
@@ -122,6 +126,7 @@ impl Level {
         Level { scale, feeds: Vec::new(), ratio, open, held, bins, sum, squares, most }
     }
 
+    #[inline]
     fn close(&mut self) -> u64 {
         let count = std::mem::take(&mut self.open);
         self.held = 0;

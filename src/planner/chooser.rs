@@ -7,13 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::alternatives::points;
 use super::bound;
 use super::edge;
 use super::infeasible;
 use super::laws::BatchLaws;
-use super::plan::{Alternative, Answer, Check, Evaluated, Plan, Reason, Request, Timeouts, grid};
+use super::plan::{Answer, Check, Evaluated, Plan, Request, Timeouts, grid};
 use super::predict::{Part, predict_parts};
 use super::ranking::ranking;
+pub use super::ranking::{Ranking, is_exact};
 use super::refine::{Lines, Tightening};
 use super::replayed::Replayed;
 use super::search::{self, Candidate, DEAR, Space, order};
@@ -22,7 +24,6 @@ use super::verify::{Evidence, Verdict};
 use crate::error::InputError;
 use crate::outcome::{Model, Simulation};
 use crate::scenario::grid::Grid;
-use crate::scenario::platform::Environments;
 use crate::scenario::workload::Source;
 use crate::scenario::{Scenario, Setting};
 use crate::units::{MemoryMb, Span};
@@ -37,29 +38,14 @@ const REFINED_OF_MANY: usize = 2;
 const FINEST_OF_DEAR: f64 = 0.02;
 /// So many lines have the batches beside them tried, where nobody gave a grid.
 const REFINED_IN_BATCHES: usize = 2;
-/// So many next-best configurations are listed.
-const NEXT_BEST: usize = 5;
 /// The law's percentiles are looked at for about so many configurations of a grid: each takes as long as many verdicts.
 const LOOKED_AT: usize = 1500;
-/// So many points a page carries at most.
-const KEPT: usize = 30_000;
 /// Requests in all that confirmations may see: the more, the shorter the run.
 const CONFIRMED: f64 = 4e8;
 /// At least so many configurations are simulated in full before the search ends without one.
 const LEAST_CONFIRMED: usize = 32;
 /// A configuration that is better by less than this need not be simulated.
 const WORTH: f64 = 0.002;
-
-/// Which figures ranked the configurations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ranking {
-    /// The model's.
-    Predicted,
-    /// Those of trials on the scenario's own arrivals.
-    Simulated,
-    /// Those of trials; what the exact law says misses was left out.
-    SimulatedWithinLaw,
-}
 
 /// Everything that a plan works with.
 pub struct Chooser<'a> {
@@ -106,7 +92,7 @@ impl<'a> Chooser<'a> {
         let ranking = ranking(scenario, &request, replayed, &space);
         let trials = Trials::new(scenario, request.constraint, replayed);
         let laws = match ranking {
-            Ranking::Simulated => Vec::new(),
+            Ranking::Simulated | Ranking::SimulatedSooner => Vec::new(),
             Ranking::Predicted | Ranking::SimulatedWithinLaw => replayed.parts()?.to_vec(),
         };
         Ok(Chooser {
@@ -191,11 +177,11 @@ impl<'a> Chooser<'a> {
                 self.considered = all.len();
                 Ok(all)
             }
-            Ranking::Simulated | Ranking::SimulatedWithinLaw => {
+            Ranking::Simulated | Ranking::SimulatedSooner | Ranking::SimulatedWithinLaw => {
                 let mut settings = self.space.settings(&self.grid.provisioned);
                 settings.retain(ends);
                 self.considered = settings.len();
-                if self.ranking != Ranking::Simulated || !bound::helps(scenario) {
+                if !self.ranking.is_by_trials_alone() || !bound::helps(scenario) {
                     return self.evaluate(&settings);
                 }
                 let tried = bound::trials(scenario, &constraint, &mut self.trials, &settings)?;
@@ -212,7 +198,7 @@ impl<'a> Chooser<'a> {
     pub fn evaluate(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         match self.ranking {
             Ranking::Predicted => self.predicted(settings),
-            Ranking::Simulated => self.trials.of(settings),
+            Ranking::Simulated | Ranking::SimulatedSooner => self.trials.of(settings),
             Ranking::SimulatedWithinLaw => {
                 let mut tried = self.trials.of(settings)?;
                 // What a trial refuses the law is not asked about.
@@ -334,8 +320,10 @@ impl<'a> Chooser<'a> {
             Timeouts::Refined => {
                 self.refine_batches(lines, tightening)?;
                 let (count, finest) = match self.ranking {
-                    Ranking::Simulated if self.replayed.requests() > MANY => (REFINED_OF_MANY, 0.0),
-                    Ranking::Simulated => (REFINED, 0.0),
+                    ranking if ranking.is_by_trials_alone() && self.replayed.requests() > MANY => {
+                        (REFINED_OF_MANY, 0.0)
+                    }
+                    ranking if ranking.is_by_trials_alone() => (REFINED, 0.0),
                     _ if self.is_dear(lines, tightening) => (1, FINEST_OF_DEAR),
                     _ => (REFINED, 0.0),
                 };
@@ -443,51 +431,6 @@ impl<'a> Chooser<'a> {
         let simulation = self.confirmed.get(&setting).cloned();
         Ok(Evaluated { candidate, prediction, simulation })
     }
-
-    fn alternatives(
-        &mut self,
-        lines: &Lines,
-        best: &Candidate,
-        tightening: &Tightening,
-    ) -> Result<Vec<Alternative>, InputError> {
-        let key = |s: Setting| (s.memory, s.batch, s.provisioned);
-        let others = lines.ranked(tightening).into_iter().filter(|c| key(c.setting) != key(best.setting));
-        let mut named: Vec<(Reason, Setting)> =
-            others.take(NEXT_BEST).map(|c| (Reason::NextBest, c.setting)).collect();
-        if best.setting.batch > 1
-            && let Some(setting) = self.unbatched()?
-        {
-            named.push((Reason::WithoutBatching, setting));
-        }
-        let own = self.scenario.setting();
-        if own != best.setting && self.scenario.runs_within_limit(own).is_ok() {
-            named.push((Reason::AsTheScenarioIs, own));
-        }
-        let settings: Vec<Setting> = named.iter().map(|(_, setting)| *setting).collect();
-        let found = self.shown(&settings)?;
-        let alternative = |((reason, _), candidate)| Alternative { reason, candidate };
-        let mut all: Vec<Alternative> = named.into_iter().zip(found).map(alternative).collect();
-        // Ranked by prediction, shown as simulated: what comes next must still do.
-        all.retain(|a| a.reason != Reason::NextBest || a.candidate.meets);
-        Ok(all)
-    }
-
-    /// The best configuration that does not batch: the cheapest that meets what is asked, else the nearest.
-    fn unbatched(&mut self) -> Result<Option<Setting>, InputError> {
-        if self.scenario.profile.batch[0] > 1 {
-            return Ok(None);
-        }
-        let alone = |setting: &Setting| Setting { batch: 1, timeout: self.grid.timeout[0], ..*setting };
-        let mut settings: Vec<Setting> =
-            self.space.settings(&self.grid.provisioned).iter().map(alone).collect();
-        settings.retain(|setting| self.scenario.runs_within_limit(*setting).is_ok());
-        settings.sort();
-        settings.dedup();
-        let found = self.evaluate(&settings)?;
-        let nearest = || found.iter().min_by(|a, b| a.late.total_cmp(&b.late).then_with(|| order(a, b)));
-        let best = found.iter().filter(|c| c.meets).min_by(|a, b| order(a, b)).or_else(nearest);
-        Ok(best.map(|candidate| candidate.setting))
-    }
 }
 
 /// How much a simulation of a scenario must show.
@@ -498,20 +441,4 @@ pub fn evidence(scenario: &Scenario) -> Evidence {
             Evidence::UpperEnds
         }
     }
-}
-
-/// Does the exact law cover the scenario: known processes, environments always warm, the price of a request the same
-/// whatever their number, service times fixed or lognormal?
-pub fn is_exact(scenario: &Scenario) -> bool {
-    super::predict::parts(&scenario.workload).is_some()
-        && matches!(scenario.platform.environments, Environments::AlwaysWarm)
-        && scenario.platform.tariff.is_flat()
-        && scenario.profile.service_quantiles.is_none()
-}
-
-/// What a page shows: the candidates whose percentile is known, or an even choice of them.
-fn points(lines: &Lines) -> Vec<Candidate> {
-    let known: Vec<&Candidate> = lines.candidates().filter(|c| c.percentile_s.is_some()).collect();
-    let step = known.len().div_ceil(KEPT).max(1);
-    known.into_iter().step_by(step).copied().collect()
 }

@@ -141,7 +141,7 @@ fn would_do(chooser: &mut Chooser<'_>, scenario: &Scenario, setting: Setting) ->
     if !Verdict::of(&constraint, &simulation, chooser.evidence()).meets() {
         return Ok(false);
     }
-    if chooser.ranking == Ranking::Simulated {
+    if chooser.ranking.is_by_trials_alone() {
         return Ok(true);
     }
     let (parts, space) = (chooser.parts(), super::plan::space_of(scenario, setting)?);

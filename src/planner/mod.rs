@@ -1,6 +1,7 @@
 //! From predictions to decisions.
 
 pub mod adaptive;
+mod alternatives;
 pub mod best;
 pub mod bound;
 pub mod ceiling;

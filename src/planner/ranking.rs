@@ -1,18 +1,38 @@
 //! Which figures rank a plan's configurations.
 
-use super::chooser::{Ranking, is_exact};
 use super::plan::{Check, Request};
 use super::replayed::Replayed;
 use super::search::{DEAR, Space};
 use crate::outcome::Model;
 use crate::scenario::Scenario;
+use crate::scenario::platform::Environments;
 
 /// Requests in all that the trials of a grid may see where the law could rank as well.
 const CHEAP: f64 = 2e8;
-/// What a trial takes a request \[ns\], and the law a timeout, for batches of up to B and m phases, over B^2 m^3: measured.
+/// What a trial takes a request \[ns\], and the law a timeout, for batches of up to B and m phases, over B m^3: measured.
 const TRIAL_NS: f64 = 4.0;
 /// See [`TRIAL_NS`].
-const LAW_NS: f64 = 150.0;
+const LAW_NS: f64 = 10_000.0;
+
+/// Which figures ranked the configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranking {
+    /// The model's.
+    Predicted,
+    /// Those of trials on the scenario's own arrivals: the law does not cover the scenario.
+    Simulated,
+    /// Those of trials: the law would take longer.
+    SimulatedSooner,
+    /// Those of trials; what the exact law says misses was left out.
+    SimulatedWithinLaw,
+}
+
+impl Ranking {
+    /// Do trials rank alone, without the law?
+    pub fn is_by_trials_alone(self) -> bool {
+        matches!(self, Ranking::Simulated | Ranking::SimulatedSooner)
+    }
+}
 
 /// The exact law's where it covers the scenario and the run is long; those of trials elsewhere.
 pub(super) fn ranking(
@@ -30,7 +50,7 @@ pub(super) fn ranking(
         (Check::Simulated, Model::Exact) if passes * replayed.requests() <= CHEAP => {
             // Where the law takes longer than the trials, they are alone.
             match law_ns(scenario, space) > passes * replayed.requests() * TRIAL_NS {
-                true => Ranking::Simulated,
+                true => Ranking::SimulatedSooner,
                 false => Ranking::SimulatedWithinLaw,
             }
         }
@@ -46,5 +66,14 @@ fn law_ns(scenario: &Scenario, space: &Space) -> f64 {
     }
     let parts = super::predict::parts(&scenario.workload).unwrap_or_default();
     let phases: f64 = parts.iter().map(|part| (part.process.order() as f64).powi(3)).sum();
-    phases * f64::from(largest).powi(2) * space.timeout.len() as f64 * LAW_NS
+    phases * f64::from(largest) * space.timeout.len() as f64 * LAW_NS
+}
+
+/// Does the exact law cover the scenario: known processes, environments always warm, the price of a request the same
+/// whatever their number, service times fixed or lognormal?
+pub fn is_exact(scenario: &Scenario) -> bool {
+    super::predict::parts(&scenario.workload).is_some()
+        && matches!(scenario.platform.environments, Environments::AlwaysWarm)
+        && scenario.platform.tariff.is_flat()
+        && scenario.profile.service_quantiles.is_none()
 }

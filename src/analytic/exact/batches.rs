@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::levels::{Levels, Mesh, Table};
+use super::nodes::Nodes;
 use crate::analytic::counting::add_scaled;
 use crate::numeric::chebyshev::{DEGREE, NODES, PANEL};
 use crate::numeric::matrix::{Matrix, dot};
@@ -35,15 +36,11 @@ enum Waits {
     Following {
         levels: Arc<Table>,
         phase: Vec<f64>,
-        /// In full batches.
-        full: OnceLock<Vec<f64>>,
+        /// Seconds waited by batch, by all its requests.
+        waited: f64,
+        /// In full batches, by panel.
+        full: OnceLock<Vec<OnceLock<[f64; NODES]>>>,
     },
-}
-
-/// G_n by node: a mixture of rows.
-enum Rows<'a> {
-    One(&'a [f64]),
-    Mixed(&'a [f64], &'a [f64]),
 }
 
 impl BatchLaw {
@@ -52,13 +49,14 @@ impl BatchLaw {
         let (levels, batch) = (&levels.table, batch as usize);
         assert!((1..=levels.batch).contains(&batch), "the levels serve batches of 1 to {}", levels.batch);
         let phase = opening_phase(levels, batch);
-        let mut share = sizes(levels, batch, &phase);
+        let (mut share, waited) = sizes(levels, batch, &phase);
         let total: f64 = share.iter().sum();
         share.iter_mut().for_each(|p| *p /= total);
         let mean = share.iter().zip(1..).map(|(p, n)| p * f64::from(n)).sum();
         let requests = share.iter().enumerate().map(|(at, p)| (at + 1) as f64 * p).collect();
-        let waits = Waits::Following { levels: levels.clone(), phase, full: OnceLock::new() };
-        BatchLaw { charged: share.clone(), share, requests, mean, horizon: levels.horizon, waits }
+        let (levels, horizon, full) = (levels.clone(), levels.horizon, OnceLock::new());
+        let waits = Waits::Following { levels, phase, waited: waited / total, full };
+        BatchLaw { charged: share.clone(), share, requests, mean, horizon, waits }
     }
 
     /// The law of one of the classes that share the batches: `mean` of its requests a batch, of whose waits `waits[n - 1]`
@@ -75,25 +73,42 @@ impl BatchLaw {
         BatchLaw { share, charged, requests, mean, horizon, waits: Waits::Given(mesh, waits) }
     }
 
-    /// G_n at the nodes of a mesh.
+    /// The mesh at whose nodes G_n is known.
     #[inline]
-    fn waits(&self, n: usize) -> (&Mesh, Rows<'_>) {
+    fn mesh(&self, n: usize) -> &Mesh {
         match &self.waits {
-            Waits::Given(mesh, values) => (mesh, Rows::One(&values[n - 1])),
-            Waits::Following { levels, phase, full } => {
-                let batch = self.share.len();
-                let nodes = levels.nodes_for(if n == batch { batch - 1 } else { n });
-                let rows = match n == batch {
-                    true => Rows::One(full.get_or_init(|| {
-                        let mut values = nodes.full(n, phase);
-                        integrate(&nodes.mesh.bounds, self.share[n - 1], &mut values);
-                        values
-                    })),
-                    false => Rows::Mixed(phase, nodes.timed_out(n)),
-                };
-                (&nodes.mesh, rows)
+            Waits::Given(mesh, _) => mesh,
+            Waits::Following { levels, .. } => &self.nodes(levels, n).mesh,
+        }
+    }
+
+    #[inline]
+    fn nodes<'a>(&self, levels: &'a Table, n: usize) -> &'a Nodes {
+        levels.nodes_for(n.min(self.share.len() - 1))
+    }
+
+    /// G_n at the nodes of a panel; without one, at the one node, which comes first.
+    #[inline]
+    fn panel(&self, n: usize, panel: usize) -> [f64; NODES] {
+        let mut values = [0.0; NODES];
+        match &self.waits {
+            Waits::Given(_, rows) => {
+                let row = &rows[n - 1][panel * DEGREE..];
+                values.iter_mut().zip(row).for_each(|(value, given)| *value = *given);
+            }
+            Waits::Following { levels, phase, full, .. } if n == self.share.len() => {
+                let nodes = self.nodes(levels, n);
+                let panels = full.get_or_init(|| nodes.by_panel());
+                values = *panels[panel].get_or_init(|| nodes.full(n, phase, panel));
+            }
+            Waits::Following { levels, phase, .. } => {
+                let rows = self.nodes(levels, n).timed_out(n, panel);
+                for (weight, row) in phase.iter().zip(rows.chunks_exact(rows.len() / phase.len())) {
+                    values.iter_mut().zip(row).for_each(|(value, other)| *value += weight * other);
+                }
             }
         }
+        values
     }
 
     /// The largest batch, B.
@@ -129,7 +144,7 @@ impl BatchLaw {
 
     /// The mean wait of a request in the buffer \[s\].
     pub fn mean_wait(&self) -> f64 {
-        (1..=self.share.len()).map(|n| self.waited(n)).sum::<f64>() / self.mean
+        self.waited() / self.mean
     }
 
     /// The share of requests that wait at most `wait` \[s\].
@@ -149,7 +164,7 @@ impl BatchLaw {
 
     /// Where pieces of G_n meet [s]; between them it is smooth.
     pub(super) fn bounds(&self, n: usize) -> &[f64] {
-        &self.waits(n).0.bounds
+        &self.mesh(n).bounds
     }
 
     /// Requests per batch that are in a batch of n; of all, `n p_n`.
@@ -168,56 +183,33 @@ impl BatchLaw {
     /// [0, horizon]; at the horizon, the limit from below.
     #[inline]
     pub(super) fn within(&self, n: usize, wait: f64) -> f64 {
-        let (mesh, rows) = self.waits(n);
+        let mesh = self.mesh(n);
         if mesh.bounds.len() == 1 {
-            return rows.at(0);
+            return self.panel(n, 0)[0];
         }
         let (panel, at) = mesh.place(wait);
-        PANEL.interpolate(&rows.panel(panel), at).clamp(0.0, self.requests(n))
+        PANEL.interpolate(&self.panel(n, panel), at).clamp(0.0, self.requests(n))
     }
 
-    /// Seconds waited per batch by requests in a batch of n: the integral of `n p_n - G_n`.
-    pub(super) fn waited(&self, n: usize) -> f64 {
+    /// Seconds waited per batch: the integral of `n p_n - G_n`, summed over n.
+    pub(super) fn waited(&self) -> f64 {
+        match self.waits {
+            Waits::Following { waited, .. } => waited,
+            Waits::Given(..) => (1..=self.share.len()).map(|n| self.waited_in(n)).sum(),
+        }
+    }
+
+    /// Of those in a batch of n.
+    fn waited_in(&self, n: usize) -> f64 {
         let all = self.requests(n);
-        let (mesh, rows) = self.waits(n);
-        let panels = mesh.bounds.windows(2).enumerate();
+        let panels = self.mesh(n).bounds.windows(2).enumerate();
         panels
             .map(|(panel, ends)| {
-                let values = rows.panel(panel);
+                let values = self.panel(n, panel);
                 let mean: f64 = PANEL.integral[DEGREE].iter().zip(&values).map(|(w, g)| w * (all - g)).sum();
                 (ends[1] - ends[0]) * mean
             })
             .sum()
-    }
-}
-
-impl Rows<'_> {
-    #[inline]
-    fn at(&self, node: usize) -> f64 {
-        match self {
-            Rows::One(row) => row[node],
-            Rows::Mixed(weights, rows) => {
-                let rows = rows.chunks_exact(rows.len() / weights.len());
-                weights.iter().zip(rows).map(|(weight, row)| weight * row[node]).sum()
-            }
-        }
-    }
-
-    /// The values at the nodes of a panel.
-    #[inline]
-    fn panel(&self, panel: usize) -> [f64; NODES] {
-        let mut values = [0.0; NODES];
-        match self {
-            Rows::One(row) => values.copy_from_slice(&row[panel * DEGREE..][..NODES]),
-            Rows::Mixed(weights, rows) => {
-                let rows = rows.chunks_exact(rows.len() / weights.len());
-                for (weight, row) in weights.iter().zip(rows) {
-                    let row = &row[panel * DEGREE..][..NODES];
-                    values.iter_mut().zip(row).for_each(|(value, other)| *value += weight * other);
-                }
-            }
-        }
-        values
     }
 }
 
@@ -244,8 +236,10 @@ fn opening_phase(levels: &Table, batch: usize) -> Vec<f64> {
     (&after * &levels.embedded).stationary().expect("a MAP has one closed class of phases")
 }
 
-/// How many batches leave with n requests, at `n - 1`, of those that open in the phases `opening`.
-fn sizes(levels: &Table, batch: usize, opening: &[f64]) -> Vec<f64> {
+/// How many batches leave with n requests, at `n - 1`, of those that open in the phases `opening`; and the seconds waited
+/// by all requests of a batch: while j followers are there, j + 1 wait. The mean time with j of them is
+/// `alpha (F_j - V_j) (-D0)^-1 e`.
+fn sizes(levels: &Table, batch: usize, opening: &[f64]) -> (Vec<f64>, f64) {
     let order = levels.order;
     // By phase: `alpha V_j`, `j < batch - 1`.
     let open = |k: usize| {
@@ -257,13 +251,14 @@ fn sizes(levels: &Table, batch: usize, opening: &[f64]) -> Vec<f64> {
     let mut sizes = vec![0.0; batch - 1];
     open.iter().for_each(|open| add_scaled(&mut sizes, 1.0, open));
     // What is left over fills the batch: F_{j+1} = (F_j - V_j) E, F_0 = I; F_j is the phase at the j-th arrival.
-    let mut dispatched = opening.to_vec();
+    let (mut dispatched, mut waited) = (opening.to_vec(), 0.0);
     for j in 0..batch - 1 {
         let rest: Vec<f64> = dispatched.iter().zip(&open).map(|(f, open)| f - open[j]).collect();
+        waited += (j + 1) as f64 * dot(&rest, &levels.idle);
         dispatched = levels.embedded.left(&rest);
     }
     sizes.push(dispatched.iter().sum::<f64>().max(0.0));
-    sizes
+    (sizes, waited)
 }
 
 /// Turns the density at the nodes into the integral from 0, beginning with `from`.

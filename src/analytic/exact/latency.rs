@@ -376,8 +376,9 @@ impl Part<'_> {
         let of = |n: usize| {
             let service = self.service[n - 1];
             let beside = self.variation.map_or(0.0, |variation| variation.beside(n, service));
-            self.batches.requests(n) * (service + beside) + self.batches.waited(n)
+            self.batches.requests(n) * (service + beside)
         };
-        (1..=self.service.len()).map(of).sum::<f64>() / self.batches.mean_batch()
+        let served: f64 = (1..=self.service.len()).map(of).sum();
+        (served + self.batches.waited()) / self.batches.mean_batch()
     }
 }

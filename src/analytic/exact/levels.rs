@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::march::march;
 use super::nodes::Nodes;
 use crate::analytic::counting::{Counted, Counting};
 use crate::arrivals::map::Map;
-use crate::numeric::chebyshev::DEGREE;
 use crate::numeric::matrix::Matrix;
 use crate::units::Span;
 
@@ -31,6 +29,8 @@ pub(super) struct Table {
     pub(super) horizon: f64,
     /// `(-D0)^-1 D1`.
     pub(super) embedded: Matrix,
+    /// By phase: the mean time to the next arrival \[s\], `(-D0)^-1 e`.
+    pub(super) idle: Vec<f64>,
     /// V_j at the horizon for `j < batch - 1`, laid out like [`Counting`].
     end: Vec<f64>,
     /// V_j at nodes, for the first levels, twice as many, and so on: made when a wait asks for them.
@@ -64,12 +64,9 @@ impl Levels {
         let (at_end, horizon) = Counting::at(Counted::from(map), timeout.as_secs_f64(), levels, NEVER);
         let tables = (0..).take_while(|at| *at == 0 || FIRST_LEVELS << (at - 1) < levels);
         let nodes: Vec<OnceLock<Nodes>> = tables.map(|_| OnceLock::new()).collect();
-        let (map, embedded) = (map.clone(), map.embedded());
-        let mut table = Table { map, order, batch, horizon, embedded, end: at_end.cells().to_vec(), nodes };
-        if levels <= FIRST_LEVELS {
-            // The walk to the horizon ends there as well.
-            table.end = table.nodes_for(levels).at_end();
-        }
+        let (embedded, end) = (map.embedded(), at_end.cells().to_vec());
+        let idle = map.idle().row_sums();
+        let table = Table { map: map.clone(), order, batch, horizon, embedded, idle, end, nodes };
         Levels { table: Arc::new(table) }
     }
 }
@@ -89,8 +86,7 @@ impl Table {
             (levels.div_ceil(FIRST_LEVELS).max(1) - 1).checked_ilog2().map_or(0, |power| power as usize + 1);
         self.nodes[at].get_or_init(|| {
             let levels = (FIRST_LEVELS << at).min(self.batch - 1);
-            let of = Counted::from(&self.map);
-            Nodes::new(&self.map, march(of, levels, self.horizon, TOLERANCE), levels)
+            Nodes::new(&self.map, levels, self.horizon, TOLERANCE)
         })
     }
 }
@@ -100,11 +96,6 @@ impl Mesh {
     #[inline]
     pub fn horizon(&self) -> f64 {
         self.bounds[self.bounds.len() - 1]
-    }
-
-    /// The number of nodes.
-    pub fn nodes(&self) -> usize {
-        (self.bounds.len() - 1) * DEGREE + 1
     }
 
     /// The panel that holds `at`, and where in it, in [0, 1]. For `at` in [0, horizon], horizon above 0.

@@ -3,21 +3,21 @@
 use crate::analytic::counting::{Counted, Counting, WIDEST, add_scaled, halvings, uniformisation_rate};
 use crate::numeric::chebyshev::{DEGREE, NODES, PANEL};
 
-/// Where panels begin and end, and V_j at their nodes, laid out like [`Counting`].
-#[derive(Debug)]
-pub(super) struct Marched {
-    pub bounds: Vec<f64>,
-    pub counting: Vec<f64>,
-}
-
-/// V_j, `j < levels`, on [0, horizon], to within about `tolerance` between the nodes. The mesh is symmetric about its
-/// middle; a horizon of 0 has one node and no panel.
-pub(super) fn march(of: Counted<'_>, levels: usize, horizon: f64, tolerance: f64) -> Marched {
+/// Hands V_j, `j < levels`, at the nodes of a mesh on [0, horizon] to `keep`, one after the other and laid out like
+/// [`Counting`]; returns where panels begin and end. Between the nodes V_j is good to within about `tolerance`. The mesh is
+/// symmetric about its middle; a horizon of 0 has one node and no panel.
+pub(super) fn march(
+    of: Counted<'_>,
+    levels: usize,
+    (horizon, tolerance): (f64, f64),
+    mut keep: impl FnMut(&[f64]),
+) -> Vec<f64> {
     let mut march = March::new(of, levels, horizon, tolerance);
+    keep(&march.values[..march.size]);
     if horizon > 0.0 {
-        march.run();
+        march.run(&mut keep);
     }
-    Marched { bounds: march.bounds, counting: march.counting }
+    march.bounds
 }
 
 /// Walks from 0 to the horizon, panel by panel. Widths are `horizon / 2^level`.
@@ -28,9 +28,12 @@ struct March<'a> {
     horizon: f64,
     /// The largest part of V_j that the nodes may leave unresolved.
     tolerance: f64,
-    /// By level: V at the nodes of a panel but the first.
+    /// By level: V from each node of a panel to the next, of its first half; the second mirrors it.
     steps: Vec<Option<Vec<Counting>>>,
-    counting: Vec<f64>,
+    /// V at the nodes of the panel that is looked at; the first of them is where the walk stands.
+    values: Vec<f64>,
+    /// Numbers by node.
+    size: usize,
     bounds: Vec<f64>,
     /// By phase: the rate of arrivals.
     rate: Vec<f64>,
@@ -42,19 +45,20 @@ const WHOLE: u64 = 1 << 62;
 impl<'a> March<'a> {
     fn new(of: Counted<'a>, levels: usize, horizon: f64, tolerance: f64) -> March<'a> {
         let theta = uniformisation_rate(of);
-        let counting = Counting::identity(of.d0.order(), levels).cells().to_vec();
-        let rate = of.d1.row_sums();
-        March { of, levels, theta, horizon, tolerance, steps: Vec::new(), counting, bounds: vec![0.0], rate }
+        let mut values = Counting::identity(of.d0.order(), levels).cells().to_vec();
+        let size = values.len();
+        values.resize(size * NODES, 0.0);
+        let (steps, bounds, rate) = (Vec::new(), vec![0.0], of.d1.row_sums());
+        March { of, levels, theta, horizon, tolerance, steps, values, size, bounds, rate }
     }
 
-    fn run(&mut self) {
+    fn run(&mut self, keep: &mut impl FnMut(&[f64])) {
         let mut level = halvings(self.theta * self.horizon);
         if level == 0 {
             if self.panel(0) <= self.tolerance {
-                self.bounds.push(self.horizon);
+                self.go_on(1.0, keep);
                 return;
             }
-            self.forget_panel();
             level = 1;
         }
         let deepest = level + 20;
@@ -63,13 +67,12 @@ impl<'a> March<'a> {
         while at < WHOLE / 2 {
             let tail = self.panel(level);
             if tail > self.tolerance && level < deepest {
-                self.forget_panel();
                 level += 1;
                 continue;
             }
             passed.push(level);
             at += WHOLE >> level;
-            self.bounds.push(self.horizon * (at as f64 / WHOLE as f64));
+            self.go_on(at as f64 / WHOLE as f64, keep);
             // Twice the width raises the tail by at most 2^DEGREE.
             let aligned = level > 1 && at.is_multiple_of(WHOLE >> (level - 1));
             if aligned && tail * ((1 << DEGREE) as f64) < self.tolerance {
@@ -79,37 +82,37 @@ impl<'a> March<'a> {
         for level in passed.into_iter().rev() {
             self.panel(level);
             at += WHOLE >> level;
-            self.bounds.push(self.horizon * (at as f64 / WHOLE as f64));
+            self.go_on(at as f64 / WHOLE as f64, keep);
         }
     }
 
-    /// Appends V at the nodes of the next panel; returns the largest part that they leave unresolved.
+    /// V at the nodes of the next panel; returns the largest part that they leave unresolved. From node to node there are
+    /// few arrivals, so that a product has few terms.
     fn panel(&mut self, level: usize) -> f64 {
         self.prepare(level);
-        let size = self.of.d0.order() * self.of.d0.order() * self.levels;
-        let first = self.counting.len() - size;
-        self.counting.resize(first + size * NODES, 0.0);
-        let (known, new) = self.counting[first..].split_at_mut(size);
         let steps = self.steps[level].as_ref().expect("prepared");
-        for (step, to) in steps.iter().zip(new.chunks_exact_mut(size)) {
-            step.after(known, to);
+        for node in 1..NODES {
+            let (known, new) = self.values.split_at_mut(node * self.size);
+            let step = &steps[(node - 1).min(DEGREE - node)];
+            step.after(&known[(node - 1) * self.size..], &mut new[..self.size]);
         }
-        self.tail(&self.counting[first..], self.horizon / 2f64.powi(level as i32))
+        self.tail(self.horizon / 2f64.powi(level as i32))
     }
 
-    fn forget_panel(&mut self) {
-        let size = self.of.d0.order() * self.of.d0.order() * self.levels;
-        self.counting.truncate(self.counting.len() - size * DEGREE);
+    /// Keeps the panel, which ends at this share of the horizon.
+    fn go_on(&mut self, end: f64, keep: &mut impl FnMut(&[f64])) {
+        self.values.chunks_exact(self.size.max(1)).skip(1).for_each(keep);
+        self.values.copy_within(DEGREE * self.size.., 0);
+        self.bounds.push(self.horizon * end);
     }
 
-    fn tail(&self, values: &[f64], width: f64) -> f64 {
+    fn tail(&self, width: f64) -> f64 {
         let order = self.of.d0.order();
-        let size = order * order * self.levels;
         let mut worst = 0.0_f64;
-        let mut sums = vec![0.0; size];
+        let mut sums = vec![0.0; self.size];
         for weights in &PANEL.tail {
             sums.fill(0.0);
-            for (weight, cells) in weights.iter().zip(values.chunks_exact(size)) {
+            for (weight, cells) in weights.iter().zip(self.values.chunks_exact(self.size)) {
                 add_scaled(&mut sums, *weight, cells);
             }
             for (at, cells) in sums.chunks_exact(self.levels).enumerate() {
@@ -130,7 +133,8 @@ impl<'a> March<'a> {
         }
         let width = self.horizon / 2f64.powi(level as i32);
         let steps = if self.theta * width <= WIDEST {
-            let times: Vec<f64> = PANEL.nodes[1..].iter().map(|node| width * node).collect();
+            let nodes = PANEL.nodes.windows(2).take(DEGREE / 2);
+            let times: Vec<f64> = nodes.map(|node| width * (node[1] - node[0])).collect();
             Counting::uniformised(self.of, self.theta, &times, self.levels)
         } else {
             self.prepare(level + 1);

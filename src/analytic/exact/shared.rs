@@ -5,7 +5,7 @@
 //! left. The formulas are derived in docs/classes.md.
 
 use super::batches::{BatchLaw, integrate};
-use super::march::{Marched, march};
+use super::march::march;
 use super::stages::{Entries, Row, SharedSizes, Stages, multiply, times};
 use crate::analytic::counting::add_scaled;
 use crate::arrivals::marked::MarkedMap;
@@ -125,7 +125,9 @@ impl<'a> Waits<'a> {
             return before.clone();
         }
         let levels = self.stages.levels;
-        let Marched { bounds, counting } = march(self.stages.counted(stage), levels, length, TOLERANCE);
+        let mut counting = Vec::new();
+        let keep = |cells: &[f64]| counting.extend_from_slice(cells);
+        let bounds = march(self.stages.counted(stage), levels, (length, TOLERANCE), keep);
         let size = self.stages.order * self.stages.order * levels;
         let nodes: Vec<&[f64]> = counting.chunks_exact(size).collect();
         let mut above = vec![0.0; self.stages.order * levels];

@@ -4,8 +4,9 @@
 
 use super::counts::{Bins, whole};
 use super::lines::{Fields, Lines};
+use super::names::minutes_start;
 use super::reading::Reading;
-use super::table::{Table, minutes_start};
+use super::table::Table;
 use crate::error::{InputError, nearest};
 
 /// Names kept for the suggestion when a row is not found.

@@ -11,9 +11,8 @@ use super::datetime::date_time;
 use super::decimal::{self, Kind};
 use super::layout::{Fault, Layout, Strictness, no_field, sample};
 use super::lines::Lines;
-use super::open::Wanted;
+use super::names::{Wanted, is_time_name, split_unit};
 use super::reading::Reading;
-use super::table::{is_time_name, split_unit};
 use super::unit::{Chosen, by_magnitude};
 use crate::error::InputError;
 

@@ -28,6 +28,7 @@ mod functions;
 mod json;
 mod layout;
 mod lines;
+mod names;
 mod open;
 mod order;
 #[cfg(feature = "parquet")]

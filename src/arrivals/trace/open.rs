@@ -15,6 +15,7 @@ use super::filter::Filter;
 use super::json::{Json, is_json};
 use super::layout::{Layout, Records, sample};
 use super::lines::Lines;
+use super::names::Wanted;
 use super::order::{Order, Ordered, Raw, Several, Sorted};
 use super::reading::{Findings, Reading};
 use super::replay::{Noted, Repeat, Window};
@@ -401,32 +402,6 @@ impl TraceSpec {
         match date_time(first.as_bytes()) {
             Some(_) => Chosen::Dated,
             None => table.unit_of(column, self.unit),
-        }
-    }
-}
-
-/// What a filter by function or application looks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    Function,
-    App,
-}
-
-impl Wanted {
-    /// Is this a usual name of a column of such?
-    pub(super) fn is_named(self, name: &str) -> bool {
-        const FUNCTIONS: &[&str] =
-            &["func", "function", "functionname", "hashfunction", "funcname", "functionid"];
-        const APPS: &[&str] = &["app", "application", "appname", "hashapp", "appid"];
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let known = if self == Wanted::Function { FUNCTIONS } else { APPS };
-        known.contains(&plain.to_ascii_lowercase().as_str())
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Wanted::Function => "function",
-            Wanted::App => "application",
         }
     }
 }

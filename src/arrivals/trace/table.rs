@@ -3,7 +3,7 @@
 use super::datetime::date_time;
 use super::decimal::is_number;
 use super::lines::{Fields, Lines, has_open_quote};
-use super::open::Wanted;
+use super::names::{COUNT_NAMES, GAP_NAMES, PERIOD_NAMES, TIME_NAMES, Wanted, minutes_start, split_unit};
 use super::unit::{Chosen, by_magnitude};
 use super::{TraceFormat, Unit};
 use crate::error::{InputError, nearest};
@@ -34,76 +34,6 @@ const SHOWN_NAMES: usize = 12;
 /// So many different values in ascending order are taken for points in time.
 const CONVINCING: usize = 8;
 
-/// Names of columns of times, in lower case with `_` between words; the surer ones first.
-const TIME_NAMES: &[&str] = &[
-    "timestamp",
-    "timestamps",
-    "time",
-    "arrival",
-    "arrivals",
-    "arrival_time",
-    "arrivaltime",
-    "arrival_timestamp",
-    "arrived_at",
-    "datetime",
-    "date_time",
-    "ts",
-    "t",
-    "time_frontend",
-    "start",
-    "start_time",
-    "starttime",
-    "start_timestamp",
-    "started_at",
-    "startedat",
-    "received_at",
-    "receivedat",
-    "event_time",
-    "eventtime",
-    "created_at",
-    "createdat",
-    "submit_time",
-    "submitted_at",
-    "submission_time",
-    "invocation_time",
-    "log_time",
-    "logged_at",
-    "time_local",
-    "time_iso8601",
-    "msec",
-    "epoch",
-    "start_utc",
-    "startutc",
-    "date",
-];
-const GAP_NAMES: &[&str] = &[
-    "interarrival",
-    "interarrivals",
-    "inter_arrival",
-    "interarrival_time",
-    "inter_arrival_time",
-    "iat",
-    "gap",
-];
-const COUNT_NAMES: &[&str] =
-    &["count", "counts", "requests", "request_count", "invocations", "arrivals", "num_requests", "calls"];
-const PERIOD_NAMES: &[&str] = &[
-    "period",
-    "bin",
-    "bucket",
-    "timestamp",
-    "time",
-    "date",
-    "datetime",
-    "ts",
-    "second",
-    "minute",
-    "hour",
-    "window",
-    "interval",
-    "start",
-    "start_time",
-];
 impl Table {
     /// Looks at the first lines, which stay unread, but takes the header.
     pub(super) fn of(lines: &mut Lines) -> Result<Table, InputError> {
@@ -353,13 +283,6 @@ fn has_column(table: &Table, name: &str) -> bool {
     table.names.iter().any(|known| known == name)
 }
 
-/// Where the columns `1, 2, 3, ...` of an Azure 2019 header start.
-pub(super) fn minutes_start(names: &[String]) -> Option<usize> {
-    let start = names.iter().position(|name| name == "1")?;
-    let consecutive = names[start..].iter().enumerate().all(|(i, name)| *name == (i + 1).to_string());
-    (start > 0 && names.len() > start + 1 && consecutive).then_some(start)
-}
-
 fn is_whole(text: &str) -> bool {
     text.is_empty() || text.parse::<f64>().is_ok_and(|count| count.fract() == 0.0 && count >= 0.0)
 }
@@ -435,41 +358,4 @@ fn is_header(row: &[String]) -> bool {
         || row.iter().any(is_name)
             && !row.iter().any(is_value)
             && row.iter().all(|field| field.is_empty() || is_name(field))
-}
-
-/// Is this, without its unit, a usual name of a time?
-pub(super) fn is_time_name(name: &str) -> bool {
-    TIME_NAMES.contains(&split_unit(name).0.as_str())
-}
-
-/// `time_ms`, `Time [ms]` and `@time (ms)` are `time` in ms.
-pub(super) fn split_unit(name: &str) -> (String, Option<Unit>) {
-    const LONG: [(&str, Unit); 16] = [
-        ("seconds", Unit::Seconds),
-        ("secs", Unit::Seconds),
-        ("sec", Unit::Seconds),
-        ("milliseconds", Unit::Millis),
-        ("millis", Unit::Millis),
-        ("msec", Unit::Millis),
-        ("microseconds", Unit::Micros),
-        ("micros", Unit::Micros),
-        ("usec", Unit::Micros),
-        ("nanoseconds", Unit::Nanos),
-        ("nanos", Unit::Nanos),
-        ("nsec", Unit::Nanos),
-        ("s", Unit::Seconds),
-        ("ms", Unit::Millis),
-        ("us", Unit::Micros),
-        ("ns", Unit::Nanos),
-    ];
-    let lower = name.trim().trim_start_matches(['@', '#', '$']).to_ascii_lowercase();
-    let plain = |text: &str| text.trim_end_matches([' ', '_', '-']).replace([' ', '-'], "_");
-    let ends = |end: String| lower.strip_suffix(&end).filter(|rest| !rest.is_empty());
-    for (suffix, unit) in LONG {
-        let forms = [format!("_{suffix}"), format!("({suffix})"), format!("[{suffix}]")];
-        if let Some(rest) = forms.into_iter().find_map(ends) {
-            return (plain(rest), Some(unit));
-        }
-    }
-    (plain(&lower), None)
 }

@@ -31,7 +31,7 @@ impl State {
         let (least, most) = self.kinds[kind].launch;
         let ready = now + Span(self.launches.random_range(least.0..=most.0));
         let new = self.add(kind, now, ready);
-        self.plan(ready, Event::Ready, new);
+        self.plan((now, ready), Event::Ready, new);
     }
 
     pub(super) fn add(&mut self, kind: usize, launched: Time, ready: Time) -> usize {
@@ -41,7 +41,7 @@ impl State {
             let notice = launched + spot.draw(&mut self.interruptions);
             reclaimed = notice + spot.notice;
             if notice < Time::NEVER {
-                self.plan(notice, Event::Notice, index);
+                self.plan((launched, notice), Event::Notice, index);
             }
         }
         let workers = self.kinds[kind].workers;
@@ -127,7 +127,7 @@ impl State {
         }
         instance.interrupted = true;
         let (kind, reclaimed) = (instance.kind, instance.reclaimed);
-        self.plan(reclaimed, Event::Reclaim, index);
+        self.plan((now, reclaimed), Event::Reclaim, index);
         if self.instances[index].phase != Phase::Draining {
             self.launch(kind, now);
             self.retire(index, now);

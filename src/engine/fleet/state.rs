@@ -7,7 +7,7 @@ use super::ready::Ready;
 use super::rental::{Market, Rental};
 use super::{Fleet, Functions, Kind, START};
 use crate::engine::observer::{Cause, Observer, StartedBatch};
-use crate::numeric::lanes::Lanes;
+use crate::numeric::lanes::{Due, Lanes};
 use crate::numeric::streams::Stream;
 use crate::platform::Capacity;
 use crate::platform::fleet::{Count, Routing, Scaler};
@@ -21,6 +21,10 @@ pub enum Event {
     Notice,
     Reclaim,
     Deadline,
+}
+
+impl Due for (Time, Event, u64, usize) {
+    const NEVER: Self = (Time::NEVER, Event::Deadline, u64::MAX, usize::MAX);
 }
 
 pub struct State {
@@ -88,9 +92,10 @@ impl State {
         state
     }
 
-    pub(super) fn plan(&mut self, at: Time, event: Event, instance: usize) {
+    /// Plans an event of an instance; between the two times is a span that others of its kind have as well.
+    pub(super) fn plan(&mut self, (from, at): (Time, Time), event: Event, instance: usize) {
         self.sequence += 1;
-        self.events.push((at, event, self.sequence, instance));
+        self.events.push(at.since(from).0, (at, event, self.sequence, instance));
     }
 
     /// Everything that comes before an arrival at `now`.
@@ -160,7 +165,7 @@ impl State {
             if !full && deadline > now {
                 if instance.deadline != deadline {
                     instance.deadline = deadline;
-                    self.plan(deadline, Event::Deadline, index);
+                    self.plan((first, deadline), Event::Deadline, index);
                 }
                 return;
             }
@@ -177,7 +182,7 @@ impl State {
             }
             let cause = if full { Cause::Full } else { Cause::Timeout };
             let memory = kind.service.memory();
-            self.plan(now + service, Event::WorkerFree, index);
+            self.plan((now, now + service), Event::WorkerFree, index);
             let times = (Span::ZERO, service, Span::ZERO);
             self.show(now, cause, (Capacity::Instance, false), times, memory, observer);
         }

@@ -1,7 +1,6 @@
 //! The charts of a plan.
 
 use super::{PlanReport, named};
-use crate::planner::chooser::Ranking;
 use crate::planner::plan::Answer;
 use crate::planner::search::Candidate;
 use crate::report::chart::{Axis, Colour, Group, LineChart, Point as Dot, Scatter, Series, Unit};
@@ -63,7 +62,7 @@ impl PlanReport<'_> {
         if shown < self.plan.evaluated {
             let shown = format::count(shown as u64);
             chart = chart.note(match self.plan.ranking {
-                Ranking::Simulated => {
+                ranking if ranking.is_by_trials_alone() => {
                     format!("Shown are {shown} that were simulated; the others cannot be better, or are like these.")
                 }
                 _ => format!("An even choice of {shown} configurations is shown."),

@@ -193,7 +193,7 @@ impl PlanReport<'_> {
             calibration: self.error_bar(),
             ranked_by: match plan.ranking {
                 Ranking::Predicted => "predicted",
-                Ranking::Simulated | Ranking::SimulatedWithinLaw => "simulated",
+                Ranking::Simulated | Ranking::SimulatedSooner | Ranking::SimulatedWithinLaw => "simulated",
             },
             evaluated: plan.evaluated,
             simulated: plan.simulated,

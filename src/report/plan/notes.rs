@@ -52,6 +52,11 @@ impl PlanReport<'_> {
             match plan.ranking {
                 Ranking::Predicted => "Ranked by prediction".to_owned(),
                 Ranking::Simulated => "Ranked by simulation on the scenario's own arrivals".to_owned(),
+                Ranking::SimulatedSooner => {
+                    "Ranked by simulation on the scenario's own arrivals, as the exact law of such large batches would \
+                     take longer"
+                        .to_owned()
+                }
                 Ranking::SimulatedWithinLaw => {
                     "Ranked by simulation, among those of which the exact law agrees that they do".to_owned()
                 }

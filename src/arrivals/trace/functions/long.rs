@@ -9,7 +9,7 @@ use super::super::datetime::date_time;
 use super::super::decimal::{self, Kind};
 use super::super::delimited::value;
 use super::super::lines::Lines;
-use super::super::open::Wanted;
+use super::super::names::Wanted;
 use super::super::table::{Column, Table};
 use super::super::unit::Chosen;
 use super::super::{StampMode, TraceFormat};
@@ -17,8 +17,8 @@ use super::{Calls, Function, FunctionLayout, Functions, FunctionsSpec, checked, 
 use crate::error::InputError;
 use crate::units::Span;
 
-/// Rows that are sorted in memory at a time: 24 bytes each.
-const IN_MEMORY: usize = if cfg!(test) { 100 } else { 1 << 22 };
+/// So many rows are sorted in memory at a time: 24 bytes each.
+pub(super) const IN_MEMORY: usize = 1 << 22;
 
 /// A row: the number of its function, its time \[ns\] or the time or number of its bin, and how many calls it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +65,8 @@ enum Run {
 
 /// Rows as they are read.
 struct Sorter {
+    /// So many are sorted in memory at a time.
+    in_memory: usize,
     numbers: BTreeMap<String, u32>,
     names: Vec<String>,
     rows: Vec<Row>,
@@ -74,13 +76,15 @@ struct Sorter {
 }
 
 impl Long {
-    /// Reads all rows.
+    /// Reads all rows; of more than `in_memory`, the others wait on disk.
     pub fn read(
         spec: &FunctionsSpec,
         layout: FunctionLayout,
         first: (Lines, Table),
+        in_memory: usize,
     ) -> Result<Long, InputError> {
         let mut sorter = Sorter {
+            in_memory,
             numbers: BTreeMap::new(),
             names: Vec::new(),
             rows: Vec::new(),
@@ -276,7 +280,7 @@ impl Sorter {
         };
         (self.first, self.last) = (self.first.min(at), self.last.max(at));
         self.rows.push(Row { function, at, calls });
-        if self.rows.len() >= IN_MEMORY {
+        if self.rows.len() >= self.in_memory {
             self.rows.sort_unstable();
             let run = spill(&self.rows)?;
             self.runs.push(Run::Disk(run));

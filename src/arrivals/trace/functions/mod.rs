@@ -11,13 +11,14 @@ mod wide;
 use std::path::PathBuf;
 
 pub use self::held::HeldFunctions;
-use self::long::Long;
+use self::long::{IN_MEMORY, Long};
 use self::wide::Wide;
 use super::counts::{Bins, Spread};
 use super::lines::Lines;
+use super::names::minutes_start;
 use super::order::{Instants, Raw};
 use super::reading::Reading;
-use super::table::{Table, minutes_start};
+use super::table::Table;
 use super::{StampMode, Unit, coarse, source};
 use crate::arrivals::memory::collect;
 use crate::arrivals::{Arrivals, BLOCK};
@@ -198,6 +199,11 @@ impl FunctionsSpec {
     /// # Errors
     /// A file cannot be read, or its layout is not clear; with the line, if one is the cause.
     pub fn open(&self) -> Result<Box<dyn Functions>, InputError> {
+        self.open_with(IN_MEMORY)
+    }
+
+    /// As [`FunctionsSpec::open`], with so many rows in memory at a time.
+    fn open_with(&self, in_memory: usize) -> Result<Box<dyn Functions>, InputError> {
         let Some(first) = self.paths.first() else {
             return Err(InputError::new("the trace", "names no file"));
         };
@@ -212,7 +218,7 @@ impl FunctionsSpec {
         match layout {
             FunctionLayout::Azure2019 => Ok(Box::new(Wide::new(lines, &table, self.bin)?)),
             FunctionLayout::Times | FunctionLayout::Counts => {
-                Ok(Box::new(Long::read(self, layout, (lines, table))?))
+                Ok(Box::new(Long::read(self, layout, (lines, table), in_memory)?))
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use super::super::azure::minute_counts;
 use super::super::lines::Lines;
-use super::super::table::{Table, minutes_start};
+use super::super::names::minutes_start;
+use super::super::table::Table;
 use super::{Calls, Function, Functions, checked, notes_of};
 use crate::error::InputError;
 use crate::units::Span;
