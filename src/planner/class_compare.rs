@@ -131,8 +131,8 @@ impl Grouped<'_> {
         };
         let all: Vec<usize> = (0..self.classes.list.len()).collect();
         let choices: Option<Vec<GroupChoice>> = match self.system.grouping {
-            Grouping::Alone => all.iter().map(|class| planner.best(&[*class]).0).collect(),
-            Grouping::Together => planner.best(&all).0.map(|choice| vec![choice]),
+            Grouping::Alone => all.iter().map(|class| planner.best(&[*class])).collect(),
+            Grouping::Together => planner.best(&all).map(|choice| vec![choice]),
             _ => choose(&planner, self.classes).best,
         };
         let choices = choices.ok_or_else(|| self.error("no configuration keeps every objective"))?;

@@ -53,6 +53,20 @@ pub(super) struct Entries {
 impl Stages {
     /// Panics unless there is a wait for each class and `batch` is at least 1.
     pub fn new(map: &MarkedMap, waits: &[Span], batch: u32) -> Stages {
+        Stages::counted_by(map, waits, batch, |of, time, levels| Counting::at(of, time, levels, 0.0).0)
+    }
+
+    /// The same to within 1e-13, and quicker where there is one phase: for searches.
+    pub fn quick(map: &MarkedMap, waits: &[Span], batch: u32) -> Stages {
+        Stages::counted_by(map, waits, batch, Counting::quick)
+    }
+
+    fn counted_by(
+        map: &MarkedMap,
+        waits: &[Span],
+        batch: u32,
+        counts: impl Fn(Counted<'_>, f64, usize) -> Counting,
+    ) -> Stages {
         assert!(batch > 0, "a batch holds at least one request");
         assert_eq!(map.classes(), waits.len(), "each class has a longest wait");
         let mut given: Vec<usize> = (0..waits.len()).collect();
@@ -69,15 +83,17 @@ impl Stages {
         let (order, levels, d0) = (map.order(), batch as usize - 1, map.d0().clone());
         let mut stages =
             Stages { order, levels, d0, idle, d1, counting, length, wait, ends: Vec::new(), given };
-        stages.ends = (0..stages.length.len()).map(|l| stages.end(l)).collect();
+        let end = |stage: usize| match levels {
+            0 => Counting::identity(order, 0),
+            levels => counts(stages.counted(stage), stages.length[stage], levels),
+        };
+        stages.ends = (0..stages.length.len()).map(end).collect();
         stages
     }
 
-    fn end(&self, stage: usize) -> Counting {
-        match self.levels {
-            0 => Counting::identity(self.order, 0),
-            levels => Counting::at(self.counted(stage), self.length[stage], levels, 0.0).0,
-        }
+    /// The counts over the whole length of a stage.
+    pub fn end_of(&self, stage: usize) -> &[f64] {
+        self.ends[stage].cells()
     }
 
     /// What is counted in a stage.
@@ -129,13 +145,13 @@ impl Stages {
     pub fn held(&self, row: &[f64], passed: &[f64], stage: usize) -> Row {
         let (m, levels) = (self.order, self.levels);
         let mut out = vec![0.0; m * levels];
-        let mut before = vec![0.0; m];
+        let (mut before, mut at) = (vec![0.0; m], vec![0.0; m]);
         for b in 0..levels {
-            let mut at = self.counting[stage].left(&before);
+            self.counting[stage].left_into(&before, &mut at);
             for (k, sum) in at.iter_mut().enumerate() {
                 *sum += row[k * levels + b] - passed[k * levels + b];
             }
-            before = self.idle.left(&at);
+            self.idle.left_into(&at, &mut before);
             before.iter().enumerate().for_each(|(k, seconds)| out[k * levels + b] = *seconds);
         }
         out
@@ -155,6 +171,9 @@ impl Stages {
 
     /// The entries in the long run: the phase in which a batch leaves is stationary, and every formula is linear in it.
     pub fn stationary(&self) -> Entries {
+        if self.order == 1 {
+            return self.entries(&[1.0]);
+        }
         let after = |phase: usize| {
             let left: Vec<f64> = (0..self.order).map(|k| f64::from(u8::from(k == phase))).collect();
             let entries = self.entries(&left);
@@ -228,7 +247,7 @@ impl SharedSizes {
     ///
     /// Panics unless there is a wait for each class and `batch` is at least 1.
     pub fn new(map: &MarkedMap, waits: &[Span], batch: u32) -> SharedSizes {
-        let stages = Stages::new(map, waits, batch);
+        let stages = Stages::quick(map, waits, batch);
         SharedSizes::of(&stages, &stages.stationary())
     }
 
