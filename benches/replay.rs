@@ -196,13 +196,14 @@ fn classes(criterion: &mut Criterion) {
                 let source = limit(Box::new(generated()), REQUESTS);
                 let mut source = drawn_classes(source, shares, Streams::new(1).stream("classes"));
                 let Rules { billing, slo, warmup, .. } = rules(&scenario);
-                let rules = ClassRules { billing, slo: vec![slo; shares.len()], warmup };
+                let rules = ClassRules { billing, slo: vec![slo; shares.len()], warmup, sizes: Vec::new() };
                 let mut unwatched = Unwatched;
                 let mut recorder = ClassRecorder::new(rules, &mut unwatched);
                 let replay = ClassReplay {
                     policy: SharedBatch { batch, longest_wait: vec![timeout; shares.len()] },
                     platform: Warm::default(),
                     service: ServiceDraws::new(times.clone(), Streams::new(1)),
+                    by_size: Vec::new(),
                     retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
                     backoff: Streams::new(1).stream("back-off"),
                 };

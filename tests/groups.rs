@@ -263,6 +263,51 @@ fn every_configuration(classes: &[(f64, f64)]) -> f64 {
     least
 }
 
+/// Where no law covers the scenario, groups race by simulation: against every configuration of every group, simulated.
+#[test]
+fn the_race_finds_what_exhaustive_simulation_of_all_partitions_finds() {
+    use batchsim::engine::classes::simulate::simulate_group;
+    use batchsim::engine::simulate::Unwatched;
+    let classes = [(20.0, 0.5), (4.0, 0.9), (9.0, 2.5)];
+    let text = text(&classes, 90.0)
+        .replace("cold_starts = false", "cold_starts = true\nkeep_alive = \"20s\"")
+        .replace("batch = { from = 1, to = 16, step = 1 }", "batch = [1, 3, 8]")
+        .replace(&format!("[sweep]\nmemory_mb = {MEMORY_MB:?}"), "[sweep]\nmemory_mb = [1024, 3538]")
+        .replace("service_s = ", "init_s = 0.6\nservice_s = ")
+        .replace("requests = 60000", "requests = 20000");
+    let scenario = scenario(&text);
+    let list = scenario.classes.as_ref().unwrap();
+    let planner = Planner::new(&scenario, list).unwrap();
+    let plan = plan_groups(&scenario, list, Check::Simulated).unwrap();
+    assert!(plan.trials.is_some_and(|trials| trials > 7), "{:?}", plan.trials);
+    let mut least = vec![f64::INFINITY; 8];
+    for set in 1..8_usize {
+        let members: Vec<usize> = (0..3).filter(|class| set >> class & 1 == 1).collect();
+        // Every memory size and largest batch at the waits of the law, and at shorter ones.
+        for choice in planner.near(&members, usize::MAX) {
+            for share in [1.0, 0.7, 0.4, 0.1] {
+                let shorter = |wait: &Span| Span((wait.0 as f64 * share) as u64);
+                let longest_wait = choice.longest_wait.iter().map(shorter).collect();
+                let Size::Memory(memory) = choice.size else { panic!() };
+                let group = GroupChoice { longest_wait, ..choice.clone() }.group(memory);
+                let run = simulate_group(&scenario, list, &group, &mut Unwatched).unwrap();
+                let keeps = run.classes.iter().all(|class| {
+                    let share = class.slo_violation_share.unwrap();
+                    class.slo_violation_share_ci95.map_or(share, |[_, upper]| upper.max(share)) <= 0.1
+                });
+                if keeps {
+                    let usd = run.simulation.simulated.cost_usd_per_million / 1e6;
+                    least[set] = least[set].min(usd * planner.rate_of(&members));
+                }
+            }
+        }
+    }
+    let (best, _) = exhausted(7, &|set| least[set]);
+    let found = plan.best_usd_per_million().unwrap() / 1e6 * plan.rate;
+    // The race tries six configurations of a group, and one with raised waits, which exhaustion does not know.
+    assert!(found < 1.01 * best && found > 0.9 * best, "{found} {best}");
+}
+
 #[test]
 fn over_twelve_classes_neighbours_are_grouped_and_it_is_said() {
     let folder = tempfile::tempdir().unwrap();

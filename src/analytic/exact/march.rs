@@ -20,6 +20,16 @@ pub(super) fn march(of: Counted<'_>, levels: usize, horizon: f64, tolerance: f64
     Marched { bounds: march.bounds, counting: march.counting }
 }
 
+/// The same on the panels of another walk over the same horizon.
+pub(super) fn march_along(of: Counted<'_>, levels: usize, bounds: &[f64]) -> Marched {
+    let horizon = bounds[bounds.len() - 1];
+    let mut march = March::new(of, levels, horizon, f64::INFINITY);
+    for ends in bounds.windows(2) {
+        let _ = march.panel((horizon / (ends[1] - ends[0])).log2().round() as usize);
+    }
+    Marched { bounds: bounds.to_vec(), counting: march.counting }
+}
+
 /// Walks from 0 to the horizon, panel by panel. Widths are `horizon / 2^level`.
 struct March<'a> {
     of: Counted<'a>,

@@ -9,7 +9,7 @@
 //!
 //! Where several classes of requests share the buffer, each with its own longest wait, [`SharedSizes`] are the batch
 //! sizes and [`SharedLaw`] the waits of each class, in the form of a [`BatchLaw`]; [`SharedLimits`] tells how many of each wait
-//! too long, without the whole law.
+//! too long, without the whole law, and [`SizedLaw`] is for requests of different sizes.
 //!
 //! The CDF is accurate to about 1e-8.
 
@@ -20,6 +20,7 @@ mod march;
 mod nodes;
 mod over;
 mod shared;
+mod sized;
 mod stages;
 mod variation;
 
@@ -28,5 +29,6 @@ pub use latency::LatencyLaw;
 pub use levels::Levels;
 pub use over::SharedLimits;
 pub use shared::SharedLaw;
+pub use sized::{SizedBatches, SizedLaw};
 pub use stages::SharedSizes;
 pub use variation::{Law, Variation};

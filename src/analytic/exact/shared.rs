@@ -5,9 +5,9 @@
 //! left. The formulas are derived in docs/classes.md.
 
 use super::batches::{BatchLaw, integrate};
-use super::march::{Marched, march};
+use super::march::{Marched, march, march_along};
 use super::stages::{Entries, Row, SharedSizes, Stages, multiply, times};
-use crate::analytic::counting::add_scaled;
+use crate::analytic::counting::{Counted, add_scaled};
 use crate::arrivals::marked::MarkedMap;
 use crate::numeric::matrix::Matrix;
 use crate::units::Span;
@@ -51,10 +51,8 @@ impl SharedLaw {
         let stages = Stages::new(map, waits, batch);
         let entries = stages.stationary();
         let sizes = SharedSizes::of(&stages, &entries);
-        let mut waits = Waits::new(&stages, &entries);
-        if stages.levels > 0 {
-            waits.run();
-        }
+        let mut waits = Waits::new(View { stages: &stages, entries: &entries });
+        waits.run();
         let mut classes: Vec<(usize, BatchLaw)> =
             (0..stages.given.len()).map(|class| (stages.given[class], waits.law(class, &sizes))).collect();
         classes.sort_by_key(|(given, _)| *given);
@@ -80,8 +78,10 @@ pub(super) struct View<'a> {
 }
 
 /// G_{k,n}, stage by stage.
-struct Waits<'a> {
+pub(super) struct Waits<'a> {
     view: View<'a>,
+    /// Of each stage: where its panels begin and end.
+    meshes: Vec<Vec<f64>>,
     /// By class: where panels begin and end, G_{k,n} at the nodes, and after the jump at the longest wait.
     bounds: Vec<Vec<f64>>,
     values: Vec<Vec<Vec<f64>>>,
@@ -89,7 +89,8 @@ struct Waits<'a> {
 }
 
 impl<'a> Waits<'a> {
-    fn new(stages: &'a Stages, entries: &'a Entries) -> Waits<'a> {
+    pub fn new(view: View<'a>) -> Waits<'a> {
+        let View { stages, entries } = view;
         let (classes, batch) = (stages.given.len(), stages.levels + 1);
         // The last request of a full batch does not wait.
         let start = |filling: &Vec<f64>| {
@@ -99,29 +100,62 @@ impl<'a> Waits<'a> {
         };
         let values: Vec<Vec<Vec<f64>>> = stages.filling(entries).iter().map(start).collect();
         let whole = values.iter().map(|values| values.iter().map(|g| g[0]).collect()).collect();
-        let view = View { stages, entries };
-        Waits { view, bounds: vec![vec![0.0]; classes], values, whole }
+        Waits { view, meshes: Vec::new(), bounds: vec![vec![0.0]; classes], values, whole }
     }
 
-    fn run(&mut self) {
+    /// Works the waits out.
+    pub fn run(&mut self) {
+        self.run_through(|_, counted, levels, length| march(counted, levels, length, TOLERANCE));
+    }
+
+    /// The same on the panels of another law with the same stages.
+    pub fn run_along(&mut self, meshes: &[Vec<f64>]) {
+        self.run_through(|stage, counted, levels, _| march_along(counted, levels, &meshes[stage]));
+    }
+
+    /// Of each stage: where its panels begin and end \[s\].
+    pub fn meshes(&self) -> Vec<Vec<f64>> {
+        self.meshes.clone()
+    }
+
+    /// Where panels of a class's waits begin and end \[s\].
+    pub fn bounds(&self, class: usize) -> Vec<f64> {
+        self.bounds[class].clone()
+    }
+
+    /// A class's requests by batch in batches of n, at `n - 1`, and G_{k,n} at the nodes.
+    pub fn take(&mut self, class: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+        (std::mem::take(&mut self.whole[class]), std::mem::take(&mut self.values[class]))
+    }
+
+    fn run_through(&mut self, walk: impl Fn(usize, Counted<'_>, usize, f64) -> Marched) {
+        if self.view.stages.levels == 0 {
+            return;
+        }
         let mut after = After::at_once(self.view.stages);
         for stage in 0..self.view.stages.length.len() {
             if stage > 0 {
                 after.add_deadline(self.view.stages, stage - 1);
             }
-            after = self.stage(stage, &after);
+            after = self.stage(stage, &after, &walk);
             self.jump(stage, &after);
         }
     }
 
     /// Adds the waits that end in a stage; returns what follows a request at the stage's upper end.
-    fn stage(&mut self, stage: usize, before: &After) -> After {
+    fn stage(
+        &mut self,
+        stage: usize,
+        before: &After,
+        walk: impl Fn(usize, Counted<'_>, usize, f64) -> Marched,
+    ) -> After {
         let length = self.view.stages.length[stage];
         if length == 0.0 {
+            self.meshes.push(Vec::new());
             return before.clone();
         }
         let levels = self.view.stages.levels;
-        let Marched { bounds, counting } = march(self.view.stages.counted(stage), levels, length, TOLERANCE);
+        let Marched { bounds, counting } = walk(stage, self.view.stages.counted(stage), levels, length);
         let size = self.view.stages.order * self.view.stages.order * levels;
         let nodes: Vec<&[f64]> = counting.chunks_exact(size).collect();
         let mut above = vec![0.0; self.view.stages.order * levels];
@@ -140,6 +174,7 @@ impl<'a> Waits<'a> {
         for (class, densities) in classes.zip(densities) {
             self.append(class, stage, &bounds, densities);
         }
+        self.meshes.push(bounds);
         before.later(nodes[nodes.len() - 1], self.view.stages.order, levels)
     }
 

@@ -61,17 +61,32 @@ impl Stages {
         Stages::counted_by(map, waits, batch, Counting::quick)
     }
 
+    /// Where of class k only the share `kept[k]` comes, and the first other arrival ends it all.
+    pub fn thinned(map: &MarkedMap, waits: &[Span], batch: u32, kept: &[f64]) -> Stages {
+        Stages::made(map, waits, batch, kept, |of, time, levels| Counting::at(of, time, levels, 0.0).0)
+    }
+
     fn counted_by(
         map: &MarkedMap,
         waits: &[Span],
         batch: u32,
         counts: impl Fn(Counted<'_>, f64, usize) -> Counting,
     ) -> Stages {
+        Stages::made(map, waits, batch, &vec![1.0; waits.len()], counts)
+    }
+
+    fn made(
+        map: &MarkedMap,
+        waits: &[Span],
+        batch: u32,
+        kept: &[f64],
+        counts: impl Fn(Counted<'_>, f64, usize) -> Counting,
+    ) -> Stages {
         assert!(batch > 0, "a batch holds at least one request");
         assert_eq!(map.classes(), waits.len(), "each class has a longest wait");
         let mut given: Vec<usize> = (0..waits.len()).collect();
         given.sort_by_key(|class| waits[*class]);
-        let d1: Vec<Matrix> = given.iter().map(|class| map.d1(*class).clone()).collect();
+        let d1: Vec<Matrix> = given.iter().map(|class| map.d1(*class).scaled(kept[*class])).collect();
         let mut counting = d1.clone();
         for l in (0..d1.len() - 1).rev() {
             counting[l] = &counting[l] + &counting[l + 1];
@@ -171,8 +186,13 @@ impl Stages {
 
     /// The entries in the long run: the phase in which a batch leaves is stationary, and every formula is linear in it.
     pub fn stationary(&self) -> Entries {
+        self.entries(&self.left())
+    }
+
+    /// The phase just after a batch has left, in the long run.
+    pub fn left(&self) -> Vec<f64> {
         if self.order == 1 {
-            return self.entries(&[1.0]);
+            return vec![1.0];
         }
         let after = |phase: usize| {
             let left: Vec<f64> = (0..self.order).map(|k| f64::from(u8::from(k == phase))).collect();
@@ -185,18 +205,24 @@ impl Stages {
             next.iter().map(|p| p.max(0.0) / total).collect::<Vec<f64>>()
         };
         let chain = Matrix::from_rows(&(0..self.order).map(after).collect::<Vec<_>>()).expect("square");
-        self.entries(&chain.stationary().expect("a MAP has one closed class of phases"))
+        chain.stationary().expect("a MAP has one closed class of phases")
     }
 
     /// The share of batches that leave with n requests, at `n - 1`.
     pub fn sizes(&self, entries: &Entries) -> Vec<f64> {
+        let share = self.batches(entries);
+        let total: f64 = share.iter().map(|p| p.max(0.0)).sum();
+        share.iter().map(|p| p.max(0.0) / total).collect()
+    }
+
+    /// Batches of n, at `n - 1`, of those that open or, thinned, might have.
+    pub fn batches(&self, entries: &Entries) -> Vec<f64> {
         let mut share = vec![0.0; self.levels];
         if self.levels > 0 {
             entries.passed[0].chunks_exact(self.levels).for_each(|row| add_scaled(&mut share, 1.0, row));
         }
         share.push(self.filling(entries).iter().flatten().sum());
-        let total: f64 = share.iter().map(|p| p.max(0.0)).sum();
-        share.iter().map(|p| p.max(0.0) / total).collect()
+        share
     }
 
     /// The requests of each class by batch, in the order of the stages.

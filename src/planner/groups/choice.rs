@@ -2,14 +2,16 @@
 
 use rayon::prelude::*;
 
-use crate::analytic::exact::{SharedLimits, SharedSizes, Variation};
+use super::judge::{Judge, Judged};
+use crate::analytic::exact::{SharedLimits, SharedSizes, SizedBatches, Variation};
 use crate::error::InputError;
 use crate::numeric::bracket::{crossing, crossing_between};
 use crate::planner::laws::{batch_cost, variation};
 use crate::planner::shared::{ClassParts, GroupLaws, MarkedPart};
+use crate::profile::Profile;
 use crate::profile::device::Size;
 use crate::scenario::Scenario;
-use crate::scenario::class::{Class, ClassSlo, Classes};
+use crate::scenario::class::{Class, ClassSlo, Classes, Sizes};
 use crate::scenario::platform::check_memory;
 use crate::units::{MemoryMb, Span};
 
@@ -19,6 +21,8 @@ const RAISED: usize = 3;
 const TOLERANCE: f64 = 1e-5;
 /// A longest wait is raised by up to so many times the latency that is asked for.
 const FARTHEST: f64 = 2.0;
+/// Where requests have sizes, these shares of the longest waits that may do are tried.
+const SHORTER: [f64; 8] = [1.0, 0.8, 0.6, 0.45, 0.3, 0.15, 0.05, 0.0];
 /// What costs as much as what is to beat is found to one part in so many of the times that may be left.
 const COARSE: f64 = 64.0;
 /// What a share may lack for rounding.
@@ -47,6 +51,7 @@ pub struct Planner {
     functions: Vec<Function>,
     batches: Vec<u32>,
     rate: f64,
+    sizes: Option<Sizes>,
 }
 
 /// A function with its service times and prices, by batch size less one.
@@ -60,24 +65,47 @@ pub struct Function {
     pub variation: Variation,
     /// Prices [$].
     pub cost: Vec<f64>,
+    /// Where requests have sizes: the same by the size of the largest; above stands the largest of all.
+    pub by_size: Vec<SizeTimes>,
+}
+
+/// What batches take and cost whose largest request is of one size, by batch size less one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SizeTimes {
+    /// Service times \[s\].
+    pub service: Vec<f64>,
+    /// How they vary.
+    pub variation: Variation,
+    /// Prices [$].
+    pub cost: Vec<f64>,
 }
 
 /// What is asked of a group.
-struct Asked {
+pub(super) struct Asked {
     members: Vec<usize>,
     parts: Vec<MarkedPart>,
     /// Of each part, the requests of each class by second.
     rates: Vec<Vec<f64>>,
-    slo: Vec<ClassSlo>,
+    pub slo: Vec<ClassSlo>,
     /// Requests a second.
     rate: f64,
+    /// Where requests have sizes.
+    sizes: Option<AskedSizes>,
+}
+
+/// The sizes of a group's requests.
+struct AskedSizes {
+    /// By size and member: the share of its requests that are of this or a smaller one.
+    up_to: Vec<Vec<f64>>,
+    /// By member and size: requests a second.
+    rates: Vec<Vec<f64>>,
 }
 
 /// A group at one memory size and largest batch.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     function: &'a Function,
     batch: u32,
-    group: &'a Asked,
+    pub group: &'a Asked,
     /// A cost [$/s] that it cannot be below: every batch would be of the size that is cheapest by request.
     floor: f64,
 }
@@ -127,7 +155,7 @@ impl Planner {
         let arrivals = ClassParts::new(scenario, classes)?;
         let all: Vec<usize> = (0..classes.list.len()).collect();
         let rate = rate(&arrivals.of(&all));
-        Ok(Planner { arrivals, slo, functions, batches, rate })
+        Ok(Planner { arrivals, slo, functions, batches, rate, sizes: classes.sizes.clone() })
     }
 
     /// Requests a second of all classes.
@@ -156,7 +184,7 @@ impl Planner {
             if place.floor > least {
                 break;
             }
-            least = least.min(place.usd_per_s(waits));
+            least = least.min(if group.sizes.is_some() { place.floor } else { place.usd_per_s(waits) });
         }
         (least, places.len())
     }
@@ -181,8 +209,8 @@ impl Planner {
     /// configuration and the next best ones.
     pub fn raised(&self, choice: GroupChoice) -> GroupChoice {
         let group = self.asked(&choice.members);
-        if group.is_sure() {
-            // Longer waits would let a request be over.
+        if group.is_sure() || group.sizes.is_some() {
+            // Longer waits would let a request be over; where requests have sizes they need not be cheaper.
             return choice;
         }
         let near = cheapest(self.places(&group), RAISED, f64::INFINITY);
@@ -203,10 +231,17 @@ impl Planner {
 
     fn asked(&self, members: &[usize]) -> Asked {
         let parts = self.arrivals.of(members);
-        let rates = parts.iter().map(|part| part.process.rates()).collect();
+        let rates: Vec<Vec<f64>> = parts.iter().map(|part| part.process.rates()).collect();
         let slo = members.iter().map(|member| self.slo[*member]).collect();
         let rate = rate(&parts);
-        Asked { members: members.to_vec(), parts, rates, slo, rate }
+        let sizes = self.sizes.as_ref().map(|sizes| {
+            let of = |(at, member): (usize, &usize)| {
+                let rate = class_rate(&parts, &rates, at);
+                sizes.shares[*member].iter().map(|share| rate * share).collect()
+            };
+            AskedSizes { up_to: sizes.up_to(members), rates: members.iter().enumerate().map(of).collect() }
+        });
+        Asked { members: members.to_vec(), parts, rates, slo, rate, sizes }
     }
 
     /// The configurations that are not hopeless, each with the longest waits that may do. The least floor comes first.
@@ -236,7 +271,20 @@ pub fn platform_function(
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let price = batch_cost(&scenario.platform.tariff, &times);
     let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
-    Ok(Function { size: Size::Memory(memory), service, variation: variation(&times), cost })
+    let by_size = match scenario.classes.as_ref().and_then(|classes| classes.sizes.as_ref()) {
+        None => Vec::new(),
+        Some(sizes) => {
+            let of = |profile: &Profile| {
+                let times = profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
+                let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+                let price = batch_cost(&scenario.platform.tariff, &times);
+                let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
+                Ok(SizeTimes { service, variation: variation(&times), cost })
+            };
+            sizes.profiles.iter().map(of).collect::<Result<_, InputError>>()?
+        }
+    };
+    Ok(Function { size: Size::Memory(memory), service, variation: variation(&times), cost, by_size })
 }
 
 /// The cheapest choices, at most so many, the best first; those that cost more than `limit` [$/s] may be missing.
@@ -244,6 +292,9 @@ pub fn platform_function(
 /// Costs that are surely come to, and floors, leave few places. Of these the bounds are worked out, which are the costs of
 /// the longest waits that may do; in their order longest waits are looked for until no bound is low enough.
 fn cheapest(places: Vec<(Place<'_>, Vec<Span>)>, most: usize, limit: f64) -> Vec<GroupChoice> {
+    if places.iter().any(|(place, _)| place.group.sizes.is_some()) {
+        return cheapest_sized(&places, most, limit);
+    }
     let mut to_beat = first_to_beat(&places, most).min(limit);
     let possible = places.into_iter().take_while(|(place, _)| place.floor <= to_beat);
     let bounded = possible.map(|(place, waits)| (place.usd_per_s(&waits), place));
@@ -262,6 +313,37 @@ fn cheapest(places: Vec<(Place<'_>, Vec<Span>)>, most: usize, limit: f64) -> Vec
         }
         let new: Vec<Option<GroupChoice>> = pair.par_iter().map(look).collect();
         found.extend(new.into_iter().flatten());
+        found.sort_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s));
+        found.truncate(most);
+        if found.len() == most {
+            to_beat = to_beat.min(found[most - 1].usd_per_s);
+        }
+    }
+    found
+}
+
+/// The same where requests have sizes: longer waits make larger batches, but these are padded to larger requests, so shorter
+/// ones are tried as well.
+fn cheapest_sized(places: &[(Place<'_>, Vec<Span>)], most: usize, limit: f64) -> Vec<GroupChoice> {
+    let mut to_beat = limit;
+    let mut found: Vec<GroupChoice> = Vec::new();
+    for (place, waits) in places {
+        if place.floor > to_beat {
+            break;
+        }
+        let longest = match place.group.is_sure() {
+            true => Some(waits.clone()),
+            false => place.least_left(place.quickest(), place.latest()).and_then(|left| place.leaving(left)),
+        };
+        let Some(longest) = longest else { continue };
+        let tried = SHORTER.iter().filter_map(|share| {
+            let shorter = |wait: &Span| Span((wait.0 as f64 * share) as u64);
+            let waits: Vec<Span> = longest.iter().map(shorter).collect();
+            let keeps = *share == 1.0 || place.group.is_sure() || place.spare(&waits) >= 0.0;
+            keeps.then(|| (place.usd_per_s(&waits), waits))
+        });
+        let best = tried.min_by(|(a, _), (b, _)| a.total_cmp(b));
+        found.extend(best.map(|(usd_per_s, waits)| place.choice(waits, usd_per_s)));
         found.sort_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s));
         found.truncate(most);
         if found.len() == most {
@@ -290,6 +372,27 @@ fn first_to_beat(places: &[(Place<'_>, Vec<Span>)], most: usize) -> f64 {
     least.get(most - 1).copied().unwrap_or(f64::INFINITY)
 }
 
+/// Requests of a class a second.
+fn class_rate(parts: &[MarkedPart], rates: &[Vec<f64>], class: usize) -> f64 {
+    let duration: f64 = parts.iter().map(|part| part.duration).sum();
+    parts.iter().zip(rates).map(|(part, rates)| part.duration / duration * rates[class]).sum()
+}
+
+/// A cost [$/s] that no batches of up to `batch` are below: each request is in the cheapest batch that its size may be in.
+fn floor_of_sizes(sizes: &AskedSizes, times: &[SizeTimes], batch: u32) -> f64 {
+    let cheapest = |times: &SizeTimes| {
+        let by_request = times.cost[..batch as usize].iter().zip(1..).map(|(cost, n)| cost / f64::from(n));
+        by_request.fold(f64::INFINITY, f64::min)
+    };
+    let mut least: Vec<f64> = times.iter().map(cheapest).collect();
+    // The largest of a batch is of a request's own size or a larger one.
+    for at in (0..least.len() - 1).rev() {
+        least[at] = least[at].min(least[at + 1]);
+    }
+    let of = |rates: &Vec<f64>| rates.iter().zip(&least).map(|(rate, cost)| rate * cost).sum::<f64>();
+    sizes.rates.iter().map(of).sum()
+}
+
 /// Requests a second.
 fn rate(parts: &[MarkedPart]) -> f64 {
     let duration: f64 = parts.iter().map(|part| part.duration).sum();
@@ -304,7 +407,7 @@ impl Asked {
     }
 
     /// The share of a class's requests that come in a part, of each part.
-    fn weights(&self, class: usize) -> Vec<f64> {
+    pub fn weights(&self, class: usize) -> Vec<f64> {
         let requests = self.parts.iter().zip(&self.rates).map(|(part, rates)| part.duration * rates[class]);
         let requests: Vec<f64> = requests.collect();
         let total: f64 = requests.iter().sum();
@@ -315,8 +418,12 @@ impl Asked {
 impl<'a> Place<'a> {
     fn new(function: &'a Function, batch: u32, group: &'a Asked) -> Place<'a> {
         let by_request = function.cost[..batch as usize].iter().zip(1..).map(|(cost, n)| cost / f64::from(n));
+        let floor = match &group.sizes {
+            None => group.rate * by_request.fold(f64::INFINITY, f64::min),
+            Some(sizes) => floor_of_sizes(sizes, &function.by_size, batch),
+        };
         // Less what a sum may lack for rounding.
-        let floor = group.rate * by_request.fold(f64::INFINITY, f64::min) * (1.0 - ROUNDING);
+        let floor = floor * (1.0 - ROUNDING);
         Place { function, batch, group, floor }
     }
 
@@ -337,20 +444,39 @@ impl<'a> Place<'a> {
         let Asked { parts, rates, .. } = self.group;
         let duration: f64 = parts.iter().map(|part| part.duration).sum();
         let part = |(part, rates): (&MarkedPart, &Vec<f64>)| {
-            let sizes = SharedSizes::new(&part.process, waits, self.batch);
             let rate: f64 = rates.iter().sum();
-            part.duration / duration * rate * sizes.per_request(|n| self.function.cost[n as usize - 1])
+            let per_request = match &self.group.sizes {
+                None => {
+                    let sizes = SharedSizes::new(&part.process, waits, self.batch);
+                    sizes.per_request(|n| self.function.cost[n as usize - 1])
+                }
+                Some(sizes) => {
+                    let batches = SizedBatches::new(&part.process, waits, self.batch, &sizes.up_to);
+                    batches.per_request(|at, n| self.function.by_size[at].cost[n as usize - 1])
+                }
+            };
+            part.duration / duration * rate * per_request
         };
         parts.iter().zip(rates).map(part).sum()
     }
 
     /// The longest service time of a batch that may come.
     fn slowest(&self) -> f64 {
-        self.function.service[..self.batch as usize].iter().copied().fold(0.0, f64::max)
+        self.times().flatten().copied().fold(0.0, f64::max)
     }
 
     fn quickest(&self) -> f64 {
-        self.function.service[..self.batch as usize].iter().copied().fold(f64::INFINITY, f64::min)
+        self.times().flatten().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// The service times of batches that may come, by the size of their largest request.
+    fn times(&self) -> impl Iterator<Item = &[f64]> {
+        let by_size = self.group.sizes.iter().flat_map(|sizes| {
+            let comes = |at: &usize| sizes.rates.iter().any(|rates| rates[*at] > 0.0);
+            (0..sizes.up_to.len()).filter(comes).map(|at| &self.function.by_size[at].service)
+        });
+        let plain = Some(&self.function.service).filter(|_| self.group.sizes.is_none());
+        by_size.chain(plain).map(|service| &service[..self.batch as usize])
     }
 
     /// The longest waits that leave `service` for a batch: of a class that may have no request over, the longest service
@@ -430,6 +556,16 @@ impl<'a> Place<'a> {
     }
 
     fn judge(&self, waits: &[Span]) -> Judge<'_> {
+        if let Some(sizes) = &self.group.sizes {
+            let laws = GroupLaws::sized(&self.group.parts, waits, self.batch, &sizes.up_to);
+            let (service, variation) = self
+                .function
+                .by_size
+                .iter()
+                .map(|times| (times.service.clone(), times.variation.clone()))
+                .unzip();
+            return Judge { place: self, laws: Judged::Whole(laws, service, variation) };
+        }
         let service = &self.function.service[..self.batch as usize];
         let fixed = service.iter().map(|service| self.function.variation.fixed(*service));
         let laws = match fixed.collect::<Option<Vec<f64>>>() {
@@ -437,7 +573,11 @@ impl<'a> Place<'a> {
                 let law = |part: &MarkedPart| SharedLimits::new(&part.process, waits, self.batch);
                 Judged::Fixed(self.group.parts.iter().map(law).collect(), times)
             }
-            None => Judged::Random(GroupLaws::new(&self.group.parts, waits, self.batch)),
+            None => {
+                let Function { service, variation, .. } = self.function;
+                let laws = GroupLaws::new(&self.group.parts, waits, self.batch);
+                Judged::Whole(laws, vec![service.clone()], vec![variation.clone()])
+            }
         };
         Judge { place: self, laws }
     }
@@ -463,74 +603,5 @@ impl<'a> Place<'a> {
             }
         }
         waits
-    }
-}
-
-/// What a place gives its classes at some longest waits.
-struct Judge<'a> {
-    place: &'a Place<'a>,
-    laws: Judged,
-}
-
-enum Judged {
-    /// A batch of n takes the time at `n - 1` \[s\]: a request is over if it waits longer than that leaves.
-    Fixed(Vec<SharedLimits>, Vec<f64>),
-    Random(GroupLaws),
-}
-
-impl Judge<'_> {
-    /// The share of a class's requests that may still be over its latency.
-    fn spare(&self, class: usize) -> f64 {
-        let over = match &self.laws {
-            Judged::Fixed(laws, times) => {
-                let limits = self.limits(class, times);
-                self.mixed(class, laws, |law| law.share_over(class, &limits))
-            }
-            Judged::Random(laws) => {
-                let Function { service, variation, .. } = self.place.function;
-                let latency = self.place.group.slo[class].latency;
-                laws.latency(class, service, variation).share_over(latency.as_secs_f64())
-            }
-        };
-        self.left(class, over)
-    }
-
-    /// The least of all classes, and whose it is. Who may have least to spare comes first; few others can have less.
-    fn least(&self) -> (f64, usize) {
-        let classes = 0..self.place.group.slo.len();
-        let at_least = |class: usize| match &self.laws {
-            Judged::Fixed(laws, times) => {
-                let limits = self.limits(class, times);
-                self.left(class, self.mixed(class, laws, |law| law.share_over_at_most(class, &limits)))
-            }
-            Judged::Random(_) => f64::NEG_INFINITY,
-        };
-        let mut order: Vec<(f64, usize)> = classes.map(|class| (at_least(class), class)).collect();
-        order.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let mut least = (f64::INFINITY, 0);
-        for (at_least, class) in order {
-            if at_least >= least.0 {
-                break;
-            }
-            let spare = self.spare(class);
-            if spare < least.0 {
-                least = (spare, class);
-            }
-        }
-        least
-    }
-
-    fn left(&self, class: usize, over: f64) -> f64 {
-        1.0 - self.place.group.slo[class].percentile - over + ROUNDING
-    }
-
-    /// What a request may wait in a batch of n, at `n - 1` \[s\].
-    fn limits(&self, class: usize, times: &[f64]) -> Vec<f64> {
-        let latency = self.place.group.slo[class].latency.as_secs_f64();
-        times.iter().map(|time| latency - time).collect()
-    }
-
-    fn mixed(&self, class: usize, laws: &[SharedLimits], of: impl Fn(&SharedLimits) -> f64) -> f64 {
-        self.place.group.weights(class).iter().zip(laws).map(|(weight, law)| weight * of(law)).sum()
     }
 }

@@ -1,12 +1,13 @@
 //! Which classes should share a buffer, and how each buffer is set: by the exact law, confirmed by simulation.
 
 mod choice;
+mod judge;
 mod partition;
 mod race;
 
 use rayon::prelude::*;
 
-pub use self::choice::{Function, GroupChoice, Planner, platform_function};
+pub use self::choice::{Function, GroupChoice, Planner, SizeTimes, platform_function};
 pub use self::partition::{MOST_SUBSETS, Partitions};
 use self::partition::{best_contiguous, best_of_all};
 use super::shared::{ClassPrediction, MarkedPart, predict_parts};
