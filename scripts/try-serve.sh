@@ -1,27 +1,31 @@
 #!/usr/bin/env bash
 # The loop closed on one machine: a function, sim serve in front of it, sim observe in front of that, and the log replayed.
 #
-#   scripts/try-serve.sh [DIR]        everything is written to DIR (default output/try-serve)
+#   scripts/try-serve.sh [DIR]            everything is written to DIR (default output/try-serve)
+#   LAMBDA=1 scripts/try-serve.sh [DIR]   the function runs in a stand-in for Lambda, called by its Invoke API
 #
-# It needs Python 3.9 or later with venv; onnxruntime comes from PyPI. RATE, BATCH, TIMEOUT and REQUESTS may be set, and
-# SIM to a binary that is built already. All of it is on loopback. The rate keeps two cores below half, as client, gateway
-# and function share them.
+# It needs Python 3.10 or later with venv; onnxruntime and the stand-in come from PyPI. RATE, BATCH, TIMEOUT and REQUESTS may
+# be set, and SIM to a binary that is built already. All of it is on loopback. The rate keeps two cores below half, as
+# client, gateway and function share them.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$(mkdir -p "${1:-$root/output/try-serve}" && cd "${1:-$root/output/try-serve}" && pwd)
-rate=${RATE:-100} batch=${BATCH:-8} timeout=${TIMEOUT:-30ms} requests=${REQUESTS:-2000}
+rate=${RATE:-100} batch=${BATCH:-8} timeout=${TIMEOUT:-30ms} requests=${REQUESTS:-2000} memory=1769
+lambda=${LAMBDA:-} packages=onnxruntime feature=serve
+[ -z "$lambda" ] || packages="onnxruntime ministack boto3" feature=lambda
 
 if [ -z "${SIM:-}" ]; then
-  echo "== building sim with the feature serve"
-  (cd "$root" && cargo build --quiet --release --features serve)
+  echo "== building sim with the feature $feature"
+  (cd "$root" && cargo build --quiet --release --features "$feature")
 fi
 sim=${SIM:-${CARGO_TARGET_DIR:-$root/target}/release/sim}
 
-echo "== a Python with onnxruntime"
+echo "== a Python with $packages"
 [ -x "$out/venv/bin/python" ] || python3 -m venv "$out/venv"
-"$out/venv/bin/python" -c 'import onnxruntime' 2>/dev/null || "$out/venv/bin/pip" install --quiet onnxruntime
+# shellcheck disable=SC2086
+"$out/venv/bin/python" -c "import ${packages// /, }" 2>/dev/null || "$out/venv/bin/pip" install --quiet $packages
 
-pids=()
+pids=() warm=()
 trap '[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true' EXIT
 
 # The first line of a file that another process writes.
@@ -36,10 +40,24 @@ first_line() {
 
 echo "== the function: profiles/models/mlp.onnx"
 rm -f "$out/function.port" "$out/serve.err"
-"$out/venv/bin/python" "$root/examples/function/server.py" 0 > "$out/function.port" &
-pids+=($!)
-port=$(first_line "$out/function.port")
-"$out/venv/bin/python" "$root/examples/function/measure.py" "http://127.0.0.1:$port/" 1769 > "$out/profile.toml"
+if [ -n "$lambda" ]; then
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+  port=$("$out/venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  endpoint=http://127.0.0.1:$port
+  LAMBDA_EXECUTOR=local BIND_HOST=127.0.0.1 GATEWAY_PORT=$port IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
+    "$out/venv/bin/ministack" > "$out/stand-in.log" 2>&1 &
+  pids+=($!)
+  for _ in $(seq 100); do curl --silent --fail "$endpoint/_ministack/ready" > /dev/null && break; sleep 0.2; done
+  "$out/venv/bin/python" "$root/examples/function/create.py" "$endpoint" mlp "$memory"
+  function=$endpoint/2015-03-31/functions/mlp/invocations
+  upstream=(lambda:mlp --lambda-endpoint "$endpoint")
+else
+  "$out/venv/bin/python" "$root/examples/function/server.py" 0 > "$out/function.port" &
+  pids+=($!)
+  function=http://127.0.0.1:$(first_line "$out/function.port")/
+  upstream=("${function%/}")
+fi
+"$out/venv/bin/python" "$root/examples/function/measure.py" "$function" "$memory" > "$out/profile.toml"
 grep service_s "$out/profile.toml"
 
 cat > "$out/scenario.toml" <<TOML
@@ -54,7 +72,7 @@ file = "profile.toml"
 [platform]
 kind = "lambda"
 book = "aws-2026"
-memory_mb = 1769
+memory_mb = $memory
 [policy]
 kind = "batch"
 batch = $batch
@@ -69,11 +87,16 @@ print(json.dumps({"instances": [[random.random() for _ in range(64)]]}))
 PY
 
 echo "== the gateway, and the observer in front of it"
-"$sim" serve "$out/scenario.toml" --upstream "http://127.0.0.1:$port" --listen 127.0.0.1:0 --log "$out/log" 2> "$out/serve.err" &
+"$sim" serve "$out/scenario.toml" --upstream "${upstream[@]}" --listen 127.0.0.1:0 --log "$out/log" 2> "$out/serve.err" &
 gateway=$!
 pids+=("$gateway")
 address=$(first_line "$out/serve.err" | sed 's/.*http:\/\/\([0-9.:]*\): .*/\1/')
-# The first call finds cold caches.
+# The first calls find cold caches, and a stand-in for Lambda that has no environment yet for each that runs beside others.
+for _ in $(seq 4); do
+  curl --silent --show-error --fail --data @"$out/payload.json" "$function" > /dev/null &
+  warm+=($!)
+done
+wait "${warm[@]}"
 curl --silent --show-error --fail --data @"$out/payload.json" "http://$address/v1/models/mlp:predict" > /dev/null
 "$sim" observe "$out/scenario.toml" --target "http://$address/v1/models/mlp:predict" --payload "$out/payload.json" --out "$out/observed"
 kill -TERM "$gateway"

@@ -5,6 +5,8 @@ use std::ops::{Add, AddAssign, Sub};
 
 use serde::{Serialize, Serializer};
 
+use crate::text::separated;
+
 const NANOS: f64 = 1e9;
 
 /// An instant of the replay: nanoseconds since its start. The range is 584 years.
@@ -85,6 +87,11 @@ impl Span {
         }
         Ok(Span(total))
     }
+
+    /// As scenarios have it: `200ms`, `1.5s`, `50us`.
+    pub fn written(self) -> String {
+        self.to_string().replace('µ', "u").replace(' ', "")
+    }
 }
 
 fn unit_nanos(unit: &str) -> Option<u64> {
@@ -121,26 +128,26 @@ fn scaled_decimal(number: &str, scale: u64) -> Option<u64> {
 }
 
 impl fmt::Display for Span {
-    /// The shortest exact form in one unit: `200ms`, `1.5s`, `10min`, `24h`.
+    /// The shortest exact form in one unit: `200 ms`, `1.5 s`, `10 min`, `24 h`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, nanos) in [("h", 3_600_000_000_000), ("min", 60_000_000_000)] {
             if self.0 != 0 && self.0.is_multiple_of(nanos) {
-                return write!(f, "{}{unit}", self.0 / nanos);
+                return write!(f, "{} {unit}", self.0 / nanos);
             }
         }
         let (unit, nanos) = match self.0 {
-            0 => return write!(f, "0s"),
+            0 => return write!(f, "0 s"),
             n if n >= 1_000_000_000 => ("s", 1_000_000_000),
             n if n >= 1_000_000 => ("ms", 1_000_000),
-            n if n >= 1_000 => ("us", 1_000),
+            n if n >= 1_000 => ("µs", 1_000),
             _ => ("ns", 1),
         };
         let (whole, part) = (self.0 / nanos, self.0 % nanos);
         let width = nanos.ilog10() as usize;
         let fraction = format!("{part:0width$}");
         match fraction.trim_end_matches('0') {
-            _ if part == 0 => write!(f, "{whole}{unit}"),
-            digits => write!(f, "{whole}.{digits}{unit}"),
+            _ if part == 0 => write!(f, "{whole} {unit}"),
+            digits => write!(f, "{whole}.{digits} {unit}"),
         }
     }
 }
@@ -183,7 +190,7 @@ impl Add for Span {
 
 impl fmt::Display for MemoryMb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} MB", self.0)
+        write!(f, "{} MB", separated(&self.0.to_string()))
     }
 }
 
@@ -257,20 +264,25 @@ mod tests {
     #[test]
     fn spans_parse_exactly_and_print_back() {
         for (text, nanos, shown) in [
-            ("200ms", 200_000_000, "200ms"),
-            ("1.5h", 5_400_000_000_000, "90min"),
-            ("1h 30min", 5_400_000_000_000, "90min"),
-            ("0.01s", 10_000_000, "10ms"),
-            ("24h", 86_400_000_000_000, "24h"),
-            ("0s", 0, "0s"),
-            ("1.25s", 1_250_000_000, "1.25s"),
-            (".5us", 500, "500ns"),
-            ("300 ms", 300_000_000, "300ms"),
-            (" 1 h  30 min ", 5_400_000_000_000, "90min"),
+            ("200ms", 200_000_000, "200 ms"),
+            ("1.5h", 5_400_000_000_000, "90 min"),
+            ("1h 30min", 5_400_000_000_000, "90 min"),
+            ("0.01s", 10_000_000, "10 ms"),
+            ("24h", 86_400_000_000_000, "24 h"),
+            ("0s", 0, "0 s"),
+            ("1.25s", 1_250_000_000, "1.25 s"),
+            (".5us", 500, "500 ns"),
+            ("300 ms", 300_000_000, "300 ms"),
+            (" 1 h  30 min ", 5_400_000_000_000, "90 min"),
         ] {
             let span = Span::parse(text).unwrap();
             assert_eq!(span, Span(nanos), "{text}");
             assert_eq!(span.to_string(), shown, "{text}");
+            let written = span.written();
+            assert!(
+                Span::parse(&written) == Ok(span) && !written.contains(' ') && written.is_ascii(),
+                "{written}"
+            );
         }
         for bad in
             ["", "200", "ms", "-1s", "1.2.3s", "0.1ns", "1e3s", "9999999999h", "5 s x", "1 30min", "5 m s"]

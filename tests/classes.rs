@@ -518,7 +518,7 @@ fn a_run_reports_each_class_simulated_and_predicted() {
     }
     let text = run(&["run", "s.toml", "--quiet", "--no-charts"]).success();
     let text = String::from_utf8_lossy(&text.get_output().stdout).into_owned();
-    assert!(text.contains("By class") && text.contains("p99 within 250ms"), "{text}");
+    assert!(text.contains("By class") && text.contains("p99 within 250 ms"), "{text}");
     // The same bytes at any number of threads.
     let again = run(&["run", "s.toml", "--json", "--quiet", "--threads", "2"]).success();
     assert_eq!(out.get_output().stdout, again.get_output().stdout);

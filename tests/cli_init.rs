@@ -102,7 +102,7 @@ fn what_is_missing_or_in_the_way_is_said() {
     let error = refused(folder, &good);
     assert!(error.contains("is there already") && error.contains("--force"), "{error}");
     let error = refused(folder, &[&good[..], &["--force", "--memory", "512"]].concat());
-    assert!(error.contains("512 MB is outside the profile's 1024 to 2048 MB"), "{error}");
+    assert!(error.contains("512 MB is outside the profile's 1,024 MB to 2,048 MB"), "{error}");
     // What cannot be a scenario leaves the file as it was.
     refused(folder, &[&good[..], &["--force", "--percentile", "250"]].concat());
     assert_eq!(fs::read(folder.join("day.toml")).unwrap(), before);

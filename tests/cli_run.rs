@@ -83,7 +83,7 @@ fn bad_input_names_the_place_and_the_mend_and_leaves_nothing() {
     let cases = [
         ("timeout = \"200ms\"", "timout = \"200ms\"", "did you write `timout` for `timeout`?"),
         ("batch = 8\n", "batch = 9\n", "batch size 9 is outside the profile of model, which covers 1 to 8"),
-        ("memory_mb = 1024\n", "memory_mb = 64\n", "aws-2026 offers 128 to 10240 MB"),
+        ("memory_mb = 1024\n", "memory_mb = 64\n", "aws-2026 offers 128 to 10,240 MB"),
         ("aws-2026", "aws-2027", "no price book `aws-2027`"),
         ("\"mmpp\"", "\"mmppp\"", "did you mean `mmpp`?"),
         ("[10, 100]", "[10, -100]", "must not be negative"),
@@ -130,7 +130,7 @@ fn results_below_output_are_linked_and_others_are_not() {
     let page = std::fs::read_to_string(&index).unwrap();
     assert!(page.contains("<a href=\"small/summary.json\">small</a>"), "{page}");
     assert!(page.contains("<a href=\"b/of%202/index.html\">b/of 2</a>"), "{page}");
-    assert!(page.contains("batches of up to 2 within 200ms") && page.contains("2 results"), "{page}");
+    assert!(page.contains("batches of up to 2 within 200 ms") && page.contains("2 results"), "{page}");
     run(&["--out", "output/b/of 2", "--set", "policy.batch=2"]);
     assert_eq!(page, std::fs::read_to_string(&index).unwrap());
 }
@@ -199,7 +199,7 @@ fn prices_of_arm64_say_that_times_must_be_of_arm64_too() {
 fn the_answer_comes_first() {
     let place = Place::with(SCENARIO);
     for (latency, answer) in
-        [("1h", "SLO met: 0 % over 1h, 5 % may be."), ("1ms", "SLO missed: 100 % over 1ms, 5 % may be.")]
+        [("1h", "SLO met: 0 % over 1 h, 5 % may be."), ("1ms", "SLO missed: 100 % over 1 ms, 5 % may be.")]
     {
         let target = format!("slo.latency={latency}");
         let run = place.sim(&["run", "small.toml", "--quiet", "--set", &target]).success();

@@ -187,7 +187,7 @@ fn only_scales_that_a_trace_can_tell_are_said_to_fit() {
     let text = fit(&observed, observed.measure(), Method::Auto).unwrap().checked();
     assert_eq!(
         text,
-        "The chosen process is within 1.5x of the measured IDC at 100ms, 1s. Not measured at 10s, 1min."
+        "The chosen process is within 1.5x of the measured IDC at 100 ms, 1 s. Not measured at 10 s, 1 min."
     );
 }
 

@@ -1,11 +1,12 @@
-//! `--upstream lambda:NAME`: signed calls of Lambda's Invoke API, against a stand-in on loopback.
+//! `--upstream lambda:NAME`: calls of Lambda's API, against a stand-in on loopback.
 
-#![cfg(all(unix, feature = "serve"))]
+#![cfg(all(unix, feature = "lambda"))]
 
 mod gateway;
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use gateway::{Function, Gateway, Message, scenario};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ fn start(function: &Function) -> Gateway {
     // The variables are the gateway's alone: tests of one file run in one process.
     let folder = tempfile::tempdir().unwrap();
     let endpoint = function.url();
-    let words = ["--lambda-endpoint", &endpoint, "--stand-in"];
+    let words = ["--lambda-endpoint", &endpoint];
     Gateway::start_with(folder, &scenario(PAIRS), "lambda:my-model:live", &words, &VARIABLES)
 }
 
@@ -56,11 +57,10 @@ fn a_batch_is_one_signed_invocation() {
     assert_eq!(header("host"), function.address.to_string());
     assert_eq!(header("x-amz-security-token"), "token");
     let (day, signed) = (&header("x-amz-date")[..8], header("authorization"));
-    let head = format!(
-        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{day}/eu-central-1/lambda/aws4_request, \
-         SignedHeaders=host;x-amz-date;x-amz-security-token, Signature="
-    );
-    let signature = signed.strip_prefix(&head).unwrap_or_else(|| panic!("{signed}"));
+    let head = format!("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{day}/eu-central-1/lambda/aws4_request, ");
+    assert!(signed.starts_with(&head), "{signed}");
+    let (signed, signature) = signed.split_once(", Signature=").unwrap();
+    assert!(signed.contains("host;") && signed.contains("x-amz-security-token"), "{signed}");
     assert!(signature.len() == 64 && signature.bytes().all(|b| b.is_ascii_hexdigit()));
 }
 
@@ -91,23 +91,95 @@ fn what_is_missing_is_said_before_anything_is_served() {
     let refused = |words: &[&str], without: &str, reason: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
         command.current_dir(folder.path()).args(["serve", "s.toml", "--listen", "127.0.0.1:0"]).args(words);
-        let others = ["AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_LAMBDA"];
+        // Nothing but the environment is asked.
+        let others = ["AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_LAMBDA", "AWS_PROFILE"];
         others.iter().for_each(|name| _ = command.env_remove(name));
+        let nowhere = folder.path().join("nothing");
+        ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]
+            .iter()
+            .for_each(|name| _ = command.env(name, &nowhere));
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
         VARIABLES.iter().for_each(|(name, value)| _ = command.env(name, value));
         let output = command.env_remove(without).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(1) && told.contains(reason), "{words:?}: {told}");
     };
     let here = ["--upstream", "lambda:f", "--lambda-endpoint", "http://127.0.0.1:9"];
-    refused(&here, "AWS_REGION", "has no AWS_REGION");
-    refused(&here, "AWS_SECRET_ACCESS_KEY", "has no AWS_SECRET_ACCESS_KEY");
-    refused(&["--upstream", "lambda:f"], "none", "let a proxy end TLS");
-    refused(
-        &["--upstream", "lambda:f", "--lambda-endpoint", "https://x"],
-        "none",
-        "https is not spoken here",
-    );
+    refused(&here, "AWS_REGION", "no region of AWS is set");
+    refused(&here, "AWS_SECRET_ACCESS_KEY", "no credentials of AWS are found");
     refused(&["--upstream", "lambda:", "--lambda-endpoint", "http://x"], "none", "names no function");
     refused(&["--upstream", "http://x", "--lambda-endpoint", "http://y"], "none", "the upstream is a URL");
     refused(&["--upstream", "http://x", "--apply-memory"], "none", "--apply-memory");
+}
+
+/// 1,024 MB cannot keep the SLO, 2,048 MB can.
+const ADAPTIVE: &str = r#"
+name = "memory"
+[workload]
+kind = "poisson"
+rate = 40
+requests = 1
+[profile]
+memory_mb = [1024, 2048]
+batch = [1, 8]
+service_s = [[0.3, 0.4], [0.02, 0.03]]
+[platform]
+kind = "lambda"
+book = "aws-2026"
+memory_mb = 1024
+[policy]
+kind = "adaptive"
+window = "1min"
+period = "1min"
+forecast = "last"
+[slo]
+percentile = 95
+latency = "200ms"
+[sweep]
+memory_mb = [1024, 2048]
+batch = [1, 2, 4, 8]
+timeout = ["0ms", "50ms", "100ms", "150ms"]
+"#;
+
+/// A function that answers calls, and changes of its memory size as `change` says.
+fn resized(change: (u16, &'static str)) -> Function {
+    Function::start(move |call| match call.first.starts_with("PUT ") {
+        true => (change.0, change.1.to_owned()),
+        false => doubled(call),
+    })
+}
+
+/// It takes a minute, the shortest period there is.
+#[test]
+fn a_plan_takes_effect_with_its_memory_size_or_not_at_all() {
+    let functions = [
+        resized((200, "{\"FunctionName\": \"my-model\", \"MemorySize\": 2048}")),
+        resized((403, "{\"Message\": \"not for you\"}")),
+    ];
+    let gateways = functions.each_ref().map(|function| {
+        let (folder, endpoint) = (tempfile::tempdir().unwrap(), function.url());
+        let words = ["--lambda-endpoint", &endpoint, "--apply-memory"];
+        Gateway::start_with(folder, ADAPTIVE, "lambda:my-model", &words, &VARIABLES)
+    });
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(64) {
+        for gateway in &gateways {
+            let answer = gateway.post("/m", "{\"instances\": [3]}");
+            assert_eq!(answer.json(), json!({ "predictions": [6] }));
+        }
+        std::thread::sleep(Duration::from_millis(15));
+    }
+    let changes = functions.each_ref().map(|function| {
+        let calls = function.calls.lock().unwrap();
+        let of = |call: &&Message| call.first.starts_with("PUT ");
+        calls.iter().filter(of).map(|call| (call.path().to_owned(), call.json())).collect::<Vec<_>>()
+    });
+    let wanted = ("/2015-03-31/functions/my-model/configuration".to_owned(), json!({ "MemorySize": 2048 }));
+    assert_eq!(changes, [vec![wanted.clone()], vec![wanted]]);
+    let [(done, _folder), (refused, _other)] = gateways.map(Gateway::stop);
+    let decisions = done.rows("decisions.csv");
+    assert_eq!((decisions.len(), &decisions[0][5]), (1, "2048"));
+    assert!(refused.rows("decisions.csv").is_empty());
+    let reason = "the memory size stays 1,024 MB, not 2,048 MB: ";
+    assert!(refused.said.contains(reason) && refused.said.contains("not for you"), "{}", refused.said);
 }

@@ -70,7 +70,7 @@ fn the_books_longest_run_is_kept_to_the_nanosecond() {
     let message = at("900.000000001", 1024, 8).unwrap_err();
     assert_eq!(
         message,
-        "model at 1024 MB takes 900.000000001s for a batch of 8, but aws-2026 ends a call after 15min"
+        "model at 1,024 MB takes 900.000000001 s for a batch of 8, but aws-2026 ends a call after 15 min"
     );
     // What is beyond the limit at one setting is not at the others.
     let all = scenario_times("1200.0");
@@ -108,10 +108,11 @@ fn systems_that_choose_leave_out_what_would_not_end() {
     };
     let gb_s = |mb: u32| f64::from(mb) * seconds(mb);
     let least = (1024..=3072).filter(|mb| seconds(*mb) <= 900.0).map(gb_s).fold(f64::INFINITY, f64::min);
-    let chosen: u32 = found[1].setting.strip_suffix(" MB, unbatched").unwrap().parse().unwrap();
+    let chosen: u32 =
+        found[1].setting.strip_suffix(" MB, unbatched").unwrap().replace(',', "").parse().unwrap();
     // Billed milliseconds count whole.
     assert!(seconds(chosen) <= 900.0 && gb_s(chosen) <= least * (1.0 + 1e-5), "{chosen} MB");
-    assert_eq!(found[2].setting, "planned: 3072 MB, up to 1 within 10ms");
+    assert_eq!(found[2].setting, "planned: 3,072 MB, up to 1 within 10 ms");
     let none = text.replacen("[400, 950]", "[901, 950]", 1) + systems;
     let error = compare(&read(&none).unwrap()).unwrap_err().to_string();
     assert!(error.contains("would run longer than") || error.contains("ends a call after"), "{error}");
@@ -131,7 +132,7 @@ fn a_long_initialisation_shares_the_time_of_the_first_call() {
     assert_eq!(runs(9.0, 900.0), Ok(()));
     assert_eq!(runs(10.0, 889.0), Ok(()));
     let message = runs(10.0, 889.5).unwrap_err();
-    assert!(message.contains("889.5s for a batch of 8 after an initialisation of 11s"), "{message}");
+    assert!(message.contains("889.5 s for a batch of 8 after an initialisation of 11 s"), "{message}");
 }
 
 /// 2,000 arrivals at `rate` in the mean, of distinct nanoseconds, in bursts and gaps.

@@ -1,7 +1,8 @@
 """Measures a function over HTTP and writes its profile: python3 measure.py URL MEMORY_MB > profile.toml
 
-Batches of each size are posted one after the other on one connection, sizes in turn, so that a slow moment of the machine
-falls on all of them; the mean of each size is written, without the tenth of the times that took longest.
+Batches of each size are posted on one connection, sizes in turn, so that a slow moment of the machine falls on all of them,
+and with a pause before each, as batches come: a processor that has slept answers later than one that is kept busy. The mean
+of each size is written, without the tenth of the times that took longest.
 """
 
 import http.client
@@ -13,7 +14,8 @@ import time
 import urllib.parse
 
 SIZES = [1, 2, 4, 8, 16, 32]
-ROUNDS = 200
+ROUNDS = 100
+PAUSE_S = 0.02
 
 
 def main(url, memory_mb):
@@ -24,10 +26,11 @@ def main(url, memory_mb):
     # Head and body are two writes, and the second must not wait for the first to be acknowledged.
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     times = {size: [] for size in SIZES}
-    for turn in range(ROUNDS + 20):
+    for turn in range(ROUNDS + 10):
         for size in SIZES:
             instances = [[random.random() for _ in range(64)] for _ in range(size)]
             body = json.dumps({"instances": instances})
+            time.sleep(PAUSE_S)
             start = time.perf_counter()
             connection.request("POST", target.path or "/", body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -36,7 +39,7 @@ def main(url, memory_mb):
             if answer.status != 200:
                 raise SystemExit(f"the function answered {answer.status}: {text[:200]}")
             # The first calls find cold caches.
-            if turn >= 20:
+            if turn >= 10:
                 times[size].append(took)
 
     def mean(size):

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::call::Log;
 use super::idle::seen;
 use super::stats;
+use crate::units::MemoryMb;
 
 /// Environments of two functions differ by this much at least, and by as many deviations within one.
 const APART: (f64, f64) = (1.15, 2.5);
@@ -24,7 +25,7 @@ pub fn mixed(log: &Log) -> Vec<String> {
     log.calls.iter().filter_map(|call| call.memory).for_each(|m| *sizes.entry(m.0).or_default() += 1);
     let common = |count: &&usize| **count as f64 >= SHARE * log.calls.len() as f64;
     if sizes.values().filter(common).count() > 1 {
-        let list: Vec<String> = sizes.keys().map(|mb| format!("{mb} MB")).collect();
+        let list: Vec<String> = sizes.keys().map(|mb| MemoryMb(*mb).to_string()).collect();
         reasons.push(format!("its calls ran at {}", list.join(" and ")));
     }
     let found = seen(&log.calls);

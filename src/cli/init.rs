@@ -213,7 +213,12 @@ fn memory(asked: Option<u32>, profile: &Profile, book: &Book, file: &Path) -> Re
     if let Some(mb) = asked {
         let (least, most) = (profile.memory_mb[0], profile.memory_mb[profile.memory_mb.len() - 1]);
         if !(least..=most).contains(&mb) {
-            let message = format!("{mb} MB is outside the profile's {least} to {most} MB");
+            let message = format!(
+                "{} is outside the profile's {} to {}",
+                MemoryMb(mb),
+                MemoryMb(least),
+                MemoryMb(most)
+            );
             return Err(InputError::new("--memory", message).help("give one within, or measure more sizes"));
         }
         return check_memory(MemoryMb(mb), book)
@@ -268,7 +273,8 @@ impl Draft<'_> {
         let (least, most) = (profile.batch[0], profile.batch[profile.batch.len() - 1]);
         let batch = most.min(8);
         // A wait of a tenth of the target leaves the rest for the service.
-        let timeout = Span::from_millis((answers.latency.as_secs_f64() * 100.0).round().max(1.0) as u64);
+        let timeout =
+            Span::from_millis((answers.latency.as_secs_f64() * 100.0).round().max(1.0) as u64).written();
         let loads = profile.init_s.iter().any(|init| *init > 0.0);
         let cold = match loads {
             true => "new environments start cold; false: always warm",
@@ -310,11 +316,11 @@ impl Draft<'_> {
             book = self.book()?,
             memory = memory.0,
             percentile = args.percentile,
-            latency = answers.latency,
+            latency = answers.latency.written(),
             memories = thinned(&self.offered),
             batches =
                 BATCHES.into_iter().filter(|batch| (least..=most).contains(batch)).collect::<Vec<u32>>(),
-            timeouts = quoted_list(WAITS.map(|percent| Span(answers.latency.0 / 100 * percent).to_string())),
+            timeouts = quoted_list(WAITS.map(|percent| Span(answers.latency.0 / 100 * percent).written())),
         ))
     }
 

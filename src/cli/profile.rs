@@ -15,7 +15,7 @@ use crate::profiler::runtime::Runtime;
 use crate::profiler::worker::{self, Starter};
 use crate::profiler::{self, Cells, FixedBatch, Options, Profiled, Shares, clock};
 use crate::report;
-use crate::units::Span;
+use crate::units::{MemoryMb, Span};
 
 /// The first argument that makes a process a worker, which [`run_worker`] serves.
 pub const WORKER: &str = "profile-worker";
@@ -173,7 +173,7 @@ fn summary(profiled: &Profiled) -> String {
             format!("{}{mark}", significant(1e3 * s))
         });
         let load = significant(profile.init_s[at]);
-        table.add_row(std::iter::once(format!("{memory} MB")).chain(cells).chain([load]));
+        table.add_row(std::iter::once(MemoryMb(*memory).to_string()).chain(cells).chain([load]));
     }
     let singles = profiled.measurement.cells.iter().flatten().any(|o| o.calls > 1);
     let legend = if singles { "\n* one item after the other, which is faster than the batch" } else { "" };

@@ -10,9 +10,10 @@ use hyper::header::HeaderName;
 use super::tell;
 use crate::error::InputError;
 use crate::gateway::hold::Limits;
-use crate::gateway::lambda::{Credentials, Lambda};
+#[cfg(feature = "lambda")]
+use crate::gateway::lambda::Lambda;
 use crate::gateway::log::Rotation;
-use crate::gateway::upstream::{Place, Upstream, plain_http};
+use crate::gateway::upstream::{Place, Upstream};
 use crate::gateway::{NamedClasses, Settings, Totals, serve};
 use crate::numeric::streams::Streams;
 use crate::planner::adaptive;
@@ -35,16 +36,13 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// The function: it takes {"instances": [..]} and answers {"predictions": [..]}. A URL, to which a client's path is added;
-    /// or lambda:NAME, a function of Lambda, with the credentials and the region of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-    /// AWS_SESSION_TOKEN, AWS_REGION).
+    /// or lambda:NAME, a function of Lambda, with the region and the credentials that the provider's other tools would take (needs the
+    /// feature lambda).
     #[arg(long, value_name = "URL|lambda:NAME")]
     upstream: String,
-    /// Where Lambda's API is reached over plain HTTP: a proxy that ends TLS, or a stand-in.
+    /// Where Lambda's API is, if not at the service's own address: a private endpoint, or a stand-in.
     #[arg(long, value_name = "URL")]
     lambda_endpoint: Option<String>,
-    /// The endpoint is a stand-in for Lambda: requests are signed for its own host, not for the service's.
-    #[arg(long, requires = "lambda_endpoint")]
-    stand_in: bool,
     /// Let an adaptive policy choose the memory size too, and give it to the function of Lambda.
     #[arg(long)]
     apply_memory: bool,
@@ -205,36 +203,28 @@ fn upstream(args: &ServeArgs, scenario: &Scenario) -> Result<Upstream, InputErro
         }
         return Upstream::new(&args.upstream, timeout, retry, backoff).map_err(refused);
     };
-    let variable =
-        |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    let needed = |names: &[&str]| {
-        variable(names).ok_or_else(|| {
-            refused(format!("the environment has no {}", names[0])).help(
-                "Lambda's calls are signed: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
-            )
-        })
-    };
     if function.is_empty() {
         return Err(
             refused("names no function".to_owned()).help("lambda:NAME, lambda:NAME:ALIAS or lambda:ARN")
         );
     }
-    let region = needed(&["AWS_REGION", "AWS_DEFAULT_REGION"])?;
-    let own = format!("lambda.{region}.amazonaws.com");
-    let given = args.lambda_endpoint.clone().or_else(|| variable(&["AWS_ENDPOINT_URL_LAMBDA"]));
-    let given = given.ok_or_else(|| {
-        refused(format!("https://{own} is not spoken to directly"))
-            .help("let a proxy end TLS and name it: --lambda-endpoint http://127.0.0.1:9443")
-    })?;
-    let endpoint = plain_http(&given).map_err(|reason| InputError::new("--lambda-endpoint", reason))?;
-    let host = if args.stand_in { endpoint.trim_start_matches("http://").to_owned() } else { own };
-    let credentials = Credentials {
-        key: needed(&["AWS_ACCESS_KEY_ID"])?,
-        secret: needed(&["AWS_SECRET_ACCESS_KEY"])?,
-        token: variable(&["AWS_SESSION_TOKEN"]),
-    };
-    let lambda = Lambda { function: function.to_owned(), endpoint, host, region, credentials };
-    Ok(Upstream::at(Place::Lambda(Box::new(lambda)), timeout, retry, backoff))
+    let place = lambda(function, args.lambda_endpoint.as_deref())
+        .map_err(|(reason, help)| refused(reason).help(help))?;
+    Ok(Upstream::at(place, timeout, retry, backoff))
+}
+
+/// A function of Lambda; or why not, and what helps.
+#[cfg(feature = "lambda")]
+fn lambda(function: &str, endpoint: Option<&str>) -> Result<Place, (String, &'static str)> {
+    let help = "set AWS_REGION and AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    let found = Lambda::find(function, endpoint).map_err(|reason| (reason, help))?;
+    Ok(Place::Lambda(Box::new(found)))
+}
+
+#[cfg(not(feature = "lambda"))]
+fn lambda(_: &str, _: Option<&str>) -> Result<Place, (String, &'static str)> {
+    let help = "build it with it: cargo build --release --features lambda";
+    Err(("this build lacks the feature `lambda`".to_owned(), help))
 }
 
 /// The policy if it is adaptive. Unless the gateway may change the function's memory size, the grid shrinks to that.

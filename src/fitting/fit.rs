@@ -4,6 +4,7 @@ use super::candidate::{COMPARED_S, Candidate, Family, Means, OFF, ScaleFit};
 use super::observed::Observed;
 use super::sample::{Effort, QUICK, Sample, THOROUGH};
 use super::trace_stats::TraceStats;
+use crate::text::separated;
 use crate::units::Span;
 
 /// Which process to fit, and how.
@@ -259,13 +260,13 @@ fn choose(sample: &Sample<'_>, candidates: &[Candidate]) -> (usize, String) {
     let chosen = &candidates[best];
     let on = if sample.gaps.is_some() { "inter-arrival times" } else { "counts" };
     let reason = if best > 0 {
-        let gain = candidates[0].bic - chosen.bic;
+        let gain = separated(&format!("{:.0}", candidates[0].bic - chosen.bic));
         let (name, means) = (chosen.family.name(), chosen.means.name());
-        format!("{name}, by {means}: its BIC on {on} is {gain:.0} below that of Poisson")
+        format!("{name}, by {means}: its BIC on {on} is {gain} below that of Poisson")
     } else if let Some(second) = candidates[1..].iter().min_by(|a, b| a.bic.total_cmp(&b.bic)) {
-        let loss = second.bic - chosen.bic;
+        let loss = separated(&format!("{:.0}", second.bic - chosen.bic));
         let name = second.family.name();
-        format!("poisson: by BIC on {on} nothing is clearly better ({name}: {loss:+.0})")
+        format!("poisson: by BIC on {on} nothing is clearly better ({name}: +{loss})")
     } else {
         "poisson: no process of two states has the statistics of the trace".into()
     };

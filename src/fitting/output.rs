@@ -67,7 +67,7 @@ impl Candidate {
 pub fn schedule_toml(pieces: &[Piece]) -> String {
     let mut text = String::new();
     for piece in pieces {
-        let _ = writeln!(text, "[[segment]]\nduration = \"{}\"", piece.duration);
+        let _ = writeln!(text, "[[segment]]\nduration = \"{}\"", piece.duration.written());
         match &piece.fit {
             Ok(fit) => text += &process(&fit.best().map),
             Err(super::FitError::TooFew { arrivals, .. }) => {

@@ -41,11 +41,6 @@ impl Clock {
     }
 }
 
-/// The time of day as AWS signs it: `20150830T123600Z`.
-pub fn signing_time() -> String {
-    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
-}
-
 /// A span for the standard library.
 pub fn duration(span: Span) -> Duration {
     Duration::from_nanos(span.0)

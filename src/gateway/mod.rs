@@ -14,6 +14,7 @@ pub mod batcher;
 pub mod clock;
 mod deliver;
 pub mod hold;
+#[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod log;
 mod metrics;

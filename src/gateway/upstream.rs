@@ -12,8 +12,9 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rand::RngExt as _;
 
-use super::clock::{duration, signing_time};
+use super::clock::duration;
 use super::deliver::Route;
+#[cfg(feature = "lambda")]
 use super::lambda::Lambda;
 use super::metrics::Metrics;
 use super::protocol::error_body;
@@ -23,6 +24,8 @@ use crate::units::{MemoryMb, Span};
 
 /// The largest answer to a call \[bytes\].
 const LARGEST_ANSWER: usize = 256 << 20;
+/// A connection that takes longer is none.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// So much of an upstream's complaint is passed on \[bytes\].
 const EXCERPT: usize = 300;
 
@@ -33,7 +36,7 @@ pub type HttpClient = Client<HttpConnector, Full<Bytes>>;
 pub fn http_client() -> HttpClient {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(Duration::from_secs(5)));
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
 }
 
@@ -43,6 +46,7 @@ pub enum Place {
     /// Scheme, host and the path before the client's, without a slash at the end.
     Url(String),
     /// A function of Lambda: a batch is its event, whatever paths the clients asked for.
+    #[cfg(feature = "lambda")]
     Lambda(Box<Lambda>),
 }
 
@@ -77,6 +81,17 @@ impl Failure {
         let body = error_body(reason.as_ref());
         Failure { status, body, retry_after: None, blames_input: false, passing: false }
     }
+
+    /// Calls come too fast: another try may succeed, after so many seconds.
+    pub(super) fn busy(reason: String, retry_after: Option<u64>) -> Failure {
+        let refused = Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason);
+        Failure { passing: true, retry_after: Some(retry_after.unwrap_or(1)), ..refused }
+    }
+
+    /// The input is at fault.
+    pub(super) fn of_input(status: StatusCode, reason: String) -> Failure {
+        Failure { blames_input: true, ..Failure::new(status, reason) }
+    }
 }
 
 impl Upstream {
@@ -99,40 +114,27 @@ impl Upstream {
     /// # Errors
     /// Why it has not.
     pub async fn set_memory(&self, memory: MemoryMb) -> Result<(), String> {
-        let Place::Lambda(lambda) = &self.place else {
-            return Err("only a function of Lambda can be told its memory size".to_owned());
-        };
-        let request = lambda.set_memory(memory, &signing_time())?;
-        let exchange = async {
-            let response = self.client.request(request).await.map_err(|e| lost(&e))?;
-            read(response, Kind::Lambda).await
-        };
-        match tokio::time::timeout(duration(self.timeout), exchange).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(failure)) => Err(String::from_utf8_lossy(&failure.body).into_owned()),
-            Err(_) => Err(format!("there was no answer within {}", self.timeout)),
+        match &self.place {
+            #[cfg(feature = "lambda")]
+            Place::Lambda(lambda) => {
+                let change = tokio::time::timeout(duration(self.timeout), lambda.set_memory(memory));
+                change.await.unwrap_or_else(|_| Err(format!("there was no answer within {}", self.timeout)))
+            }
+            Place::Url(base) => Err(format!("only a function of Lambda can be given {memory}, not {base}")),
         }
     }
 
-    fn request(&self, route: &Route, body: Bytes) -> Result<(Request<Full<Bytes>>, Kind), Failure> {
-        let unsent = |reason: String| Failure::new(StatusCode::BAD_REQUEST, reason);
-        match &self.place {
-            Place::Lambda(lambda) => {
-                let request = lambda.invoke(body, &signing_time()).map_err(unsent)?;
-                Ok((request, Kind::Lambda))
-            }
-            Place::Url(base) => {
-                let mut request = Request::post(format!("{base}{}", route.path))
-                    .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                    .header(ACCEPT, HeaderValue::from_static("application/json"));
-                for (name, value) in &route.headers {
-                    request = request.header(name, value);
-                }
-                let request = request.body(Full::new(body));
-                let request = request.map_err(|e| unsent(format!("the path cannot be passed on: {e}")))?;
-                Ok((request, Kind::Server))
-            }
+    async fn post(&self, base: &str, route: &Route, body: Bytes) -> Result<Bytes, Failure> {
+        let mut request = Request::post(format!("{base}{}", route.path))
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, value) in &route.headers {
+            request = request.header(name, value);
         }
+        let request = request.body(Full::new(body)).map_err(|e| {
+            Failure::new(StatusCode::BAD_REQUEST, format!("the path cannot be passed on: {e}"))
+        })?;
+        read(self.client.request(request).await.map_err(|e| lost(&e))?).await
     }
 
     /// Posts `body`, as often as the retries allow. The body of the answer.
@@ -161,10 +163,12 @@ impl Upstream {
     }
 
     async fn try_once(&self, route: &Route, body: Bytes) -> Result<Bytes, Failure> {
-        let (request, kind) = self.request(route, body)?;
         let exchange = async {
-            let response = self.client.request(request).await.map_err(|e| lost(&e))?;
-            read(response, kind).await
+            match &self.place {
+                #[cfg(feature = "lambda")]
+                Place::Lambda(lambda) => lambda.invoke(&body).await,
+                Place::Url(base) => self.post(base, route, body).await,
+            }
         };
         tokio::time::timeout(duration(self.timeout), exchange).await.unwrap_or_else(|_| {
             let reason = format!("the upstream gave no answer within {}", self.timeout);
@@ -177,7 +181,7 @@ impl Upstream {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn plain_http(url: &str) -> Result<String, String> {
+fn plain_http(url: &str) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|e| format!("`{url}` is no URL: {e}"))?;
     match (uri.scheme_str(), uri.authority(), uri.query()) {
         (Some("http"), Some(_), None) => Ok(url.trim_end_matches('/').to_owned()),
@@ -188,53 +192,42 @@ pub fn plain_http(url: &str) -> Result<String, String> {
     }
 }
 
-/// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A server of the predict protocol.
-    Server,
-    /// Lambda's API.
-    Lambda,
-}
-
-/// The header of an answer whose function failed.
-const FUNCTION_ERROR: &str = "x-amz-function-error";
-
 /// There was no answer.
-fn lost(error: &(dyn Error + 'static)) -> Failure {
-    let mut reason = "the upstream could not be reached".to_owned();
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        reason.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
+pub(super) fn lost(error: &(dyn Error + 'static)) -> Failure {
+    let reason = format!("the upstream could not be reached: {}", causes(error));
     Failure { passing: true, ..Failure::new(StatusCode::BAD_GATEWAY, reason) }
 }
 
-async fn read(response: Response<Incoming>, kind: Kind) -> Result<Bytes, Failure> {
+/// An error with its causes, in a line.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut causes = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes.join(": ")
+}
+
+/// The beginning of a complaint.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).trim().to_owned()
+}
+
+async fn read(response: Response<Incoming>) -> Result<Bytes, Failure> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|e| lost(e.as_ref()))?.to_bytes();
     let status = head.status;
-    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).into_owned();
-    if kind == Kind::Lambda && head.headers.contains_key(FUNCTION_ERROR) {
-        let reason = format!("the function failed: {}", text.trim());
-        return Err(Failure::new(StatusCode::BAD_GATEWAY, reason));
-    }
     if status.is_success() {
         return Ok(body);
     }
-    let reason = format!("the upstream answered {status}: {}", text.trim());
-    let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let reason = format!("the upstream answered {status}: {}", excerpt(&body));
     Err(match status.as_u16() {
-        429 | 503 => Failure {
-            passing: true,
-            retry_after: Some(retry_after.unwrap_or(1)),
-            ..Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason)
-        },
-        // Lambda says of calls, not of their instances, that they are wrong; but one may be too long together.
-        413 if kind == Kind::Lambda => Failure { blames_input: true, ..Failure::new(status, reason) },
-        _ if kind == Kind::Lambda => Failure::new(StatusCode::BAD_GATEWAY, reason),
-        400 | 413 | 422 => Failure { blames_input: true, ..Failure::new(status, reason) },
+        429 | 503 => Failure::busy(
+            reason,
+            head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()),
+        ),
+        400 | 413 | 422 => Failure::of_input(status, reason),
         400..500 => Failure::new(status, reason),
         _ => Failure::new(StatusCode::BAD_GATEWAY, reason),
     })

@@ -122,7 +122,8 @@ fn buffer(text: &mut String, indent: &str, setting: Setting, reason: &str) -> st
     writeln!(
         text,
         "{indent}# [policy] kind = \"batch\", batch = {}, timeout = \"{}\".",
-        setting.batch, setting.timeout
+        setting.batch,
+        setting.timeout.written()
     )
 }
 
@@ -253,7 +254,7 @@ mod tests {
         assert_eq!(window(64, "2s"), Ok(2));
         assert_eq!(window(10_000, "300s"), Ok(300));
         assert!(window(11, "0s").unwrap_err().contains("window of at least 1 s"));
-        assert!(window(8, "120ms").unwrap_err().contains("whole seconds, not 120ms"));
+        assert!(window(8, "120ms").unwrap_err().contains("whole seconds, not 120 ms"));
         assert!(window(8, "301s").is_err());
         assert!(window(10_001, "2s").is_err());
     }

@@ -1,5 +1,7 @@
 //! Figures for people: three significant digits, a fitting unit, thousands separated.
 
+use crate::text::separated;
+
 /// A percentage that is not 0 and smaller than this is only said to be so: nobody decides by its digits.
 const LEAST_PERCENT: f64 = 0.001;
 
@@ -43,10 +45,8 @@ pub fn count(value: u64) -> String {
 /// A fraction of one as a percentage: `2.4 %`, `0.037 %`, `<0.001 %`.
 pub fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
-    match value {
-        _ if value > 0.0 && value < LEAST_PERCENT => return format!("<{LEAST_PERCENT} %"),
-        _ if value < 0.0 && value > -LEAST_PERCENT => return format!(">-{LEAST_PERCENT} %"),
-        _ => {}
+    if value != 0.0 && value.abs() < LEAST_PERCENT {
+        return format!("<{LEAST_PERCENT} %");
     }
     let decimals = if value != 0.0 && value.abs() < 0.95 { 2 - magnitude(value) - 1 } else { 1 };
     format!("{} %", trimmed(&separated(&format!("{value:.*}", decimals.max(0) as usize))))
@@ -77,20 +77,6 @@ pub fn number(value: f64) -> String {
     }
     let decimals = (2 - magnitude(value)).max(0) as usize;
     trimmed(&separated(&format!("{value:.decimals$}")))
-}
-
-/// The decimal text with commas between thousands: `-12,345.67`.
-pub fn separated(decimal: &str) -> String {
-    let (sign, digits) = decimal.strip_prefix('-').map_or(("", decimal), |rest| ("-", rest));
-    let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
-    let mut out = String::from(sign);
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out + fraction
 }
 
 /// Without zeros at the end of the fraction.
@@ -153,7 +139,7 @@ mod tests {
         assert_eq!(percent(0.000_37), "0.037 %");
         assert_eq!(percent(-0.051), "-5.1 %");
         assert_eq!(percent(0.000_000_000_04), "<0.001 %");
-        assert_eq!(percent(-0.000_000_1), ">-0.001 %");
+        assert_eq!(percent(-0.000_000_1), "<0.001 %");
         assert_eq!(percent(0.000_01), "0.001 %");
         assert_eq!(percent(12.345), "1,234.5 %");
         assert_eq!(change(0.024), "+2.4 %");

@@ -312,7 +312,7 @@ mod tests {
         write(root).unwrap();
         let page = fs::read_to_string(root.join("index.html")).unwrap();
         assert!(page.contains("<a href=\"b%20%231/x/index.html\">b #1/x</a>"), "{page}");
-        assert!(page.contains("1024 MB, batches of up to 8 within 200ms") && page.contains("$2.50"));
+        assert!(page.contains("1,024 MB, batches of up to 8 within 200 ms") && page.contains("$2.50"));
         assert!(
             page.contains("<a href=\"a/summary.json\">a</a></th><td class=\"t\">cannot be read</td>"),
             "{page}"

@@ -177,7 +177,12 @@ pub fn check_memory(memory: MemoryMb, book: &Book) -> Result<(), String> {
     let offered = (from..=to).contains(&memory.0) && (memory.0 - from).is_multiple_of(step);
     match offered {
         true => Ok(()),
-        false => Err(format!("{} offers {from} to {to} MB in steps of {step}, not {}", book.name, memory.0)),
+        false => Err(format!(
+            "{} offers {from} to {} in steps of {step}, not {}",
+            book.name,
+            MemoryMb(to),
+            memory.0
+        )),
     }
 }
 

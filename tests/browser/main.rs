@@ -129,8 +129,9 @@ fn sweep_tells_its_values(tab: &mut Tab, folder: &Path, look: Look) {
         let figure = |name: &str| row[name].parse::<f64>().unwrap();
         let (s, p) = (figure("simulated_p95_s"), figure("predicted_p95_s"));
         let usd = ["simulated", "predicted"].map(|kind| figure(&format!("{kind}_cost_usd_per_million")));
-        let timeout = format!("{}ms", (figure("timeout_s") * 1e3).round());
-        let name = format!("{} MB, batch {}, {timeout}", row["memory_mb"], row["batch"]);
+        let timeout = format!("{} ms", (figure("timeout_s") * 1e3).round());
+        let memory = batchsim::units::MemoryMb(row["memory_mb"].parse().unwrap());
+        let name = format!("{memory}, batch {}, {timeout}", row["batch"]);
         let mut expected = format!("{name}\np95: {} (predicted {})\n", duration(s), duration(p));
         expected += &format!("cost per million: {} (predicted {})", money(usd[0]), money(usd[1]));
         if row["meets_slo"] == "false" {

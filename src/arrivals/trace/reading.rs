@@ -218,7 +218,7 @@ mod tests {
         reading.leave_out("have no time", 3);
         (reading.stamps, reading.resolution) = (Some(Stamps::Spread), Some(Span::from_secs(1)));
         let notes = reading.notes();
-        assert!(notes[0].contains("stamps of 1s are spread within their second"), "{notes:?}");
+        assert!(notes[0].contains("stamps of 1 s are spread within their second"), "{notes:?}");
         assert!(
             notes[1].contains("2 lines that are empty (first: line 2); 1 line that have no time"),
             "{notes:?}"

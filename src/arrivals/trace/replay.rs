@@ -62,7 +62,7 @@ impl Arrivals for Window {
                     break;
                 }
                 if end <= self.from {
-                    let message = format!("ends at {end}, before `from` = {}", self.from);
+                    let message = format!("ends at {end}, before `from` = {}", self.from.written());
                     return Err(InputError::new(&self.name, message).help("choose an earlier `from`"));
                 }
                 self.length = Some(Span(end.min(self.until).0 - self.from.0));

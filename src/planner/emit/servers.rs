@@ -52,6 +52,9 @@ fn milliseconds(text: &mut String, setting: Setting) -> Result<u64, std::fmt::Er
     Ok(whole)
 }
 
+/// Requests that a replica of Ray Serve may have at a time, whatever the batch.
+const ONGOING: u32 = 100;
+
 fn ray_serve(text: &mut String, setting: Setting) -> std::fmt::Result {
     let Setting { batch, timeout, .. } = setting;
     writeln!(
@@ -60,10 +63,14 @@ fn ray_serve(text: &mut String, setting: Setting) -> std::fmt::Result {
     )?;
     writeln!(
         text,
-        "# no more requests than max_ongoing_requests (5 if left out): with fewer, a batch never fills."
+        "# no more requests than max_ongoing_requests (5 if left out): with fewer, a batch never fills. What is on"
+    )?;
+    writeln!(
+        text,
+        "# its way through the proxy counts, too: with little more than a batch, a burst waits for seconds outside."
     )?;
     writeln!(text, "from ray import serve\n\n")?;
-    writeln!(text, "@serve.deployment(max_ongoing_requests={})", 2 * batch)?;
+    writeln!(text, "@serve.deployment(max_ongoing_requests={})", ONGOING.max(8 * batch))?;
     writeln!(text, "class Inference:")?;
     writeln!(
         text,
@@ -220,14 +227,15 @@ mod tests {
             assert!(text.contains(setting), "{text}");
             assert!(!text.contains("whole milli"), "{text}");
         }
+        assert!(emitted(Server::RayServe, "m", "1s").contains("max_ongoing_requests=100"));
     }
 
     #[test]
     fn what_is_cut_off_is_said() {
         let text = emitted(Server::Mosec, "m", "120.7ms");
-        assert!(text.contains("max_wait_time=120)") && text.contains("120 of the 120.7ms"), "{text}");
+        assert!(text.contains("max_wait_time=120)") && text.contains("120 of the 120.7 ms"), "{text}");
         let text = emitted(Server::Triton, "m", "1500ns");
-        assert!(text.contains("microseconds: 1 of the 1.5us"), "{text}");
+        assert!(text.contains("microseconds: 1 of the 1.5 µs"), "{text}");
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub(super) fn survival_chart(log: &Log) -> Option<LineChart> {
 pub(super) fn waterfall(name: &str, title: &str, parts: &[[f64; 7]; 5], at: usize) -> BarChart {
     let mut values: Vec<f64> = parts.iter().map(|part| part[at]).collect();
     values.push(values.iter().sum());
-    let categories = PARTS.iter().map(|part| (*part).to_owned()).chain(["in all".to_owned()]).collect();
+    let categories = PARTS.iter().map(|part| (*part).to_owned()).chain(["their sum".to_owned()]).collect();
     let axis = Axis::new("predicted less observed", Unit::Share);
     BarChart::new(
         format!("What makes {} differ", the(label(title))),
@@ -128,7 +128,7 @@ pub(super) fn waterfall(name: &str, title: &str, parts: &[[f64; 7]; 5], at: usiz
         axis,
         format::change,
     )
-    .subtitle(format!("relative to what was observed of {}", the(label(name))))
+    .subtitle(format!("relative to what was observed of {}, in the mean of the replays", the(label(name))))
     .series("", values)
     .waterfall()
 }

@@ -191,6 +191,7 @@ impl BarChart {
         if self.direction == Direction::Upright && widest > slot * 0.76 / beside as f64 + 6.0 {
             return;
         }
+        let falls = |category| self.arrangement == Arrangement::Waterfall && self.series[0].1[category] < 0.0;
         for (category, within, value) in written {
             let (x, y) = self.place(area, scale, category, within, value);
             let text = match self.arrangement {
@@ -198,8 +199,10 @@ impl BarChart {
                 Arrangement::SideBySide | Arrangement::Stacked => (self.format)(value),
             };
             let lettering = Lettering::new(SMALL - 1.0, Colour::Ink);
+            // Beyond the bar's end, which a falling bar has below.
+            let beyond = if falls(category) { 11.0 } else { -9.0 };
             match self.direction {
-                Direction::Upright => canvas.text(&text, (x, y - 9.0), Anchor::Middle, lettering),
+                Direction::Upright => canvas.text(&text, (x, y + beyond), Anchor::Middle, lettering),
                 Direction::Lying => canvas.text(&text, (x + 6.0, y), Anchor::Start, lettering),
             }
         }

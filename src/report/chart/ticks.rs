@@ -1,7 +1,8 @@
 //! The ticks of an axis: at 1, 2 and 5 times a power of ten or at round times, with labels in a fitting unit.
 
 use super::axis::{Axis, Scale, Spread, Unit};
-use crate::report::format::{separated, trimmed};
+use crate::report::format::trimmed;
+use crate::text::separated;
 
 /// The ticks of an axis.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::relative;
 use crate::report::format;
+use crate::text::separated;
 
 /// How two runs, or the answers of two plans, differ, B against A.
 #[derive(Debug, Serialize)]
@@ -185,7 +186,7 @@ fn of_difference((x, [low_x, high_x]): (f64, [f64; 2]), (y, [low_y, high_y]): (f
 }
 
 fn whole(value: f64) -> String {
-    format::separated(&format!("{value:.0}"))
+    separated(&format!("{value:.0}"))
 }
 
 fn at<'a>(run: &'a Value, key: &str) -> Option<&'a Value> {

@@ -17,7 +17,7 @@
   const AXES = [
     { key: "slo", name: `${percentile} latency`, show: Grid.duration, steps: [...Grid.steps(grid.latency, slo), Infinity], own: slo },
     { key: "budget", name: "budget", show: million, steps: [...Grid.steps(grid.usd, budget), Infinity], own: budget },
-    { key: "memory_mb", name: "memory", show: (mb) => `${mb} MB`, steps: distinct(grid.memory_mb), exact: true },
+    { key: "memory_mb", name: "memory", show: Grid.memory, steps: distinct(grid.memory_mb), exact: true },
     { key: "batch", name: "largest batch B", show: String, steps: distinct(grid.batch), exact: true },
     { key: "timeout_s", name: "timeout T", show: Grid.timeout, steps: distinct(grid.timeout_s), exact: true },
   ];
@@ -130,7 +130,7 @@
   function named(row) {
     const [memory, batch, more] = [grid.memory_mb[row], grid.batch[row], grid.provisioned[row]];
     const wait = batch === 1 ? "unbatched" : `B = ${batch}, T = ${Grid.timeout(grid.timeout_s[row])}`;
-    return `${memory} MB${more ? `, ${more} provisioned` : ""}, ${wait}`;
+    return `${Grid.memory(memory)}${more ? `, ${more} provisioned` : ""}, ${wait}`;
   }
 
   function place(row) {

@@ -85,20 +85,22 @@ const Grid = (() => {
 
   function percent(share) {
     const value = share * 100;
-    if (value !== 0 && Math.abs(value) < 0.001) return value > 0 ? "<0.001 %" : ">-0.001 %";
+    if (value !== 0 && Math.abs(value) < 0.001) return "<0.001 %";
     const decimals = value !== 0 && Math.abs(value) < 0.95 ? 1 - magnitude(value) : 1;
     return `${trimmed(separated(fixed(value, Math.max(0, decimals))))} %`;
   }
 
   const change = (share) => `${share * 100 >= 0.001 ? "+" : ""}${percent(share)}`;
 
+  const memory = (mb) => `${separated(String(mb))} MB`;
+
   // A timeout: the shortest exact form in one unit.
   function timeout(seconds) {
     const nanos = Math.round(seconds * 1e9);
     const whole = [[3600e9, "h"], [60e9, "min"]].find(([size]) => nanos > 0 && nanos % size === 0);
-    const below = [[1e9, "s"], [1e6, "ms"], [1e3, "us"], [1, "ns"]].find(([size]) => nanos >= size);
+    const below = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]].find(([size]) => nanos >= size);
     const [size, name] = whole ?? below ?? [1e9, "s"];
-    return `${nanos / size}${name}`;
+    return `${nanos / size} ${name}`;
   }
 
   // Two-digit numbers from below the least to the greatest of some figures, and `own` among them.
@@ -142,5 +144,5 @@ const Grid = (() => {
     return found;
   }
 
-  return { unpacked, exact, duration, money, percent, change, number, separated, timeout, steps, within, best };
+  return { unpacked, exact, duration, money, percent, change, number, separated, memory, timeout, steps, within, best };
 })();

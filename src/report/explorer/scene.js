@@ -59,6 +59,12 @@ function Scene(canvas, grid, front, percentile) {
     pen.putImageData(picture, 0, 0);
   }
 
+  function between(low, high, step) {
+    const first = Math.ceil(low / step);
+    const count = Math.floor(high / step) - first + 1;
+    return Array.from({ length: count }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+  }
+
   // As many of each power of ten as there is room for.
   function ticks(low, high, room) {
     const inside = (digits) => {
@@ -70,6 +76,9 @@ function Scene(canvas, grid, front, percentile) {
     };
     const fine = inside([1, 1.5, 2, 3, 4, 5, 7]);
     const [usual, powers] = [inside([1, 2, 5]), inside([1])];
+    // Within less than a power of ten, steps of one length are as many as those.
+    const step = [1, 2, 5, 10, 20, 50].map((digits) => digits * 10 ** (Math.floor(high) - 2)).find((step) => (10 ** high - 10 ** low) / step <= room);
+    if (fine.length < 3 && step) return between(10 ** low, 10 ** high, step);
     return [fine, usual].find((ticks) => ticks.length <= room) ?? (powers.length > 1 ? powers : usual);
   }
 

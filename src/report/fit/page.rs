@@ -6,6 +6,7 @@ use crate::fitting::{Basis, COMPARED_S, Candidate, Piece, ScaleFit};
 use crate::report::format;
 use crate::report::html::{self, Card, Page, Target};
 use crate::report::table::text_table;
+use crate::text::separated;
 use crate::units::Span;
 
 const HEADERS: [&str; 10] =
@@ -129,7 +130,7 @@ fn candidate_row(candidate: &Candidate, chosen: bool) -> Vec<String> {
         };
         row.push(format!("{}{mark}", format::number(stats.idc(seconds))));
     }
-    row.push(format::separated(&format!("{:.0}", candidate.bic)));
+    row.push(separated(&format!("{:.0}", candidate.bic)));
     row.push(candidate.means.name().to_owned());
     row
 }

@@ -43,6 +43,13 @@ impl FleetReport<'_> {
 
     fn answer(&self) -> String {
         let kept = self.kept();
+        if self.sum(|row| row.saving() > 0.0).functions == 0 {
+            return format!(
+                "{}: {} a month. No function should batch: it would save nothing",
+                self.about.objective,
+                format::money(kept.usd)
+            );
+        }
         format!(
             "{}: {} a month, {} less than without batching ({})",
             self.about.objective,
@@ -71,9 +78,11 @@ impl FleetReport<'_> {
     /// # Errors
     /// A file cannot be written.
     pub fn write_charts<'a>(&self, to: impl Into<Target<'a>>) -> Result<(), InputError> {
-        let chart = self.chart();
         let to = to.into();
-        to.chart("saving", &chart)?;
+        let chart = self.chart();
+        if let Some(chart) = &chart {
+            to.chart("saving", chart)?;
+        }
         let named: Vec<Vec<String>> = self.named(NAMED).into_iter().map(cells).collect();
         let reasons: Vec<Vec<String>> = self.reasons().into_iter().map(reason_cells).collect();
         let mut page = Page::new(format!("{}: every function", self.about.scenario))
@@ -84,8 +93,13 @@ impl FleetReport<'_> {
         for note in self.notes() {
             page = page.note(&note);
         }
+        if let Some(chart) = &chart {
+            page = page.chart(
+                chart,
+                "Each point is a function; what saves nothing cannot stand on a logarithmic axis.",
+            );
+        }
         page = page
-            .chart(&chart, "Each point is a function; what saves nothing cannot stand on a logarithmic axis.")
             .heading("Who should batch, and who should not")
             .table("Why, with what a month costs", &REASON_HEADERS, &reasons)
             .heading(&format!("The {} functions that matter", named.len()))
@@ -116,10 +130,13 @@ impl FleetReport<'_> {
         cards
     }
 
-    /// The rate against the saving, of those that save something.
-    fn chart(&self) -> Scatter {
+    /// The rate against the saving, of those that save something; `None` if none does.
+    fn chart(&self) -> Option<Scatter> {
         let saves = |row: &&Row| row.saving() > 0.0;
         let total = self.rows.iter().filter(saves).count();
+        if total == 0 {
+            return None;
+        }
         // In the order of savings: the first in each cell of the finest lattice that leaves few enough.
         let mut shown: Vec<&Row> = self.rows.iter().filter(saves).collect();
         let mut cells_a_decade = 64.0;
@@ -152,14 +169,14 @@ impl FleetReport<'_> {
         for group in groups.into_iter().filter(|group| !group.is_empty()) {
             chart = chart.group(group);
         }
-        match shown.len() < total {
+        Some(match shown.len() < total {
             true => chart.note(format!(
                 "{} of {} points drawn, the rest lie beside them",
                 format::count(shown.len() as u64),
                 format::count(total as u64)
             )),
             false => chart,
-        }
+        })
     }
 }
 

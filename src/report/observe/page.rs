@@ -18,7 +18,12 @@ impl ObserveReport<'_> {
     /// The table for a terminal.
     pub fn text(&self) -> String {
         let requests = format::count(self.measured.requests);
-        let mut text = format!("{}: {requests} requests sent\n{}\n\n", self.scenario.name, self.headline());
+        let mut text = format!(
+            "{}: {requests} requests sent\n{}\n{}\n\n",
+            self.scenario.name,
+            self.headline(),
+            self.answer()
+        );
         text.push_str(&text_table(&HEADERS, &self.rows()));
         text.push('\n');
         self.notes().iter().for_each(|note| text.push_str(&format!("{note}\n")));
@@ -39,6 +44,7 @@ impl ObserveReport<'_> {
         let page = Page::new(format!("{}: measured, simulated, predicted", self.scenario.name))
             .of("observe")
             .subtitle(self.headline())
+            .answer(&self.answer())
             .cards(&self.cards())
             .table("Measured beside simulated and predicted", &HEADERS, &self.rows())
             .notes(self.notes())
@@ -49,6 +55,39 @@ impl ObserveReport<'_> {
     fn headline(&self) -> String {
         let Measured { answered, failed, .. } = self.measured;
         format!("{} answered, {} failed; {}", format::count(*answered), format::count(*failed), self.target)
+    }
+
+    /// Is the SLO kept by what was measured, and how near the simulation came to it.
+    fn answer(&self) -> String {
+        let (measured, simulated) = (self.measured, &self.simulation.simulated);
+        let Some(latency) = &measured.latency_s else {
+            return "Nothing was answered, so nothing was measured.".to_owned();
+        };
+        let slo = &self.scenario.slo;
+        let mut text = String::new();
+        if let (Some(limit), Some(over)) = (slo.latency, measured.slo_violation_share) {
+            let word = if slo.is_kept(over) { "met" } else { "missed" };
+            let failed = if measured.failed > 0 { ", failed ones included" } else { "" };
+            text = format!(
+                "SLO {word}, as measured: {} over {limit}{failed}, {} may be. ",
+                format::percent(over),
+                format::percent(slo.allowed())
+            );
+        }
+        let (against, less) = match &measured.latency_less_overhead_s {
+            Some(inner) => (inner.p95, " of what is left without the overhead"),
+            None => (latency.p95, ""),
+        };
+        text.push_str(&format!(
+            "Measured p95 {}; simulated p95 {}{less}",
+            format::duration(latency.p95),
+            format::change(simulated.latency_s.p95 / against - 1.0)
+        ));
+        if let Some(batch) = measured.mean_batch {
+            let change = format::change(simulated.mean_batch / batch - 1.0);
+            text.push_str(&format!(", mean batch {change}"));
+        }
+        text + "."
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
@@ -79,7 +118,10 @@ impl ObserveReport<'_> {
             let (over, predicted) =
                 (self.measured.slo_violation_share, predicted.and_then(|p| p.slo_violation_share));
             let figures = [over, None, Some(simulated.slo_violation_share), predicted];
-            rows.push(cells(&format!("over {slo}"), figures, format::percent));
+            let mut row = cells(&format!("over {slo}"), figures, format::percent);
+            // Of shares, the difference is what tells.
+            row[5] = over.map_or(String::new(), |over| format::points(simulated.slo_violation_share - over));
+            rows.push(row);
         }
         rows
     }

@@ -6,6 +6,7 @@ use crate::error::InputError;
 use crate::profile::Profile;
 use crate::report::chart::{Axis, Chart as _, Colour, LineChart, Panel, Series, Unit};
 use crate::report::files::write_atomically;
+use crate::units::MemoryMb;
 
 /// Draws a profile next to its file, `mlp.toml` as `mlp.svg`; returns the chart's path.
 pub fn write_chart(profile: &Profile, file: &Path) -> Result<PathBuf, InputError> {
@@ -23,8 +24,8 @@ fn chart(profile: &Profile) -> LineChart {
             let cells = profile.batch.iter().zip(row);
             cells.map(|(n, time)| (f64::from(*n), of(*time, f64::from(*n)))).collect()
         };
-        of_batch =
-            of_batch.series(Series::new(format!("{memory} MB"), points(|time, _| time)).colour(colour));
+        of_batch = of_batch
+            .series(Series::new(MemoryMb(*memory).to_string(), points(|time, _| time)).colour(colour));
         of_request = of_request.series(Series::new("", points(|time, n| time / n)).colour(colour));
     }
     LineChart::new(format!("Service time of {}", profile.model), Axis::new("batch size", Unit::Count).tight())
@@ -57,6 +58,6 @@ mod tests {
         let path = write_chart(&profile, &folder.path().join("m.toml")).unwrap();
         assert_eq!(path, folder.path().join("m.svg"));
         let svg = std::fs::read_to_string(path).unwrap();
-        assert!(svg.contains("512 MB") && svg.contains("1024 MB") && svg.contains("Service time of m"));
+        assert!(svg.contains("512 MB") && svg.contains("1,024 MB") && svg.contains("Service time of m"));
     }
 }
