@@ -223,9 +223,14 @@ impl Grouped<'_> {
         let ListedGroup { members, batch, longest_wait, .. } = listed.clone();
         let group = Group { members, memory, batch, longest_wait };
         let parts = ClassParts::new(scenario, classes)?.of(&group.members);
+        let mut largest = None;
         let (service, variation, cost) = match listed.size {
             Size::Memory(memory) => {
-                let Function { service, variation, cost, .. } = platform_function(scenario, memory, batch)?;
+                let Function { service, variation, cost, by_size, .. } =
+                    platform_function(scenario, memory, batch)?;
+                // The formula takes every batch to be padded to the largest of the group.
+                let sizes = classes.sizes.as_ref().map(|sizes| sizes.largest(&group.members));
+                largest = sizes.map(|at| by_size[at].cost.clone());
                 (service, variation, cost)
             }
             Size::Processors(_) | Size::Gpu(_) => {
@@ -250,7 +255,7 @@ impl Grouped<'_> {
             }
         };
         let rate = (0..group.members.len()).map(|at| rate(&parts, at)).sum();
-        let full_batch_usd = cost[batch as usize - 1];
+        let full_batch_usd = largest.as_ref().unwrap_or(&cost)[batch as usize - 1];
         Ok(ComparedGroup { listed, rate, full_batch_usd, prediction, simulation })
     }
 }

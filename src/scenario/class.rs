@@ -102,6 +102,12 @@ impl Sizes {
         (0..=last).map(|at| members.iter().map(|member| up_to(at, member)).collect()).collect()
     }
 
+    /// The place of the largest size that some classes' requests may be of.
+    pub fn largest(&self, members: &[usize]) -> usize {
+        let comes = |at: &usize| members.iter().any(|member| self.shares[*member][*at] > 0.0);
+        (0..self.values.len()).rev().find(comes).unwrap_or(0)
+    }
+
     /// The mean size of a class's requests.
     pub fn mean(&self, class: usize) -> f64 {
         self.shares[class].iter().zip(&self.values).map(|(share, size)| share * size).sum()
