@@ -267,9 +267,10 @@ impl After {
         let rates = total.row_sums();
         let nothing = vec![0.0; order * levels];
         let mut at_once = After { quiet: nothing.clone(), arrival: nothing.clone(), deadline: nothing };
-        for i in 0..order {
+        // A batch of 1 needs no level at all.
+        for (i, rate) in rates.iter().enumerate().filter(|_| levels > 0) {
             at_once.quiet[i * levels] = 1.0;
-            at_once.arrival[i * levels] = rates[i];
+            at_once.arrival[i * levels] = *rate;
         }
         at_once
     }
