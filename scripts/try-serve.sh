@@ -4,13 +4,14 @@
 #   scripts/try-serve.sh [DIR]            everything is written to DIR (default output/try-serve)
 #   LAMBDA=1 scripts/try-serve.sh [DIR]   the function runs in a stand-in for Lambda, called by its Invoke API
 #
-# It needs Python 3.10 or later with venv; onnxruntime and the stand-in come from PyPI. RATE, BATCH, TIMEOUT and REQUESTS may
-# be set, and SIM to a binary that is built already. All of it is on loopback. The rate keeps two cores below half, as
+# It needs Python 3.10 or later with venv; onnxruntime and the stand-in come from PyPI. MEMORY, RATE, BATCH, TIMEOUT and
+# REQUESTS may be set, and SIM to a binary that is built already. Where control groups can be made, the function gets the
+# share of a processor that goes with its memory size. All of it is on loopback. The rate keeps two cores below half, as
 # client, gateway and function share them.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$(mkdir -p "${1:-$root/output/try-serve}" && cd "${1:-$root/output/try-serve}" && pwd)
-rate=${RATE:-100} batch=${BATCH:-8} timeout=${TIMEOUT:-30ms} requests=${REQUESTS:-2000} memory=1769
+rate=${RATE:-100} batch=${BATCH:-8} timeout=${TIMEOUT:-30ms} requests=${REQUESTS:-2000} memory=${MEMORY:-1769}
 lambda=${LAMBDA:-} packages=onnxruntime feature=serve
 [ -z "$lambda" ] || packages="onnxruntime ministack boto3" feature=lambda
 
@@ -25,8 +26,13 @@ echo "== a Python with $packages"
 # shellcheck disable=SC2086
 "$out/venv/bin/python" -c "import ${packages// /, }" 2>/dev/null || "$out/venv/bin/pip" install --quiet $packages
 
-pids=() warm=()
-trap '[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true' EXIT
+pids=() warm=() groups=()
+finish() {
+  [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+  wait
+  [ ${#groups[@]} -eq 0 ] || rmdir "${groups[@]}" 2>/dev/null || true
+}
+trap finish EXIT
 
 # The first line of a file that another process writes.
 first_line() {
@@ -38,6 +44,21 @@ first_line() {
   return 1
 }
 
+# Gives the process and what it starts the share of a processor of the memory size: 1,769 MB are one.
+quota() {
+  local group share=$((100000 * memory / 1769))
+  for group in /sys/fs/cgroup/cpu/try-serve-$$ /sys/fs/cgroup/try-serve-$$; do
+    mkdir "$group" 2>/dev/null || continue
+    groups+=("$group")
+    { echo "$share" > "$group/cpu.cfs_quota_us" || echo "$share 100000" > "$group/cpu.max"; } 2>/dev/null || continue
+    if { echo "$1" > "$group/cgroup.procs"; } 2>/dev/null; then
+      echo "a processor quota of $memory MB / 1769 MB"
+      return
+    fi
+  done
+  echo "no processor quota: this machine lets us make no control group"
+}
+
 echo "== the function: profiles/models/mlp.onnx"
 rm -f "$out/function.port" "$out/serve.err"
 if [ -n "$lambda" ]; then
@@ -47,6 +68,7 @@ if [ -n "$lambda" ]; then
   LAMBDA_EXECUTOR=local BIND_HOST=127.0.0.1 GATEWAY_PORT=$port IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
     "$out/venv/bin/ministack" > "$out/stand-in.log" 2>&1 &
   pids+=($!)
+  quota $!
   for _ in $(seq 100); do curl --silent --fail "$endpoint/_ministack/ready" > /dev/null && break; sleep 0.2; done
   "$out/venv/bin/python" "$root/examples/function/create.py" "$endpoint" mlp "$memory"
   function=$endpoint/2015-03-31/functions/mlp/invocations
@@ -54,6 +76,7 @@ if [ -n "$lambda" ]; then
 else
   "$out/venv/bin/python" "$root/examples/function/server.py" 0 > "$out/function.port" &
   pids+=($!)
+  quota $!
   function=http://127.0.0.1:$(first_line "$out/function.port")/
   upstream=("${function%/}")
 fi

@@ -1,5 +1,7 @@
 //! What a build lacks, it says, with the one command that builds it.
 
+#![cfg(not(feature = "lambda"))]
+
 use std::process::Command;
 
 fn refused(words: &[&str], feature: &str, mend: &str) {

@@ -19,36 +19,7 @@ use batchsim::policy::scheduled::{Scheduled, Step};
 use batchsim::profile::ServiceTimes;
 use batchsim::units::{MemoryMb, Span, Time};
 
-use gateway::{Function, Gateway, rows};
-
-/// At 40 a second, a plan has reason to leave the unbatched start: batches of up to 8 cost little more than one.
-const SCENARIO: &str = r#"
-name = "adaptive"
-[workload]
-WORKLOAD
-[profile]
-memory_mb = [1024]
-batch = [1, 8]
-service_s = [[0.02, 0.03]]
-[platform]
-kind = "lambda"
-book = "aws-2026"
-memory_mb = 1024
-[policy]
-kind = "adaptive"
-window = "1min"
-period = "1min"
-forecast = "last"
-[slo]
-percentile = 95
-latency = "200ms"
-[sweep]
-memory_mb = [1024]
-batch = [1, 2, 4, 8]
-timeout = ["0ms", "50ms", "100ms", "150ms"]
-[output]
-batches = true
-"#;
+use gateway::{ADAPTIVE, Function, Gateway, rows};
 
 /// The scenario on the log, whose policy has `plans` in place of settings of its own.
 fn trace_of(workload: &impl Fn(&str) -> String, plans: &str) -> String {
@@ -97,7 +68,7 @@ fn replayed(arrivals: Vec<Time>, steps: Vec<Step>) -> Vec<(Time, usize)> {
 fn a_plan_takes_effect_with_the_next_batch_and_is_what_the_simulator_plans() {
     let function = Function::doubling(Duration::from_millis(1));
     let folder = tempfile::tempdir().unwrap();
-    let workload = |lines: &str| SCENARIO.replace("WORKLOAD", lines);
+    let workload = |lines: &str| ADAPTIVE.replace("WORKLOAD", lines);
     let poisson = workload("kind = \"poisson\"\nrate = 40\nrequests = 1");
     let gateway = Gateway::start_in(folder, &poisson, &function.url(), &[]);
     let start = Instant::now();

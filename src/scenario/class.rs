@@ -1,6 +1,7 @@
 //! `[[class]]`: several classes of requests that share one model, each with its own longest wait and objective.
 
 use super::class_system::{ClassSystem, ListedGroup};
+use super::slo::ROUNDING;
 use super::workload::Workload;
 use crate::arrivals::Arrivals;
 use crate::arrivals::class_streams::{self, ClassArrivals};
@@ -52,6 +53,18 @@ pub struct ClassSlo {
     pub percentile: f64,
     /// The latency to keep.
     pub latency: Span,
+}
+
+impl ClassSlo {
+    /// The share of its requests that may be over the latency.
+    pub fn allowed(&self) -> f64 {
+        1.0 - self.percentile
+    }
+
+    /// Is the latency kept where the share `late` of the requests is over it, failed ones included?
+    pub fn is_kept(&self, late: f64) -> bool {
+        late <= self.allowed() + ROUNDING
+    }
 }
 
 /// Which classes share a buffer, and how it is set.

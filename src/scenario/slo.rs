@@ -18,7 +18,7 @@ pub struct Slo {
 }
 
 /// What a share or a cost may lack for rounding: less than one request of 1e11.
-const ROUNDING: f64 = 1e-12;
+pub(super) const ROUNDING: f64 = 1e-12;
 
 impl Default for Slo {
     fn default() -> Self {

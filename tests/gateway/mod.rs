@@ -42,6 +42,35 @@ pub fn scenario(policy: &str) -> String {
     )
 }
 
+/// At 40 a second, a plan has reason to leave the unbatched start: batches of up to 8 cost little more than one.
+pub const ADAPTIVE: &str = r#"
+name = "adaptive"
+[workload]
+WORKLOAD
+[profile]
+memory_mb = [1024]
+batch = [1, 8]
+service_s = [[0.02, 0.03]]
+[platform]
+kind = "lambda"
+book = "aws-2026"
+memory_mb = 1024
+[policy]
+kind = "adaptive"
+window = "1min"
+period = "1min"
+forecast = "last"
+[slo]
+percentile = 95
+latency = "200ms"
+[sweep]
+memory_mb = [1024]
+batch = [1, 2, 4, 8]
+timeout = ["0ms", "50ms", "100ms", "150ms"]
+[output]
+batches = true
+"#;
+
 /// A request or an answer.
 #[derive(Debug, Clone, Default)]
 pub struct Message {

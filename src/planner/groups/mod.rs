@@ -13,6 +13,7 @@ use self::partition::{best_contiguous, best_of_all};
 use super::shared::{ClassPrediction, MarkedPart, predict_parts};
 use crate::engine::classes::simulate::{ClassSimulation, simulate_group};
 use crate::engine::simulate::Unwatched;
+use crate::engine::summary::MONTH_S;
 use crate::error::InputError;
 use crate::outcome::ClassFigures;
 use crate::profile::device::Size;
@@ -91,6 +92,11 @@ impl GroupPlan {
     pub fn best_usd_per_million(&self) -> Option<f64> {
         let cost = |best: &Vec<Planned>| best.iter().map(|planned| planned.choice.usd_per_s).sum::<f64>();
         self.best.as_ref().map(|best| cost(best) / self.rate * 1e6)
+    }
+
+    /// A month's bill \[$\] at that cost of a million requests \[$\] and the rate of all classes.
+    pub fn usd_per_month(&self, usd_per_million: f64) -> f64 {
+        usd_per_million * 1e-6 * self.rate * MONTH_S
     }
 }
 

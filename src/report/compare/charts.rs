@@ -137,7 +137,7 @@ impl CompareReport<'_> {
             let point = Point::new(s.slo_violation_share, s.cost_usd_per_million, told);
             chart = chart.group(Group::new(&system.name, vec![point]));
         }
-        let allowed = 1.0 - self.scenario.slo.percentile;
+        let allowed = self.scenario.slo.allowed();
         chart.mark_x(allowed, format!("allowed: {}", format::percent(allowed)))
     }
 }

@@ -17,7 +17,7 @@ const WAY_HEADERS: [&str; 3] = ["way", "cost per million", "more than the best"]
 impl GroupReport<'_> {
     /// The tables for a terminal.
     pub fn text(&self) -> String {
-        let mut text = format!("{}\n{}\n\n", self.scenario.name, self.headline());
+        let mut text = format!("{}\n{}\n{}\n\n", self.scenario.name, self.headline(), self.answer());
         if self.plan.best.is_some() {
             text.push_str(&text_table(&GROUP_HEADERS, &self.group_rows()));
             text.push_str(&format!("\nEach class\n{}", text_table(&CLASS_HEADERS, &self.class_rows())));
@@ -37,11 +37,16 @@ impl GroupReport<'_> {
         let caption = "What a million requests cost, by the class that pays.";
         let figures = [Figure::new("grouping", self.chart(), caption)];
         let card = |(name, usd): (&str, Option<f64>)| {
-            Card::new(name, usd.map_or("not possible".to_owned(), format::money))
+            Card::new(
+                format!("{}{}", name[..1].to_uppercase(), &name[1..]),
+                usd.map_or("not possible".to_owned(), format::money),
+            )
+            .note("a million requests")
         };
         let page = Page::new(format!("{}: which classes share", self.scenario.name))
             .of("plan")
             .subtitle(self.headline())
+            .answer(&self.answer())
             .cards(&self.ways().map(card))
             .table("Groups", &GROUP_HEADERS, &self.group_rows())
             .table("Each class", &CLASS_HEADERS, &self.class_rows())
@@ -59,6 +64,30 @@ impl GroupReport<'_> {
             1 => format!("{classes} classes on {model}, prices of {book}: all share one buffer"),
             _ => format!("{classes} classes on {model}, prices of {book}: {groups} buffers"),
         }
+    }
+
+    /// What to set, what it costs, and what it saves.
+    fn answer(&self) -> String {
+        let Some(best) = self.plan.best_usd_per_million() else {
+            return "No grouping keeps every objective.".to_owned();
+        };
+        let buffers = self.best().iter().map(|planned| {
+            let choice = &planned.choice;
+            format!("{} at {} with B = {}", self.names(planned), choice.size, choice.batch)
+        });
+        let compared = match self.plan.alone_usd_per_million() {
+            Some(alone) if self.best().len() < self.classes.list.len() => {
+                format!("{} less than each alone", format::percent(1.0 - best / alone))
+            }
+            Some(_) => "nothing is saved by sharing".to_owned(),
+            None => "alone not every class can keep its objective".to_owned(),
+        };
+        format!(
+            "Set {}: {} a million requests, {} a month (730 h at this rate), {compared}.",
+            buffers.collect::<Vec<_>>().join("; "),
+            format::money(best),
+            format::money(self.plan.usd_per_month(best))
+        )
     }
 
     fn group_rows(&self) -> Vec<Vec<String>> {

@@ -79,7 +79,11 @@ impl RunReport<'_> {
     }
 
     fn answer(&self) -> String {
-        notes::answer(&self.scenario.slo, &self.simulation.simulated)
+        let answer = notes::answer(&self.scenario.slo, &self.simulation.simulated);
+        match self.classes.and_then(|classes| class_answer(&classes, self.scenario)) {
+            Some(verdict) => format!("{verdict} {answer}"),
+            None => answer,
+        }
     }
 
     pub(super) fn headline(&self) -> String {
@@ -165,7 +169,7 @@ impl RunReport<'_> {
         let mut cards = vec![percentile, cost, month, batch, cold];
         if let Some(slo) = self.scenario.slo.latency {
             let over = Card::new(format!("Over {slo}"), format::percent(s.slo_violation_share));
-            let met = s.slo_violation_share <= 1.0 - self.scenario.slo.percentile;
+            let met = self.scenario.slo.is_kept(s.slo_violation_share);
             cards.push(if met { over.good() } else { over.bad() });
         }
         cards
@@ -202,6 +206,28 @@ impl RunReport<'_> {
             ]
         };
         self.keep_alive.iter().map(row).collect()
+    }
+}
+
+/// Did each class that is promised something get it? `None` if none is.
+fn class_answer(tables: &ClassTables, scenario: &Scenario) -> Option<String> {
+    let classes = scenario.classes.iter().flat_map(|classes| &classes.list);
+    let promised = classes.zip(tables.simulated);
+    let promised: Vec<_> = promised
+        .filter_map(|(class, seen)| Some((&class.name, class.slo?, seen.slo_violation_share?)))
+        .collect();
+    let late = promised.iter().filter(|(_, slo, over)| !slo.is_kept(*over));
+    let late: Vec<String> = late
+        .map(|(name, slo, over)| {
+            let (over, allowed) = (format::percent(*over), format::percent(slo.allowed()));
+            format!("{} ({over} over {}, {allowed} may be)", line(name), slo.latency)
+        })
+        .collect();
+    match (promised.len(), late.is_empty()) {
+        (0, _) => None,
+        (1, true) => Some("SLO met by the class that has one.".to_owned()),
+        (all, true) => Some(format!("SLO met by each of the {all} classes that have one.")),
+        (_, false) => Some(format!("SLO missed by {}.", late.join(", "))),
     }
 }
 
