@@ -280,8 +280,8 @@ fn the_race_finds_what_exhaustive_simulation_of_all_partitions_finds() {
     let planner = Planner::new(&scenario, list).unwrap();
     let plan = plan_groups(&scenario, list, Check::Simulated).unwrap();
     assert!(plan.trials.is_some_and(|trials| trials > 7), "{:?}", plan.trials);
-    let mut least = vec![f64::INFINITY; 8];
-    for set in 1..8_usize {
+    let mut least = [f64::INFINITY; 8];
+    for (set, least) in least.iter_mut().enumerate().skip(1) {
         let members: Vec<usize> = (0..3).filter(|class| set >> class & 1 == 1).collect();
         // Every memory size and largest batch at the waits of the law, and at shorter ones.
         for choice in planner.near(&members, usize::MAX) {
@@ -297,7 +297,7 @@ fn the_race_finds_what_exhaustive_simulation_of_all_partitions_finds() {
                 });
                 if keeps {
                     let usd = run.simulation.simulated.cost_usd_per_million / 1e6;
-                    least[set] = least[set].min(usd * planner.rate_of(&members));
+                    *least = least.min(usd * planner.rate_of(&members));
                 }
             }
         }
