@@ -5,18 +5,24 @@
 use std::hint::black_box;
 
 use batchsim::arrivals::Arrivals;
+use batchsim::arrivals::class_streams::drawn as drawn_classes;
 use batchsim::arrivals::map::Map;
 use batchsim::arrivals::map_arrivals::MapArrivals;
 use batchsim::arrivals::memory::InMemory;
 use batchsim::arrivals::transform::limit;
 use batchsim::document::Document;
+use batchsim::engine::Retry;
+use batchsim::engine::classes::{ClassRecorder, ClassReplay, ClassRules, replay_classes};
 use batchsim::engine::grid::{Keep, Pair, Wanted, evaluate, evaluate_without_peaks};
 use batchsim::engine::recorder::{MOST_REQUESTS, Recorder, Rules};
+use batchsim::engine::service::ServiceDraws;
 use batchsim::engine::simulate::{Unwatched, run};
 use batchsim::engine::warm::{Buffering, closed, replay, replay_in_turn};
 use batchsim::numeric::histogram::Recording;
 use batchsim::numeric::streams::Streams;
+use batchsim::platform::warm::Warm;
 use batchsim::policy;
+use batchsim::policy::classes::SharedBatch;
 use batchsim::profile::ServiceTimes;
 use batchsim::scenario::{Scenario, Setting};
 use batchsim::units::{MemoryMb, Span, Time};
@@ -169,6 +175,46 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The event loop with classes: one, two in one buffer; beside them one class on the plain loop. All on the same requests.
+fn classes(criterion: &mut Criterion) {
+    let mut group = group(criterion, "classes");
+    let (batch, timeout) = SETTINGS[1];
+    let scenario = scenario("cold_starts = false");
+    let setting = Setting::new(MemoryMb(1024), batch, timeout);
+    let times = scenario.service(setting).expect("covered");
+    group.bench_function("none", |b| {
+        b.iter(|| {
+            let mut recorder = Recorder::new(rules(&scenario));
+            let mut source = limit(Box::new(generated()), REQUESTS);
+            run(&scenario, setting, Streams::new(1), &mut source, &mut recorder).expect("a process");
+            recorder.into_record()
+        })
+    });
+    for shares in [&[1.0][..], &[0.5, 0.5]] {
+        group.bench_function(shares.len().to_string(), |b| {
+            b.iter(|| {
+                let source = limit(Box::new(generated()), REQUESTS);
+                let mut source = drawn_classes(source, shares, Streams::new(1).stream("classes"));
+                let Rules { billing, slo, warmup, .. } = rules(&scenario);
+                let rules = ClassRules { billing, slo: vec![slo; shares.len()], warmup, sizes: Vec::new() };
+                let mut unwatched = Unwatched;
+                let mut recorder = ClassRecorder::new(rules, &mut unwatched);
+                let replay = ClassReplay {
+                    policy: SharedBatch { batch, longest_wait: vec![timeout; shares.len()] },
+                    platform: Warm::default(),
+                    service: ServiceDraws::new(times.clone(), Streams::new(1)),
+                    by_size: Vec::new(),
+                    retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
+                    backoff: Streams::new(1).stream("back-off"),
+                };
+                replay_classes(&mut source, replay, &mut recorder).expect("a process");
+                recorder.into_record()
+            })
+        });
+    }
+    group.finish();
+}
+
 /// 20 (B, T) in one pass, for any number of memory sizes.
 fn sweep(criterion: &mut Criterion) {
     let scenario = scenario("cold_starts = false");
@@ -251,5 +297,5 @@ fn group<'a>(
     group
 }
 
-criterion_group!(benches, parts, fast_path, threads, engine, sweep, cold_grid);
+criterion_group!(benches, parts, fast_path, threads, engine, classes, sweep, cold_grid);
 criterion_main!(benches);

@@ -386,4 +386,7 @@ pub struct ClassFigures {
     pub slo_violation_share_ci95: Option<[f64; 2]>,
     /// What a million of its requests pay: the members of a batch share its price equally.
     pub cost_usd_per_million: f64,
+    /// What a request is padded by in the mean, to the size of the largest in its batch; absent where they have no sizes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding: Option<f64>,
 }

@@ -1,6 +1,6 @@
 //! Several classes in one buffer: the law against independently computed figures, its limits, and the engine.
 
-use batchsim::analytic::exact::{BatchLaw, LatencyLaw, Levels, SharedLaw, SharedSizes};
+use batchsim::analytic::exact::{BatchLaw, LatencyLaw, Levels, SharedLaw, SharedLimits, SharedSizes};
 use batchsim::arrivals::map::Map;
 use batchsim::arrivals::marked::MarkedMap;
 use batchsim::document::Document;
@@ -361,6 +361,43 @@ proptest! {
                 before = share;
             }
             prop_assert!((law.class(class).wait_cdf(end) - 1.0).abs() < 1e-12);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The share of a class over its limits beside the whole law of its waits, and the bound above it.
+    #[test]
+    fn shares_over_limits_are_those_of_the_whole_law(
+        order in 1..=3_usize,
+        classes in 1..=5_usize,
+        exponents in prop::collection::vec(-0.5..2.3_f64, 60),
+        batch in 1..=12_u32,
+        waits in prop::collection::vec(0.0..3.0_f64, 5),
+        tie in any::<bool>(),
+        slo in 0.0..1.5_f64,
+        grows in 0.0..0.1_f64,
+    ) {
+        let process = random_process(order, classes, &exponents);
+        let mut waits = spans(&waits[..classes]);
+        if tie && classes > 1 {
+            waits[0] = waits[1];
+        }
+        let law = SharedLaw::new(&process, &waits, batch);
+        let limits = SharedLimits::new(&process, &waits, batch);
+        let service: Vec<f64> = (0..batch).map(|n| 0.05 + grows * f64::from(n)).collect();
+        for (class, wait) in waits.iter().enumerate() {
+            // About the longest wait too, where the jump is.
+            for slo in [slo, wait.as_secs_f64() + service[batch as usize / 2], wait.as_secs_f64() * 0.9 + 0.05] {
+                let by_size: Vec<f64> = service.iter().map(|service| slo - service).collect();
+                let whole = LatencyLaw::new(law.class(class), &service, 0.0).share_over(slo);
+                let found = limits.share_over(class, &by_size);
+                prop_assert!((whole - found).abs() < 1e-9, "{class} {slo}: {whole} {found}");
+                let bound = limits.share_over_at_most(class, &by_size);
+                prop_assert!(found <= bound, "{class} {slo}: {found} {bound}");
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ fn read(kind: &str, path: &Path) -> Result<(), InputError> {
 #[test]
 fn every_shipped_file_fits_its_schema() {
     let folders = [
-        ("scenario", &["scenarios", "scenarios/harmonybatch", "scenarios/paper"][..]),
+        ("scenario", &["scenarios", "scenarios/harmonybatch", "scenarios/mbs", "scenarios/paper"][..]),
         ("profile", &["profiles"]),
         ("instance", &["profiles/instances"]),
         ("schedule", &["traces"]),

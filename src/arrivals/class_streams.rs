@@ -62,6 +62,23 @@ pub fn process(map: &MarkedMap, end: Time, mut stream: Stream) -> Box<dyn ClassA
     Box::new(Process { phases, phase, now: Time::ZERO, end, stream })
 }
 
+/// Each arrival of class k is of the i-th of m sizes with probability `shares[k][i]`, independently of everything; its mark
+/// becomes k m + i.
+pub fn sized(source: Box<dyn ClassArrivals>, shares: &[Vec<f64>], stream: Stream) -> Box<dyn ClassArrivals> {
+    let cumulated = |shares: &Vec<f64>| {
+        let mut sum = 0.0;
+        let up_to = shares.iter().map(|share| {
+            sum += share;
+            sum
+        });
+        // Behind the last size that comes at all, rounding is no size.
+        let last = shares.iter().rposition(|share| *share > 0.0).unwrap_or(0);
+        up_to.take(last).collect()
+    };
+    let count = shares.first().map_or(1, Vec::len);
+    Box::new(Sized { source, up_to: shares.iter().map(cumulated).collect(), count, stream })
+}
+
 /// Only the first `requests` arrivals.
 pub fn limit(source: Box<dyn ClassArrivals>, requests: u64) -> Box<dyn ClassArrivals> {
     Box::new(Limited { source, left: requests })
@@ -94,6 +111,28 @@ impl ClassArrivals for Drawn {
             let draw: f64 = self.stream.random();
             let class = self.up_to[..last].iter().filter(|bound| draw >= **bound).count();
             block.push(Request { at: *at, class: class as u16 });
+        }
+        Ok(())
+    }
+}
+
+struct Sized {
+    source: Box<dyn ClassArrivals>,
+    /// By class: the cumulated shares of its sizes but the last.
+    up_to: Vec<Vec<f64>>,
+    count: usize,
+    stream: Stream,
+}
+
+impl ClassArrivals for Sized {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        let first = block.len();
+        self.source.fill(block)?;
+        for request in &mut block[first..] {
+            let draw: f64 = self.stream.random();
+            let class = usize::from(request.class);
+            let size = self.up_to[class].partition_point(|bound| draw >= *bound);
+            request.class = (class * self.count + size) as u16;
         }
         Ok(())
     }

@@ -106,6 +106,7 @@ impl Learnt {
             init_s: vec![stats::mean(&inits)],
             beside,
             mb_per_vcpu: None,
+            by_size: None,
             image_mb: None,
         };
         let seen = seen(calls);

@@ -49,12 +49,13 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 31] = examples![
+const EXAMPLES: [(&str, &str); 34] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
     "profile-init.toml"
     "profile-quantiles.toml"
+    "profile-sizes.toml"
     "decisions.csv"
     "scenario-closed.toml"
     "scenario-decisions.toml"
@@ -67,7 +68,9 @@ const EXAMPLES: [(&str, &str); 31] = examples![
     "scenario-classes-compare.toml"
     "scenario-classes-groups.toml"
     "scenario-classes-map.toml"
+    "scenario-classes-mbs.toml"
     "scenario-classes-own.toml"
+    "scenario-classes-sizes.toml"
     "scenario-classes-trace.toml"
     "scenario-map.toml"
     "scenario-mmpp.toml"

@@ -167,6 +167,7 @@ fn of_classes(scenario: &Scenario) -> String {
 
 /// The classes that share the buffer, where there are several.
 fn classes(scenario: &Scenario) -> Result<Option<NamedClasses>, InputError> {
+    scenario.without_sizes("sim serve")?;
     let Some(classes) = &scenario.classes else { return Ok(None) };
     if !classes.groups.is_empty() {
         let message = "[policy] kind = \"groups\" is several buffers, and a gateway is one";

@@ -122,6 +122,14 @@ impl ServiceDraws {
         }
     }
 
+    /// The same where the times are others that vary alike.
+    pub fn draw_of(&mut self, times: &ServiceTimes, n: u32) -> (Span, Span) {
+        match self.factors.draw() {
+            Some(luck) => (served(times, n, luck.service), luck.overhead),
+            None => (times.of(n), Span::ZERO),
+        }
+    }
+
     fn drawn(&mut self, n: u32) -> (Span, Span) {
         match self.factors.draw() {
             Some(luck) => (served(&self.times, n, luck.service), luck.overhead),

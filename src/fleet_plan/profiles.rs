@@ -92,6 +92,11 @@ impl Template {
                 Some(place) => *place,
                 None => {
                     let own = Profile::read(&folder.join(&profile))?;
+                    if own.by_size.is_some() {
+                        let message = "has times by the size of requests: `sim fleet` knows no sizes";
+                        return Err(InputError::new(folder.join(&profile).display().to_string(), message)
+                            .help("give the times of one size"));
+                    }
                     self.known.push(Known::new(Scenario { profile: own, ..self.scenario.clone() })?);
                     places.insert(profile, self.known.len() - 1);
                     self.known.len() - 1

@@ -5,8 +5,14 @@
 ///
 /// Regula falsi with the Illinois weights (Dowell and Jarratt, BIT 11, 1971), and a bisection whenever two steps have
 /// not halved the bracket.
-pub fn crossing(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64, tolerance: f64) -> f64 {
-    let (mut below, mut above) = (f(low), f(high));
+pub fn crossing(f: impl Fn(f64) -> f64, low: f64, high: f64, tolerance: f64) -> f64 {
+    let ends = [(low, f(low)), (high, f(high))];
+    crossing_between(f, ends, tolerance)
+}
+
+/// The same where `f` is known at both ends of the interval.
+pub fn crossing_between(f: impl Fn(f64) -> f64, ends: [(f64, f64); 2], tolerance: f64) -> f64 {
+    let [(mut low, mut below), (mut high, mut above)] = ends;
     if below >= 0.0 {
         return low;
     }

@@ -66,12 +66,18 @@ impl Matrix {
     /// The row vector `left self`.
     pub fn left(&self, left: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; self.order];
+        self.left_into(left, &mut out);
+        out
+    }
+
+    /// Writes the row vector `left self` to `out`.
+    pub fn left_into(&self, left: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
         for (i, weight) in left.iter().enumerate() {
-            for (cell, sum) in self.row(i).iter().zip(&mut out) {
+            for (cell, sum) in self.row(i).iter().zip(&mut *out) {
                 *sum += weight * cell;
             }
         }
-        out
     }
 
     /// The column vector `self right`.

@@ -2,7 +2,7 @@
 
 use super::groups::{Function, GroupChoice, Planner, choose, platform_function};
 use super::harmony::{self, Application};
-use super::shared::{ClassParts, ClassPrediction, MarkedPart, Times, predict_on};
+use super::shared::{ClassParts, ClassPrediction, MarkedPart, Times, predict_on, predict_parts};
 use crate::analytic::exact::Variation;
 use crate::engine::classes::simulate::{ClassSimulation, simulate_group, simulate_on};
 use crate::engine::simulate::Unwatched;
@@ -109,7 +109,7 @@ impl Grouped<'_> {
         let listed = match &self.system.grouping {
             Grouping::Listed(groups) => groups.clone(),
             Grouping::HarmonyBatch => self.harmonybatch()?,
-            Grouping::Alone | Grouping::Together | Grouping::Best => self.exact()?,
+            Grouping::Alone | Grouping::Together | Grouping::Best | Grouping::Mbs(_) => self.exact()?,
         };
         listed.into_iter().map(|group| self.run(group)).collect()
     }
@@ -123,6 +123,7 @@ impl Grouped<'_> {
                     service: offered.slowest,
                     variation: Variation::default(),
                     cost: offered.usd,
+                    by_size: Vec::new(),
                 };
                 let functions: Vec<Function> = self.offered().into_iter().map(function).collect();
                 let largest = functions.iter().map(|function| function.service.len()).max().unwrap_or(1);
@@ -131,8 +132,11 @@ impl Grouped<'_> {
         };
         let all: Vec<usize> = (0..self.classes.list.len()).collect();
         let choices: Option<Vec<GroupChoice>> = match self.system.grouping {
-            Grouping::Alone => all.iter().map(|class| planner.best(&[*class]).0).collect(),
-            Grouping::Together => planner.best(&all).0.map(|choice| vec![choice]),
+            Grouping::Alone => all.iter().map(|class| planner.best(&[*class])).collect(),
+            Grouping::Together => planner.best(&all).map(|choice| vec![choice]),
+            Grouping::Mbs(buffers) => {
+                self.by_size(&planner, buffers).iter().map(|members| planner.best(members)).collect()
+            }
             _ => choose(&planner, self.classes).best,
         };
         let choices = choices.ok_or_else(|| self.error("no configuration keeps every objective"))?;
@@ -141,6 +145,25 @@ impl Grouped<'_> {
             ListedGroup { members, size, batch, longest_wait }
         };
         Ok(choices.into_iter().map(listed).collect())
+    }
+
+    /// MBS's buffers: ranges of sizes, cut where they have as many requests as the others. A class of one size is in one
+    /// buffer whole: where it is on a cut, where its middle is.
+    fn by_size(&self, planner: &Planner, buffers: u32) -> Vec<Vec<usize>> {
+        let size = |class: &usize| self.classes.sizes.as_ref().map_or(0.0, |sizes| sizes.mean(*class));
+        let mut order: Vec<usize> = (0..self.classes.list.len()).collect();
+        order.sort_by(|a, b| size(a).total_cmp(&size(b)));
+        let mut groups = vec![Vec::new(); buffers as usize];
+        let mut passed = 0.0;
+        for class in order {
+            let rate = planner.rate_of(&[class]);
+            let middle = (passed + rate / 2.0) / planner.rate() * f64::from(buffers);
+            groups[(middle as usize).min(buffers as usize - 1)].push(class);
+            passed += rate;
+        }
+        groups.retain(|group| !group.is_empty());
+        groups.iter_mut().for_each(|group| group.sort_unstable());
+        groups
     }
 
     fn harmonybatch(&self) -> Result<Vec<ListedGroup>, InputError> {
@@ -200,9 +223,14 @@ impl Grouped<'_> {
         let ListedGroup { members, batch, longest_wait, .. } = listed.clone();
         let group = Group { members, memory, batch, longest_wait };
         let parts = ClassParts::new(scenario, classes)?.of(&group.members);
+        let mut largest = None;
         let (service, variation, cost) = match listed.size {
             Size::Memory(memory) => {
-                let Function { service, variation, cost, .. } = platform_function(scenario, memory, batch)?;
+                let Function { service, variation, cost, by_size, .. } =
+                    platform_function(scenario, memory, batch)?;
+                // The formula takes every batch to be padded to the largest of the group.
+                let sizes = classes.sizes.as_ref().map(|sizes| sizes.largest(&group.members));
+                largest = sizes.map(|at| by_size[at].cost.clone());
                 (service, variation, cost)
             }
             Size::Processors(_) | Size::Gpu(_) => {
@@ -213,8 +241,12 @@ impl Grouped<'_> {
             }
         };
         let price = |n: u32, _: f64| cost[n as usize - 1];
-        let times = Times { service: &service, variation: &variation, price: &price };
-        let prediction = predict_on(classes, &group, &parts, times);
+        let (by_size, vary) = ([service.clone()], [variation]);
+        let times = Times { service: &by_size, variation: &vary, price: &price };
+        let prediction = match classes.sizes {
+            Some(_) => predict_parts(scenario, classes, &group, &parts)?,
+            None => predict_on(classes, &group, &parts, times),
+        };
         let simulation = match self.system.on {
             On::Platform => simulate_group(scenario, classes, &group, &mut Unwatched)?,
             On::Functions => {
@@ -223,7 +255,7 @@ impl Grouped<'_> {
             }
         };
         let rate = (0..group.members.len()).map(|at| rate(&parts, at)).sum();
-        let full_batch_usd = cost[batch as usize - 1];
+        let full_batch_usd = largest.as_ref().unwrap_or(&cost)[batch as usize - 1];
         Ok(ComparedGroup { listed, rate, full_batch_usd, prediction, simulation })
     }
 }

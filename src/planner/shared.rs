@@ -1,6 +1,6 @@
 //! The prediction of classes that share a buffer, by the exact law.
 
-use crate::analytic::exact::{LatencyLaw, SharedLaw, Variation};
+use crate::analytic::exact::{LatencyLaw, SharedLaw, SharedSizes, SizedLaw, Variation};
 use crate::arrivals::map::Map;
 use crate::arrivals::marked::MarkedMap;
 use crate::arrivals::memory::InMemory;
@@ -9,6 +9,7 @@ use crate::numeric::streams::Streams;
 use crate::outcome::{ClassFigures, Latency, Model, Predicted};
 use crate::planner::laws::{batch_cost, variation};
 use crate::planner::predict::{HOUR, Part, Prediction, hours as hourly, scenario_parts, too_few};
+use crate::profile::ServiceTimes;
 use crate::scenario::class::{Classes, Group, Marks};
 use crate::scenario::slo::Slo;
 use crate::scenario::{Scenario, Setting};
@@ -110,16 +111,51 @@ fn of_hours(scenario: &Scenario, classes: &Classes) -> Result<Vec<MarkedPart>, I
 /// The laws of a group in every part of a workload.
 #[derive(Debug)]
 pub struct GroupLaws {
-    parts: Vec<(f64, Vec<f64>, SharedLaw)>,
+    parts: Vec<(f64, Vec<f64>, Law)>,
+}
+
+#[derive(Debug)]
+enum Law {
+    /// Requests have no sizes.
+    Plain(SharedLaw),
+    Sized(SizedLaw),
+}
+
+impl Law {
+    fn sizes(&self) -> &SharedSizes {
+        match self {
+            Law::Plain(law) => law.sizes(),
+            Law::Sized(law) => law.sizes(),
+        }
+    }
 }
 
 impl GroupLaws {
     /// The laws of one largest batch and longest waits.
     pub fn new(parts: &[MarkedPart], waits: &[Span], batch: u32) -> GroupLaws {
         let law = |part: &MarkedPart| {
-            (part.duration, part.process.rates(), SharedLaw::new(&part.process, waits, batch))
+            (part.duration, part.process.rates(), Law::Plain(SharedLaw::new(&part.process, waits, batch)))
         };
         GroupLaws { parts: parts.iter().map(law).collect() }
+    }
+
+    /// The same where the share `up_to[i][k]` of class k's requests are of the i-th size or a smaller one.
+    pub fn sized(parts: &[MarkedPart], waits: &[Span], batch: u32, up_to: &[Vec<f64>]) -> GroupLaws {
+        let law = |part: &MarkedPart| {
+            let law = SizedLaw::new(&part.process, waits, batch, up_to);
+            (part.duration, part.process.rates(), Law::Sized(law))
+        };
+        GroupLaws { parts: parts.iter().map(law).collect() }
+    }
+
+    /// The mean size to which a class's requests are padded; none without sizes.
+    fn padded(&self, class: usize, sizes: &[f64]) -> Option<f64> {
+        let mut sum = 0.0;
+        for (duration, rates, law) in &self.parts {
+            let Law::Sized(law) = law else { return None };
+            sum += duration * rates[class] * law.padded(class, sizes);
+        }
+        Some(sum / self.requests(class))
     }
 
     /// The requests of a class, in the unit of the parts' durations.
@@ -127,22 +163,27 @@ impl GroupLaws {
         self.parts.iter().map(|(duration, rates, _)| duration * rates[class]).sum()
     }
 
-    /// The latency of one class where a batch of n takes `service[n - 1]` \[s\].
+    /// The latency of one class where a batch of n whose largest request is of the i-th size takes `service[i][n - 1]` \[s\];
+    /// without sizes there is one of them.
     pub fn latency<'a>(
         &'a self,
         class: usize,
-        service: &'a [f64],
-        variation: &'a Variation,
+        service: &'a [Vec<f64>],
+        variation: &'a [Variation],
     ) -> LatencyLaw<'a> {
-        let part = |(duration, rates, law): &'a (f64, Vec<f64>, SharedLaw)| {
-            (duration * rates[class], LatencyLaw::varied(law.class(class), service, variation))
+        let part = |(duration, rates, law): &'a (f64, Vec<f64>, Law)| {
+            let latency = match law {
+                Law::Plain(law) => LatencyLaw::varied(law.class(class), &service[0], &variation[0]),
+                Law::Sized(law) => law.latency(class, service, variation),
+            };
+            (duration * rates[class], latency)
         };
         LatencyLaw::mixture(self.parts.iter().map(part).collect())
     }
 
     /// The share of batches that leave with n requests, at `n - 1`.
     fn batch_size(&self) -> Vec<f64> {
-        let batches = |(duration, rates, law): &(f64, Vec<f64>, SharedLaw)| {
+        let batches = |(duration, rates, law): &(f64, Vec<f64>, Law)| {
             duration * rates.iter().sum::<f64>() / law.sizes().mean_batch()
         };
         let total: f64 = self.parts.iter().map(batches).sum();
@@ -189,19 +230,21 @@ pub fn predict_parts(
     parts: &[MarkedPart],
 ) -> Result<ClassPrediction, InputError> {
     let setting = Setting::new(group.memory, group.batch, Span::ZERO);
-    let times = scenario.service(setting)?;
-    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-    let price = batch_cost(&scenario.platform.tariff, &times);
-    let variation = &variation(&times);
-    Ok(predict_on(classes, group, parts, Times { service: &service, variation, price: &price }))
+    let by_size = scenario.service_by_size(setting)?;
+    let seconds = |times: &ServiceTimes| times.mean.iter().map(|span| span.as_secs_f64()).collect();
+    let service: Vec<Vec<f64>> = by_size.iter().map(seconds).collect();
+    // The size of requests enters by the time alone.
+    let price = batch_cost(&scenario.platform.tariff, &by_size[0]);
+    let variation: Vec<Variation> = by_size.iter().map(variation).collect();
+    Ok(predict_on(classes, group, parts, Times { service: &service, variation: &variation, price: &price }))
 }
 
 /// What batches take, and what they cost: `price(n, mean service time [s])`.
 pub struct Times<'a> {
-    /// The mean service time of a batch of n at `n - 1` \[s\].
-    pub service: &'a [f64],
-    /// How they vary.
-    pub variation: &'a Variation,
+    /// By the size of the largest request, the mean service time of a batch of n at `n - 1` \[s\].
+    pub service: &'a [Vec<f64>],
+    /// How they vary, by size.
+    pub variation: &'a [Variation],
     /// The price of a batch [$].
     pub price: &'a dyn Fn(u32, f64) -> f64,
 }
@@ -213,7 +256,12 @@ pub fn predict_on(
     parts: &[MarkedPart],
     times: Times<'_>,
 ) -> ClassPrediction {
-    let laws = &GroupLaws::new(parts, &group.longest_wait, group.batch);
+    let laws = &match &classes.sizes {
+        None => GroupLaws::new(parts, &group.longest_wait, group.batch),
+        Some(sizes) => {
+            GroupLaws::sized(parts, &group.longest_wait, group.batch, &sizes.up_to(&group.members))
+        }
+    };
     let Times { service, variation, price } = times;
     let members = 0..group.members.len();
     let by_class: Vec<LatencyLaw<'_>> =
@@ -233,6 +281,10 @@ pub fn predict_on(
             slo_violation_share: class.slo.map(|slo| law.share_over(slo.latency.as_secs_f64()).max(0.0)),
             slo_violation_share_ci95: None,
             cost_usd_per_million: law.per_request(price) * 1e6,
+            padding: classes
+                .sizes
+                .as_ref()
+                .and_then(|sizes| Some(laws.padded(at, &sizes.values)? - sizes.mean(group.members[at]))),
         });
     }
     let over = |figures: &ClassFigures| figures.slo_violation_share.map_or(0.0, |over| figures.share * over);

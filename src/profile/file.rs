@@ -216,6 +216,7 @@ mod tests {
             init_s: vec![1.5, 0.75],
             beside: Beside::default(),
             mb_per_vcpu: None,
+            by_size: None,
             image_mb: Some(2.5),
         };
         let cell = |how, calls| Origin { how, calls };

@@ -6,10 +6,12 @@ pub mod file;
 pub mod import;
 pub mod instance;
 pub mod quantiles;
+pub mod sizes;
 pub mod surface;
 
 use self::beside::{Beside, InitIn};
 use self::quantiles::{Quantiles, Shape};
+use self::sizes::BySize;
 use crate::units::{MemoryMb, Span};
 
 /// What is known of a model on a platform's functions.
@@ -28,6 +30,8 @@ pub struct Profile {
     pub batch: Vec<u32>,
     /// Mean service times \[s\], one row a memory size, one column a batch size.
     pub service_s: Vec<Vec<f64>>,
+    /// Where times depend on the size of a batch's largest request; `service_s` is then that of the largest size.
+    pub by_size: Option<BySize>,
     /// Coefficient of variation of a batch's service time (lognormal); 0 for a fixed time. With quantiles, theirs.
     pub service_cv: f64,
     /// Quantiles of the service times, in place of a lognormal law of `service_cv`.

@@ -49,6 +49,7 @@ pub(super) fn build(options: &Options, rows: &[Row], mut notes: Vec<String>) -> 
         init_s,
         beside,
         mb_per_vcpu: None,
+        by_size: None,
         image_mb: image_mb.filter(|mb| *mb > 0.0),
     };
     let cells = table.iter().map(|row| row.iter().map(|(_, origin)| *origin).collect()).collect();

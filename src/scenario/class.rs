@@ -11,6 +11,7 @@ use crate::arrivals::marked::MarkedMap;
 use crate::document::Section;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
+use crate::profile::Profile;
 use crate::profile::device::Devices;
 use crate::scenario::whole;
 use crate::units::{MemoryMb, Span, Time};
@@ -22,6 +23,8 @@ pub struct Classes {
     pub list: Vec<Class>,
     /// How requests come to be of a class.
     pub marks: Marks,
+    /// The sizes of their requests, where these have any.
+    pub sizes: Option<Sizes>,
     /// Memory sizes and largest batches among which `sim plan` chooses; none without `[sweep]`.
     pub grid: Option<(Vec<MemoryMb>, Vec<u32>)>,
     /// Functions with processors and with shares of a GPU, for `sim compare`.
@@ -90,6 +93,40 @@ pub enum Marks {
     Column(String),
 }
 
+/// The sizes of requests. A batch takes as long as if all its requests were of the largest one's size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sizes {
+    /// All that there are, ascending.
+    pub values: Vec<f64>,
+    /// Of each class, the share of its requests that are of each.
+    pub shares: Vec<Vec<f64>>,
+    /// Of each size, the profile of batches whose largest request is of it.
+    pub profiles: Vec<Profile>,
+}
+
+impl Sizes {
+    /// By size and member: the share of the member's requests that are of this or a smaller size.
+    pub fn up_to(&self, members: &[usize]) -> Vec<Vec<f64>> {
+        let last = self.values.len() - 1;
+        let up_to = |at: usize, member: &usize| match at == last {
+            true => 1.0,
+            false => self.shares[*member][..=at].iter().sum::<f64>().min(1.0),
+        };
+        (0..=last).map(|at| members.iter().map(|member| up_to(at, member)).collect()).collect()
+    }
+
+    /// The place of the largest size that some classes' requests may be of.
+    pub fn largest(&self, members: &[usize]) -> usize {
+        let comes = |at: &usize| members.iter().any(|member| self.shares[*member][*at] > 0.0);
+        (0..self.values.len()).rev().find(comes).unwrap_or(0)
+    }
+
+    /// The mean size of a class's requests.
+    pub fn mean(&self, class: usize) -> f64 {
+        self.shares[class].iter().zip(&self.values).map(|(share, size)| share * size).sum()
+    }
+}
+
 impl ClassSlo {
     /// The percentile's name: `p95`, `p99.9`; `all` where no request may be over.
     pub fn name(&self) -> String {
@@ -119,7 +156,7 @@ impl Classes {
     }
 
     /// The arrivals of some classes in one replication, which are the same whichever others are left out; they are
-    /// numbered by their places in `members`.
+    /// numbered by their places in `members`, or where they have sizes, by these within them.
     ///
     /// # Errors
     /// A trace that cannot be opened.
@@ -151,6 +188,11 @@ impl Classes {
                 limited(class_streams::merged(workload.open_by_class(column, &names, streams)?))
             }
         };
-        Ok(class_streams::only(all, members))
+        let Some(sizes) = &self.sizes else { return Ok(class_streams::only(all, members)) };
+        let count = sizes.values.len();
+        let marks: Vec<usize> =
+            members.iter().flat_map(|member| member * count..(member + 1) * count).collect();
+        let sized = class_streams::sized(all, &sizes.shares, streams.stream("sizes"));
+        Ok(class_streams::only(sized, &marks))
     }
 }

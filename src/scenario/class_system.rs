@@ -41,6 +41,8 @@ pub enum Grouping {
     Best,
     /// As HarmonyBatch groups them.
     HarmonyBatch,
+    /// As MBS groups them: so many buffers for ranges of sizes, cut to equal load.
+    Mbs(u32),
     /// As the file says.
     Listed(Vec<ListedGroup>),
 }
@@ -64,6 +66,7 @@ enum Way {
     Together,
     Best,
     HarmonyBatch,
+    Mbs,
     Listed,
 }
 
@@ -109,6 +112,7 @@ fn system(
         ("together", Way::Together),
         ("best", Way::Best),
         ("harmonybatch", Way::HarmonyBatch),
+        ("mbs", Way::Mbs),
         ("listed", Way::Listed),
     ];
     let grouping = match section.required("grouping")?.choice(&ways)? {
@@ -116,12 +120,38 @@ fn system(
         Way::Together => Grouping::Together,
         Way::Best => Grouping::Best,
         Way::HarmonyBatch => Grouping::HarmonyBatch,
+        Way::Mbs => Grouping::Mbs(buffers(&section.required("buffers")?, classes)?),
         Way::Listed => {
             let names: Vec<&str> = classes.list.iter().map(|class| class.name.as_str()).collect();
             Grouping::Listed(listed_groups(&section.required("group")?, &names, on, devices)?)
         }
     };
+    if classes.sizes.is_some() && (on == On::Functions || matches!(grouping, Grouping::HarmonyBatch)) {
+        let message = "[functions] and HarmonyBatch know no sizes of requests";
+        return Err(section.error(message).help("take `on = \"platform\"` and another grouping"));
+    }
     Ok(ClassSystem { name, on, grouping })
+}
+
+/// Reads the number of MBS's buffers, which take ranges of sizes.
+fn buffers(value: &Value<'_>, classes: &Classes) -> Result<u32, InputError> {
+    let Some(sizes) = &classes.sizes else {
+        return Err(value
+            .error("buffers are for ranges of sizes, and the classes have none")
+            .help("give each a `size`"));
+    };
+    let of_one = |shares: &Vec<f64>| shares.iter().filter(|share| **share > 0.0).count() == 1;
+    if let Some(class) = sizes.shares.iter().position(|shares| !of_one(shares)) {
+        let message = format!(
+            "class `{}` has several sizes, which may be in several buffers",
+            classes.list[class].name
+        );
+        return Err(value.error(message).help("make each size a class of its own"));
+    }
+    match value.integer()? {
+        count if (1..=classes.list.len() as u32).contains(&count) => Ok(count),
+        count => Err(value.error(format!("must be 1 to the {} classes, is {count}", classes.list.len()))),
+    }
 }
 
 /// Reads groups that hold every class once.

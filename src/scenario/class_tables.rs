@@ -1,6 +1,7 @@
 //! `[[class]]`, and what other tables say of classes, as they are read.
 
-use super::class::{Class, ClassSlo, Classes, Marks};
+use super::class::{Class, ClassSlo, Classes, Marks, Sizes};
+use super::class_sizes::{WrittenSizes, sizes};
 use super::class_system::{ListedGroup, On, listed_groups};
 use super::process::process_from_section;
 use super::workload::{Source, Workload, within_the_clock};
@@ -47,6 +48,7 @@ struct WrittenClass<'a> {
     own: Option<Map>,
     longest_wait: Option<Span>,
     slo: Option<ClassSlo>,
+    size: Option<WrittenSizes<'a>>,
 }
 
 impl<'a> Written<'a> {
@@ -290,12 +292,19 @@ impl<'a> Written<'a> {
         Ok(self.list.iter().map(|class| class.slo.or(default)).collect())
     }
 
+    /// The sizes of requests: the profile has them and each class, or none.
+    pub(super) fn sizes(&self, profile: &Profile) -> Result<Option<Sizes>, InputError> {
+        let list: Vec<_> = self.list.iter().map(|class| (&class.value, class.size.as_ref())).collect();
+        sizes(profile, &list)
+    }
+
     pub(super) fn classes(
         &self,
         marks: Marks,
         waits: Waits,
         objectives: Vec<Option<ClassSlo>>,
         grid: Option<(Vec<MemoryMb>, Vec<u32>)>,
+        sizes: Option<Sizes>,
     ) -> Classes {
         let class = |((class, longest_wait), slo): ((&WrittenClass<'_>, Span), Option<ClassSlo>)| Class {
             name: class.name.clone(),
@@ -303,7 +312,7 @@ impl<'a> Written<'a> {
             slo,
         };
         let list = self.list.iter().zip(waits.of_classes).zip(objectives).map(class).collect();
-        Classes { list, marks, grid, devices: None, systems: Vec::new(), groups: waits.groups }
+        Classes { list, marks, sizes, grid, devices: None, systems: Vec::new(), groups: waits.groups }
     }
 }
 
@@ -331,6 +340,7 @@ impl<'a> WrittenClass<'a> {
             own: own.transpose()?,
             longest_wait: section.optional("longest_wait").map(|v| within_a_year(&v)).transpose()?,
             slo: section.optional("slo").map(|v| slo(&v)).transpose()?,
+            size: section.optional("size").map(|v| WrittenSizes::read(&v)).transpose()?,
         };
         section.finish()?;
         match (&class.share, &class.own) {

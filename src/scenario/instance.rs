@@ -69,6 +69,7 @@ impl InstanceProfile {
             init_s: vec![0.0],
             beside: Beside::default(),
             mb_per_vcpu: None,
+            by_size: None,
             image_mb: None,
         };
         Ok(InstanceProfile { workers, table })

@@ -3,6 +3,7 @@
 mod beside;
 mod book;
 pub mod class;
+mod class_sizes;
 pub mod class_system;
 mod class_tables;
 pub mod decisions;
@@ -165,6 +166,32 @@ impl Scenario {
             None => Ok(times),
             Some(message) => Err(InputError::new(&self.name, message)
                 .help("take more memory or a smaller batch, or a book with another `longest_run`")),
+        }
+    }
+
+    /// The service times at a setting by the size of a batch's largest request; of one size where requests have none.
+    ///
+    /// # Errors
+    /// As [`Scenario::service`].
+    pub fn service_by_size(&self, setting: Setting) -> Result<Vec<ServiceTimes>, InputError> {
+        let largest = self.service(setting)?;
+        let Some(sizes) = self.classes.as_ref().and_then(|classes| classes.sizes.as_ref()) else {
+            return Ok(vec![largest]);
+        };
+        let at = |profile: &Profile| profile.at(setting.memory, setting.batch);
+        let times = sizes.profiles.iter().map(at).collect::<Result<_, _>>();
+        times.map_err(|e| InputError::new(&self.name, e.to_string()).help(e.mend()))
+    }
+
+    /// Refuses requests of different sizes where `what` knows none.
+    ///
+    /// # Errors
+    /// The classes have sizes.
+    pub fn without_sizes(&self, what: &str) -> Result<(), InputError> {
+        match self.classes.as_ref().and_then(|classes| classes.sizes.as_ref()) {
+            None => Ok(()),
+            Some(_) => Err(InputError::new(&self.name, format!("{what} knows no sizes of requests"))
+                .help("use `sim run`, or leave `size` out of the classes and of the profile")),
         }
     }
 

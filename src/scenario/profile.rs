@@ -6,6 +6,7 @@ use crate::document::{Document, Section, Value};
 use crate::error::InputError;
 use crate::profile::beside::{Beside, InitIn};
 use crate::profile::quantiles::Quantiles;
+use crate::profile::sizes::BySize;
 use crate::profile::{LARGEST_BATCH, LARGEST_CV, Profile};
 
 /// The longest time that a profile may give [s].
@@ -31,7 +32,14 @@ impl Profile {
         let memory_mb = ascending(&section.required("memory_mb")?)?;
         let batch = batch_sizes(&section.required("batch")?)?;
         let table = section.required("service_s")?;
-        let service_s = table.rows()?;
+        let by_size = by_size(section, &table, &batch)?;
+        let service_s = match &by_size {
+            // Of the largest size.
+            Some(by_size) => {
+                by_size.service_s.iter().map(|row| row.iter().map(|c| c[c.len() - 1]).collect()).collect()
+            }
+            None => table.rows()?,
+        };
         if service_s.len() != memory_mb.len() || service_s[0].len() != batch.len() {
             let (rows, columns) = (service_s.len(), service_s[0].len());
             let wanted = format!("{} rows (memory_mb) of {} columns (batch)", memory_mb.len(), batch.len());
@@ -39,7 +47,8 @@ impl Profile {
                 .error(format!("is {rows} rows of {columns} columns"))
                 .help(format!("expected {wanted}")));
         }
-        if let Some(bad) = service_s.iter().flatten().find(|s| **s <= 0.0 || **s > 1e6) {
+        let cells = by_size.iter().flat_map(|table| table.service_s.iter().flatten().flatten());
+        if let Some(bad) = service_s.iter().flatten().chain(cells).find(|s| **s <= 0.0 || **s > 1e6) {
             return Err(
                 table.error(format!("service times must be above 0 s and at most 1e6 s, one is {bad}"))
             );
@@ -52,6 +61,10 @@ impl Profile {
         let is_one = section.optional("init_s").is_some_and(|value| !value.is_list());
         beside.init_at_one_vcpu = is_one && beside.init_in == InitIn::Handler;
         let (service_cv, service_quantiles) = spread(section, memory_mb.len() * batch.len())?;
+        if let (Some(_), Some(value)) = (&by_size, section.optional("service_quantiles")) {
+            let message = "is by memory and batch only, and `service_s` by size too";
+            return Err(value.error(message).help("give `service_cv` in its place"));
+        }
         let image_mb = section.optional("image_mb").map(|v| v.positive()).transpose()?;
         // How the figures were measured: for people and for `sim profile`, not needed to use them.
         let _ = section.optional("measurement");
@@ -67,10 +80,30 @@ impl Profile {
             init_s,
             beside,
             mb_per_vcpu: None,
+            by_size,
             image_mb,
         };
         Ok(table)
     }
+}
+
+/// The table of a profile whose times depend on the size of a batch's largest request.
+fn by_size(section: &Section<'_>, table: &Value<'_>, batch: &[u32]) -> Result<Option<BySize>, InputError> {
+    let Some(sizes) = section.optional("size") else { return Ok(None) };
+    let size = sizes.numbers()?;
+    if size.is_empty() || size[0] <= 0.0 || size.windows(2).any(|w| w[0] >= w[1]) {
+        return Err(sizes.error("expected sizes above 0 in ascending order, at least one"));
+    }
+    let rows = table.list()?.iter().map(Value::rows).collect::<Result<Vec<_>, _>>().map_err(|e| {
+        e.help("with `size`, service_s has for each memory size a row a batch size, and in it a time a size")
+    })?;
+    if rows.iter().any(|row| row.len() != batch.len() || row.iter().any(|cells| cells.len() != size.len())) {
+        let wanted = format!("{} rows (batch) of {} columns (size)", batch.len(), size.len());
+        return Err(table
+            .error("has a table of another shape")
+            .help(format!("expected for each memory size {wanted}")));
+    }
+    Ok(Some(BySize { size, service_s: rows }))
 }
 
 fn ascending(value: &Value<'_>) -> Result<Vec<u32>, InputError> {

@@ -81,6 +81,7 @@ impl Scenario {
         let mut profile = in_section(&root, "profile", profile)?;
         let platform = in_section(&root, "platform", |s| LambdaSpec::from_section(s, &profile))?;
         profile.mb_per_vcpu = platform.book.limits.mb_per_vcpu;
+        refuse_sizes_of_none(&root, &profile, written.as_ref())?;
         refuse_idle_init(&root, &platform)?;
         let (policy, waits, decisions) = policy(&root, &profile, platform.memory, written.as_ref())?;
         let asked = optional_section(&root, "slo", Slo::from_section)?;
@@ -93,7 +94,8 @@ impl Scenario {
                 let grid = optional_section(&root, "sweep", class_tables::grid)?;
                 let given = root.optional("slo");
                 let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
-                let classes = written.classes(marks, waits, objectives, grid).compared(&root)?;
+                let sizes = written.sizes(&profile)?;
+                let classes = written.classes(marks, waits, objectives, grid, sizes).compared(&root)?;
                 (None, Some(classes), Slo::default())
             }
         };
@@ -207,6 +209,19 @@ fn before_the_end(root: &Section<'_>, workload: &Workload, warmup: Span) -> Resu
     }
 }
 
+/// Times by the size of requests need classes, which have these sizes.
+fn refuse_sizes_of_none(
+    root: &Section<'_>,
+    profile: &Profile,
+    classes: Option<&Written<'_>>,
+) -> Result<(), InputError> {
+    if classes.is_some() || profile.by_size.is_none() {
+        return Ok(());
+    }
+    let message = "has times by the size of requests, which are those of classes";
+    Err(root.required("profile")?.error(message).help("add a [[class]] with its `size`"))
+}
+
 /// An initialisation that is written in the scenario itself must act. One of a profile's file need not: the file
 /// serves other scenarios too, and the output says that it is not used.
 fn refuse_idle_init(root: &Section<'_>, platform: &LambdaSpec) -> Result<(), InputError> {
@@ -287,8 +302,8 @@ fn replications(value: &Value<'_>) -> Result<u32, InputError> {
 }
 
 /// The fields of a profile that stands in the scenario.
-const OF_INLINE: [&str; 7] =
-    ["memory_mb", "batch", "service_s", "service_cv", "service_quantiles", "init_s", "image_mb"];
+const OF_INLINE: [&str; 8] =
+    ["memory_mb", "batch", "size", "service_s", "service_cv", "service_quantiles", "init_s", "image_mb"];
 
 fn profile(section: &Section<'_>) -> Result<Profile, InputError> {
     match section.optional("file") {

@@ -20,6 +20,17 @@ pub(super) fn march(
     march.bounds
 }
 
+/// The same on the panels of another walk over the same horizon, whose bounds these are.
+pub(super) fn march_along(of: Counted<'_>, levels: usize, bounds: &[f64], mut keep: impl FnMut(&[f64])) {
+    let horizon = bounds[bounds.len() - 1];
+    let mut march = March::new(of, levels, horizon, f64::INFINITY);
+    keep(&march.values[..march.size]);
+    for ends in bounds.windows(2) {
+        march.panel((horizon / (ends[1] - ends[0])).log2().round() as usize);
+        march.go_on(ends[1] / horizon, &mut keep);
+    }
+}
+
 /// Walks from 0 to the horizon, panel by panel. Widths are `horizon / 2^level`.
 struct March<'a> {
     of: Counted<'a>,

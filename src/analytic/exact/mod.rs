@@ -8,7 +8,8 @@
 //! 3. [`LatencyLaw`], of service times too: CDF, quantiles, mean and expected cost; also of a mixture of hours.
 //!
 //! Where several classes of requests share the buffer, each with its own longest wait, [`SharedSizes`] are the batch
-//! sizes and [`SharedLaw`] the waits of each class, in the form of a [`BatchLaw`].
+//! sizes and [`SharedLaw`] the waits of each class, in the form of a [`BatchLaw`]; [`SharedLimits`] tells how many of each wait
+//! too long, without the whole law, and [`SizedLaw`] is for requests of different sizes.
 //!
 //! The CDF is accurate to about 1e-8.
 
@@ -17,13 +18,17 @@ mod latency;
 mod levels;
 mod march;
 mod nodes;
+mod over;
 mod shared;
+mod sized;
 mod stages;
 mod variation;
 
 pub use batches::BatchLaw;
 pub use latency::LatencyLaw;
 pub use levels::Levels;
+pub use over::SharedLimits;
 pub use shared::SharedLaw;
+pub use sized::{SizedBatches, SizedLaw};
 pub use stages::SharedSizes;
 pub use variation::{Law, Variation};

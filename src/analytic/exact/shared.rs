@@ -5,7 +5,7 @@
 //! left. The formulas are derived in docs/classes.md.
 
 use super::batches::{BatchLaw, integrate};
-use super::march::march;
+use super::march::{march, march_along};
 use super::stages::{Entries, Row, SharedSizes, Stages, multiply, times};
 use crate::analytic::counting::add_scaled;
 use crate::arrivals::marked::MarkedMap;
@@ -25,9 +25,9 @@ pub struct SharedLaw {
 /// What follows a request that has joined: columns of polynomials, the coefficient of `z^j` in phase i at
 /// `i * levels + j`.
 #[derive(Debug, Clone)]
-struct After {
+pub(super) struct After {
     /// No deadline within the time: X e.
-    quiet: Vec<f64>,
+    pub quiet: Vec<f64>,
     /// As `quiet`, and an arrival at its end: X D1 e.
     arrival: Vec<f64>,
     /// A later member's deadline at its end: Y e.
@@ -35,7 +35,7 @@ struct After {
 }
 
 /// What is known at a node of a stage.
-struct At {
+pub(super) struct At {
     /// The rate at which the remaining time falls below w: r.
     falling: Row,
     /// The seconds with more than w remaining: A.
@@ -51,10 +51,8 @@ impl SharedLaw {
         let stages = Stages::new(map, waits, batch);
         let entries = stages.stationary();
         let sizes = SharedSizes::of(&stages, &entries);
-        let mut waits = Waits::new(&stages, &entries);
-        if stages.levels > 0 {
-            waits.run();
-        }
+        let mut waits = Waits::new(View { stages: &stages, entries: &entries });
+        waits.run();
         let mut classes: Vec<(usize, BatchLaw)> =
             (0..stages.given.len()).map(|class| (stages.given[class], waits.law(class, &sizes))).collect();
         classes.sort_by_key(|(given, _)| *given);
@@ -72,19 +70,27 @@ impl SharedLaw {
     }
 }
 
+/// How often a batch enters each stage of a buffer.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub stages: &'a Stages,
+    pub entries: &'a Entries,
+}
+
 /// G_{k,n}, stage by stage.
-struct Waits<'a> {
-    stages: &'a Stages,
-    entries: &'a Entries,
+pub(super) struct Waits<'a> {
+    view: View<'a>,
+    /// Of each stage: where its panels begin and end.
+    meshes: Vec<Vec<f64>>,
     /// By class: where panels begin and end, G_{k,n} at the nodes, and after the jump at the longest wait.
     bounds: Vec<Vec<f64>>,
     values: Vec<Vec<Vec<f64>>>,
     whole: Vec<Vec<f64>>,
-    arrivals: Vec<f64>,
 }
 
 impl<'a> Waits<'a> {
-    fn new(stages: &'a Stages, entries: &'a Entries) -> Waits<'a> {
+    pub fn new(view: View<'a>) -> Waits<'a> {
+        let View { stages, entries } = view;
         let (classes, batch) = (stages.given.len(), stages.levels + 1);
         // The last request of a full batch does not wait.
         let start = |filling: &Vec<f64>| {
@@ -94,51 +100,76 @@ impl<'a> Waits<'a> {
         };
         let values: Vec<Vec<Vec<f64>>> = stages.filling(entries).iter().map(start).collect();
         let whole = values.iter().map(|values| values.iter().map(|g| g[0]).collect()).collect();
-        let total = stages.d1[1..].iter().fold(stages.d1[0].clone(), |sum, d1| &sum + d1);
-        Waits { stages, entries, bounds: vec![vec![0.0]; classes], values, whole, arrivals: total.row_sums() }
+        Waits { view, meshes: Vec::new(), bounds: vec![vec![0.0]; classes], values, whole }
     }
 
-    fn run(&mut self) {
-        let Stages { order, levels, .. } = *self.stages;
-        let mut unit = vec![0.0; order * levels];
-        let mut arrival = unit.clone();
-        for i in 0..order {
-            unit[i * levels] = 1.0;
-            arrival[i * levels] = self.arrivals[i];
+    /// Works the waits out.
+    pub fn run(&mut self) {
+        self.run_through(None);
+    }
+
+    /// The same on the panels of another law with the same stages.
+    pub fn run_along(&mut self, meshes: &[Vec<f64>]) {
+        self.run_through(Some(meshes));
+    }
+
+    /// Of each stage: where its panels begin and end \[s\].
+    pub fn meshes(&self) -> Vec<Vec<f64>> {
+        self.meshes.clone()
+    }
+
+    /// Where panels of a class's waits begin and end \[s\].
+    pub fn bounds(&self, class: usize) -> Vec<f64> {
+        self.bounds[class].clone()
+    }
+
+    /// A class's requests by batch in batches of n, at `n - 1`, and G_{k,n} at the nodes.
+    pub fn take(&mut self, class: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+        (std::mem::take(&mut self.whole[class]), std::mem::take(&mut self.values[class]))
+    }
+
+    fn run_through(&mut self, along: Option<&[Vec<f64>]>) {
+        if self.view.stages.levels == 0 {
+            return;
         }
-        let mut after = After { quiet: unit.clone(), arrival, deadline: vec![0.0; order * levels] };
-        for stage in 0..self.stages.length.len() {
+        let mut after = After::at_once(self.view.stages);
+        for stage in 0..self.view.stages.length.len() {
             if stage > 0 {
-                // Its lower end is the longest wait of the class before.
-                let set = shifted(&self.stages.d1[stage - 1], &after.quiet, levels);
-                add_scaled(&mut after.deadline, 1.0, &set);
+                after.add_deadline(self.view.stages, stage - 1);
             }
-            after = self.stage(stage, &after);
+            after = self.stage(stage, &after, along);
             self.jump(stage, &after);
         }
     }
 
     /// Adds the waits that end in a stage; returns what follows a request at the stage's upper end.
-    fn stage(&mut self, stage: usize, before: &After) -> After {
-        let length = self.stages.length[stage];
+    fn stage(&mut self, stage: usize, before: &After, along: Option<&[Vec<f64>]>) -> After {
+        let length = self.view.stages.length[stage];
         if length == 0.0 {
+            self.meshes.push(Vec::new());
             return before.clone();
         }
-        let levels = self.stages.levels;
+        let levels = self.view.stages.levels;
         let mut counting = Vec::new();
         let keep = |cells: &[f64]| counting.extend_from_slice(cells);
-        let bounds = march(self.stages.counted(stage), levels, (length, TOLERANCE), keep);
-        let size = self.stages.order * self.stages.order * levels;
+        let bounds = match along {
+            Some(meshes) => {
+                march_along(self.view.stages.counted(stage), levels, &meshes[stage], keep);
+                meshes[stage].clone()
+            }
+            None => march(self.view.stages.counted(stage), levels, (length, TOLERANCE), keep),
+        };
+        let size = self.view.stages.order * self.view.stages.order * levels;
         let nodes: Vec<&[f64]> = counting.chunks_exact(size).collect();
-        let mut above = vec![0.0; self.stages.order * levels];
-        self.entries.spent[stage + 1..].iter().for_each(|row| add_scaled(&mut above, 1.0, row));
-        let classes = stage..self.stages.given.len();
+        let mut above = vec![0.0; self.view.stages.order * levels];
+        self.view.entries.spent[stage + 1..].iter().for_each(|row| add_scaled(&mut above, 1.0, row));
+        let classes = stage..self.view.stages.given.len();
         let mut densities: Vec<Vec<Vec<f64>>> =
             classes.clone().map(|_| vec![vec![0.0; nodes.len()]; levels + 1]).collect();
         for node in 0..nodes.len() {
-            let at = self.at(stage, (nodes[node], nodes[nodes.len() - 1 - node]), &above, before);
+            let at = self.view.at(stage, (nodes[node], nodes[nodes.len() - 1 - node]), &above, before);
             for (class, densities) in classes.clone().zip(&mut densities) {
-                for (n, density) in self.density(&at, class).into_iter().enumerate() {
+                for (n, density) in self.view.density(&at, class).into_iter().enumerate() {
                     densities[n][node] = density;
                 }
             }
@@ -146,42 +177,16 @@ impl<'a> Waits<'a> {
         for (class, densities) in classes.zip(densities) {
             self.append(class, stage, &bounds, densities);
         }
-        before.later(nodes[nodes.len() - 1], self.stages.order, levels)
-    }
-
-    /// What is known where the wait is beyond the stage's lower end by the time of the first counts, and below its upper
-    /// end by that of the second.
-    fn at(&self, stage: usize, (up, down): (&[f64], &[f64]), above: &[f64], before: &After) -> At {
-        let Stages { order, levels, .. } = *self.stages;
-        let entered = &self.entries.entered[stage];
-        let falling = times(entered, down, order, levels);
-        let mut open = self.stages.held(entered, &falling, stage);
-        add_scaled(&mut open, 1.0, above);
-        At { falling, open, after: before.later(up, order, levels) }
-    }
-
-    /// The density of G_{k,n} by n.
-    fn density(&self, at: &At, class: usize) -> Vec<f64> {
-        let Stages { order, levels, .. } = *self.stages;
-        // Either the deadline was this far ahead already, or a later member sets it.
-        let set = self.stages.joined(&vec![0.0; order], &at.falling, class);
-        let joined = self.stages.joined(&self.entries.opener[class], &at.open, class);
-        let mut density = product(&set, &at.after.quiet, order, levels);
-        add_scaled(&mut density, 1.0, &product(&joined, &at.after.deadline, order, levels));
-        let filled = |i: usize| {
-            let (row, column) = (&joined[i * levels..][..levels], &at.after.arrival[i * levels..][..levels]);
-            row.iter().zip(column.iter().rev()).map(|(a, h)| a * h).sum::<f64>()
-        };
-        density.push((0..order).map(filled).sum());
-        density
+        self.meshes.push(bounds);
+        before.later(nodes[nodes.len() - 1], self.view.stages.order, levels)
     }
 
     fn append(&mut self, class: usize, stage: usize, bounds: &[f64], densities: Vec<Vec<f64>>) {
-        let from = if stage > 0 { self.stages.wait[stage - 1] } else { 0.0 };
+        let from = if stage > 0 { self.view.stages.wait[stage - 1] } else { 0.0 };
         let ends = &mut self.bounds[class];
         ends.extend(bounds[1..].iter().map(|bound| from + bound));
         if let Some(last) = ends.last_mut() {
-            *last = self.stages.wait[stage];
+            *last = self.view.stages.wait[stage];
         }
         for (n, mut values) in densities.into_iter().enumerate() {
             let known = &mut self.values[class][n];
@@ -194,17 +199,17 @@ impl<'a> Waits<'a> {
 
     /// The members of the stage's class whose own deadline ends the batch.
     fn jump(&mut self, class: usize, after: &After) {
-        let Stages { order, levels, .. } = *self.stages;
+        let Stages { order, levels, .. } = *self.view.stages;
         let mut open = vec![0.0; order * levels];
-        self.entries.spent[class + 1..].iter().for_each(|row| add_scaled(&mut open, 1.0, row));
-        let joined = self.stages.joined(&self.entries.opener[class], &open, class);
-        let jump = product(&joined, &after.quiet, order, levels);
+        self.view.entries.spent[class + 1..].iter().for_each(|row| add_scaled(&mut open, 1.0, row));
+        let joined = self.view.stages.joined(&self.view.entries.opener[class], &open, class);
+        let jump = self.view.product(&joined, &after.quiet);
         add_scaled(&mut self.whole[class], 1.0, &jump);
     }
 
     /// The quadratures, to within their error, add up to what is known without them.
     fn law(&mut self, class: usize, sizes: &SharedSizes) -> BatchLaw {
-        let known = sizes.requests()[self.stages.given[class]];
+        let known = sizes.requests()[self.view.stages.given[class]];
         let correction = known / self.whole[class].iter().sum::<f64>();
         // Rounding may leave what is nothing below it.
         let whole = self.whole[class].iter().map(|some| (some * correction).max(0.0)).collect();
@@ -214,9 +219,73 @@ impl<'a> Waits<'a> {
     }
 }
 
+impl View<'_> {
+    /// What is known where the wait is beyond the stage's lower end by the time of the first counts, and below its upper
+    /// end by that of the second.
+    fn at(&self, stage: usize, (up, down): (&[f64], &[f64]), above: &[f64], before: &After) -> At {
+        let Stages { order, levels, .. } = *self.stages;
+        let entered = &self.entries.entered[stage];
+        self.looked_at(stage, times(entered, down, order, levels), above, before.later(up, order, levels))
+    }
+
+    /// The same, of what runs through the stage down to the wait, and what follows a request after it.
+    pub fn looked_at(&self, stage: usize, falling: Row, above: &[f64], after: After) -> At {
+        let mut open = self.stages.held(&self.entries.entered[stage], &falling, stage);
+        add_scaled(&mut open, 1.0, above);
+        At { falling, open, after }
+    }
+
+    /// The density of G_{k,n} by n.
+    pub fn density(&self, at: &At, class: usize) -> Vec<f64> {
+        let Stages { order, levels, .. } = *self.stages;
+        // Either the deadline was this far ahead already, or a later member sets it.
+        let set = self.stages.joined(&vec![0.0; order], &at.falling, class);
+        let joined = self.stages.joined(&self.entries.opener[class], &at.open, class);
+        let mut density = self.product(&set, &at.after.quiet);
+        add_scaled(&mut density, 1.0, &self.product(&joined, &at.after.deadline));
+        let filled = |i: usize| {
+            let (row, column) = (&joined[i * levels..][..levels], &at.after.arrival[i * levels..][..levels]);
+            row.iter().zip(column.iter().rev()).map(|(a, h)| a * h).sum::<f64>()
+        };
+        density.push((0..order).map(filled).sum());
+        density
+    }
+
+    /// A row times a column, as a polynomial.
+    pub fn product(&self, row: &[f64], column: &[f64]) -> Vec<f64> {
+        let levels = self.stages.levels;
+        let mut out = vec![0.0; levels];
+        for i in 0..self.stages.order {
+            multiply(&mut out, &row[i * levels..][..levels], &column[i * levels..][..levels]);
+        }
+        out
+    }
+}
+
 impl After {
+    /// What follows a request just after it has joined.
+    pub fn at_once(stages: &Stages) -> After {
+        let Stages { order, levels, .. } = *stages;
+        let total = stages.d1[1..].iter().fold(stages.d1[0].clone(), |sum, d1| &sum + d1);
+        let rates = total.row_sums();
+        let nothing = vec![0.0; order * levels];
+        let mut at_once = After { quiet: nothing.clone(), arrival: nothing.clone(), deadline: nothing };
+        // A batch of 1 needs no level at all.
+        for (i, rate) in rates.iter().enumerate().filter(|_| levels > 0) {
+            at_once.quiet[i * levels] = 1.0;
+            at_once.arrival[i * levels] = *rate;
+        }
+        at_once
+    }
+
+    /// At the longest wait of a class: now its members too may have a deadline exactly then.
+    pub fn add_deadline(&mut self, stages: &Stages, class: usize) {
+        let set = shifted(&stages.d1[class], &self.quiet, stages.levels);
+        add_scaled(&mut self.deadline, 1.0, &set);
+    }
+
     /// The same with the time of the counts put before it.
-    fn later(&self, counts: &[f64], order: usize, levels: usize) -> After {
+    pub fn later(&self, counts: &[f64], order: usize, levels: usize) -> After {
         let column = |of: &[f64]| {
             let mut out = vec![0.0; order * levels];
             for i in 0..order {
@@ -243,15 +312,6 @@ fn shifted(d1: &Matrix, column: &[f64], levels: usize) -> Vec<f64> {
                 &column[k * levels..][..levels],
             );
         }
-    }
-    out
-}
-
-/// A row times a column, as a polynomial.
-fn product(row: &[f64], column: &[f64], order: usize, levels: usize) -> Vec<f64> {
-    let mut out = vec![0.0; levels];
-    for i in 0..order {
-        multiply(&mut out, &row[i * levels..][..levels], &column[i * levels..][..levels]);
     }
     out
 }

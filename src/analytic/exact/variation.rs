@@ -96,6 +96,11 @@ impl Variation {
         self.cv > 0.0 || self.pieces.is_some()
     }
 
+    /// What a batch with a mean service time of `service` \[s\] takes, where that is always the same.
+    pub fn fixed(&self, service: f64) -> Option<f64> {
+        (!self.is_random()).then_some(service + self.shift)
+    }
+
     /// The time \[s\] that the share `q` of the batches of n with a mean service time of `service` \[s\] stays within.
     pub fn quantile(&self, n: usize, service: f64, q: f64) -> f64 {
         if let Some(Pieces { shares, rows }) = &self.pieces {

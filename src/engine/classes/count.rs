@@ -16,6 +16,8 @@ pub struct ClassRules {
     pub slo: Vec<Span>,
     /// Batches that start before this are left out.
     pub warmup: Time,
+    /// The sizes of requests, ascending; none where they have none.
+    pub sizes: Vec<f64>,
 }
 
 /// The observer that counts by class, and passes every batch on to one that knows no classes.
@@ -25,6 +27,7 @@ pub struct ClassRecorder<'a, O> {
     all: Recorder,
     classes: Vec<Recorder>,
     charged: Vec<Charged>,
+    padding: Vec<f64>,
     /// The arrivals of each class in the batch at hand.
     apart: Vec<Vec<Time>>,
     watched: &'a mut O,
@@ -39,6 +42,8 @@ pub struct ClassRecord {
     pub classes: Vec<Record>,
     /// What each class pays for.
     pub charged: Vec<Charged>,
+    /// What the requests of each class are padded by, all together.
+    pub padding: Vec<f64>,
 }
 
 /// What a class pays for. The members of a batch share its price equally: sums are kept whole by the size of the batch
@@ -95,6 +100,7 @@ impl<'a, O: Observer> ClassRecorder<'a, O> {
             all: recorder(Span::MAX),
             classes: rules.slo.iter().map(|slo| recorder(*slo)).collect(),
             charged: vec![Charged::default(); rules.slo.len()],
+            padding: vec![0.0; rules.slo.len()],
             apart: vec![Vec::new(); rules.slo.len()],
             rules,
             watched,
@@ -107,13 +113,24 @@ impl<'a, O: Observer> ClassRecorder<'a, O> {
             all: self.all.into_record(),
             classes: self.classes.into_iter().map(Recorder::into_record).collect(),
             charged: self.charged,
+            padding: self.padding,
         }
     }
 
     fn part(&mut self, members: &Members) {
         self.apart.iter_mut().for_each(Vec::clear);
         for (at, class) in members.arrivals.iter().zip(&members.classes) {
-            self.apart[usize::from(*class)].push(*at);
+            self.apart[usize::from(*class) / self.rules.sizes.len().max(1)].push(*at);
+        }
+    }
+
+    /// Counts what the members of a batch are padded by to the largest of them.
+    fn pad(&mut self, members: &Members) {
+        let sizes = &self.rules.sizes;
+        let size = |mark: &u16| sizes[usize::from(*mark) % sizes.len()];
+        let largest = members.classes.iter().map(size).fold(0.0, f64::max);
+        for mark in &members.classes {
+            self.padding[usize::from(*mark) / sizes.len()] += largest - size(mark);
         }
     }
 }
@@ -124,6 +141,9 @@ impl<O: Observer> ClassObserver for ClassRecorder<'_, O> {
         self.all.started(batch, &members.arrivals);
         self.part(members);
         let counts = batch.started >= self.rules.warmup;
+        if counts && !self.rules.sizes.is_empty() {
+            self.pad(members);
+        }
         let billed = self.rules.billing.bill(batch.memory, batch.init, batch.service).total;
         for (class, arrivals) in self.apart.iter().enumerate().filter(|(_, arrivals)| !arrivals.is_empty()) {
             self.classes[class].started(batch, arrivals);

@@ -23,6 +23,7 @@ use crate::numeric::streams::Stream;
 use crate::platform::{Admission, Platform};
 use crate::policy::Dispatch;
 use crate::policy::classes::{Joined, SharedBatch};
+use crate::profile::ServiceTimes;
 use crate::units::{Span, Time};
 
 /// Someone who is shown every batch with the classes of its requests, in the order of their starts.
@@ -39,7 +40,7 @@ pub trait ClassObserver {
 pub struct Members {
     /// When each came.
     pub arrivals: Vec<Time>,
-    /// The class of each.
+    /// The class of each, or its mark where requests have sizes.
     pub classes: Vec<u16>,
 }
 
@@ -64,6 +65,9 @@ pub struct ClassReplay<L> {
     pub platform: L,
     /// How long they run.
     pub service: ServiceDraws,
+    /// Where requests have sizes: how long batches run by their largest. A mark is then the class times the number of
+    /// sizes, and the size.
+    pub by_size: Vec<ServiceTimes>,
     /// What happens when they are throttled.
     pub retry: Retry,
     /// Draws the back-off.
@@ -179,12 +183,26 @@ impl<L: Platform> State<L> {
     }
 
     fn dispatch<O: ClassObserver>(&mut self, now: Time, cause: Cause, observer: &mut O) {
-        let (service, overhead) = self.replay.service.draw(self.open.arrivals.len() as u32);
+        let (service, overhead) = self.draw();
         let left = Left { at: now, cause, service, overhead };
         let members = std::mem::take(&mut self.open);
         self.deadline = Time::NEVER;
         self.open = self.attempt(now, left, 1, members, observer);
         self.set_horizon();
+    }
+
+    /// How long the open batch will be served.
+    fn draw(&mut self) -> (Span, Span) {
+        let ClassReplay { service, by_size, .. } = &mut self.replay;
+        let n = self.open.arrivals.len() as u32;
+        match by_size.len() {
+            0 => service.draw(n),
+            sizes => {
+                let size = |mark: &u16| usize::from(*mark) % sizes;
+                let largest = self.open.classes.iter().map(size).max().unwrap_or(0);
+                service.draw_of(&by_size[largest], n)
+            }
+        }
     }
 
     fn try_again<O: ClassObserver>(&mut self, observer: &mut O) {

@@ -44,7 +44,12 @@ pub fn simulate_group<O: Observer + Send>(
 ) -> Result<ClassSimulation, InputError> {
     let setting = Setting::new(group.memory, group.batch, Span::ZERO);
     let times = scenario.service(setting)?;
-    let run = Run { scenario, classes, group, times, environments: &scenario.platform.environments };
+    let by_size = match classes.sizes {
+        Some(_) => scenario.service_by_size(setting)?,
+        None => Vec::new(),
+    };
+    let environments = &scenario.platform.environments;
+    let run = Run { scenario, classes, group, times, by_size, environments };
     let first = || run.record(0, observer);
     let others = || {
         let rest = (1..u64::from(scenario.replications)).into_par_iter();
@@ -67,7 +72,8 @@ pub fn simulate_on(
     (service, usd): (Vec<Span>, &[f64]),
 ) -> Result<ClassSimulation, InputError> {
     let times = ServiceTimes::fixed(group.memory, service);
-    let run = Run { scenario, classes, group, times, environments: &Environments::AlwaysWarm };
+    let (by_size, environments) = (Vec::new(), &Environments::AlwaysWarm);
+    let run = Run { scenario, classes, group, times, by_size, environments };
     let replications = (0..u64::from(scenario.replications)).into_par_iter();
     let records =
         replications.map(|index| run.record(index, &mut Unwatched)).collect::<Result<Vec<_>, _>>()?;
@@ -92,6 +98,8 @@ struct Run<'a> {
     classes: &'a Classes,
     group: &'a Group,
     times: ServiceTimes,
+    /// By the size of the largest request, where requests have sizes.
+    by_size: Vec<ServiceTimes>,
     environments: &'a Environments,
 }
 
@@ -106,24 +114,29 @@ impl Run<'_> {
             billing: scenario.platform.tariff.billing,
             slo: group.members.iter().map(slo).collect(),
             warmup: Time::ZERO + scenario.warmup,
+            sizes: classes.sizes.as_ref().map_or_else(Vec::new, |sizes| sizes.values.clone()),
         };
+        // Each size of a class has a mark of its own.
+        let marks = rules.sizes.len().max(1);
+        let waits = group.longest_wait.iter().flat_map(|wait| std::iter::repeat_n(*wait, marks));
+        let by_size = self.by_size.clone();
         let mut recorder = ClassRecorder::new(rules, observer);
         let retry = scenario.platform.retry;
         let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
-        let policy = SharedBatch { batch: group.batch, longest_wait: group.longest_wait.clone() };
+        let policy = SharedBatch { batch: group.batch, longest_wait: waits.collect() };
         let backoff = streams.stream("back-off");
         let service = ServiceDraws::new(times.clone(), streams);
         match self.environments {
             Environments::AlwaysWarm => {
                 let platform = Warm::default();
-                let replay = ClassReplay { policy, platform, service, retry, backoff };
+                let replay = ClassReplay { policy, platform, service, by_size, retry, backoff };
                 replay_classes(&mut arrivals, replay, &mut recorder)?;
                 Ok(recorder.into_record())
             }
             Environments::Pool(pool) => {
                 let platform = LambdaPool::new(pool.serving(&times, pool.provisioned), streams);
                 let platform = platform.counting_from(Time::ZERO + scenario.warmup);
-                let replay = ClassReplay { policy, platform, service, retry, backoff };
+                let replay = ClassReplay { policy, platform, service, by_size, retry, backoff };
                 let pool = replay_classes(&mut arrivals, replay, &mut recorder)?;
                 let mut record = recorder.into_record();
                 record.all.environments = Some(pool.environments(record.all.last_finish));
@@ -155,16 +168,18 @@ impl Run<'_> {
             let summary = summarise(&own, &context).ok_or_else(|| none(&format!(" of class `{name}`")))?;
             let mut charged = Charged::default();
             records.iter().for_each(|record| charged.merge(&record.charged[at]));
-            parts.push((summary, charged.marginal_usd(context.tariff), tally(&own)));
+            let padding: f64 = records.iter().map(|record| record.padding[at]).sum();
+            let padding = classes.sizes.as_ref().map(|_| padding / summary.requests as f64);
+            parts.push((summary, charged.marginal_usd(context.tariff), tally(&own), padding));
         }
         // What is paid beside the invocations themselves is shared as these are.
-        let marginal: f64 = parts.iter().map(|(_, usd, _)| usd).sum();
+        let marginal: f64 = parts.iter().map(|(_, usd, ..)| usd).sum();
         let (cost, requests) = (simulation.simulated.cost_usd, simulation.requests as f64);
         let asked = requests + simulation.simulated.rejected as f64;
-        simulation.simulated.slo_violations = parts.iter().map(|(.., tally)| tally.violations).sum();
+        simulation.simulated.slo_violations = parts.iter().map(|(_, _, tally, _)| tally.violations).sum();
         simulation.simulated.slo_violation_share = simulation.simulated.slo_violations as f64 / asked;
         simulation.simulated.slo_violation_share_ci95 = None;
-        let class = |(at, (summary, usd, _)): (usize, (Simulation, f64, Tally))| {
+        let class = |(at, (summary, usd, _, padding)): (usize, (Simulation, f64, Tally, Option<f64>))| {
             let class = &classes.list[group.members[at]];
             let own = summary.simulated;
             ClassFigures {
@@ -176,6 +191,7 @@ impl Run<'_> {
                 slo_violation_share: class.slo.map(|_| own.slo_violation_share),
                 slo_violation_share_ci95: own.slo_violation_share_ci95.filter(|_| class.slo.is_some()),
                 cost_usd_per_million: cost * usd / marginal / summary.requests as f64 * 1e6,
+                padding,
             }
         };
         Ok(ClassSimulation { simulation, classes: parts.into_iter().enumerate().map(class).collect() })

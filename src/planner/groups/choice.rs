@@ -1,13 +1,17 @@
 //! The cheapest configuration of one group of classes.
 
-use crate::analytic::exact::{SharedSizes, Variation};
+use rayon::prelude::*;
+
+use super::judge::{Judge, Judged};
+use crate::analytic::exact::{SharedLimits, SharedSizes, SizedBatches, Variation};
 use crate::error::InputError;
-use crate::numeric::bracket::crossing;
+use crate::numeric::bracket::{crossing, crossing_between};
 use crate::planner::laws::{batch_cost, variation};
 use crate::planner::shared::{ClassParts, GroupLaws, MarkedPart};
+use crate::profile::Profile;
 use crate::profile::device::Size;
 use crate::scenario::Scenario;
-use crate::scenario::class::{Class, ClassSlo, Classes};
+use crate::scenario::class::{Class, ClassSlo, Classes, Sizes};
 use crate::scenario::platform::check_memory;
 use crate::units::{MemoryMb, Span};
 
@@ -17,6 +21,10 @@ const RAISED: usize = 3;
 const TOLERANCE: f64 = 1e-5;
 /// A longest wait is raised by up to so many times the latency that is asked for.
 const FARTHEST: f64 = 2.0;
+/// Where requests have sizes, these shares of the longest waits that may do are tried.
+const SHORTER: [f64; 8] = [1.0, 0.8, 0.6, 0.45, 0.3, 0.15, 0.05, 0.0];
+/// What costs as much as what is to beat is found to one part in so many of the times that may be left.
+const COARSE: f64 = 64.0;
 /// What a share may lack for rounding.
 const ROUNDING: f64 = 1e-12;
 
@@ -43,6 +51,7 @@ pub struct Planner {
     functions: Vec<Function>,
     batches: Vec<u32>,
     rate: f64,
+    sizes: Option<Sizes>,
 }
 
 /// A function with its service times and prices, by batch size less one.
@@ -56,14 +65,49 @@ pub struct Function {
     pub variation: Variation,
     /// Prices [$].
     pub cost: Vec<f64>,
+    /// Where requests have sizes: the same by the size of the largest; above stands the largest of all.
+    pub by_size: Vec<SizeTimes>,
+}
+
+/// What batches take and cost whose largest request is of one size, by batch size less one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SizeTimes {
+    /// Service times \[s\].
+    pub service: Vec<f64>,
+    /// How they vary.
+    pub variation: Variation,
+    /// Prices [$].
+    pub cost: Vec<f64>,
+}
+
+/// What is asked of a group.
+pub(super) struct Asked {
+    members: Vec<usize>,
+    parts: Vec<MarkedPart>,
+    /// Of each part, the requests of each class by second.
+    rates: Vec<Vec<f64>>,
+    pub slo: Vec<ClassSlo>,
+    /// Requests a second.
+    rate: f64,
+    /// Where requests have sizes.
+    sizes: Option<AskedSizes>,
+}
+
+/// The sizes of a group's requests.
+struct AskedSizes {
+    /// By size and member: the share of its requests that are of this or a smaller one.
+    up_to: Vec<Vec<f64>>,
+    /// By member and size: requests a second.
+    rates: Vec<Vec<f64>>,
 }
 
 /// A group at one memory size and largest batch.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     function: &'a Function,
     batch: u32,
-    parts: &'a [MarkedPart],
-    slo: &'a [ClassSlo],
+    pub group: &'a Asked,
+    /// A cost [$/s] that it cannot be below: every batch would be of the size that is cheapest by request.
+    floor: f64,
 }
 
 impl Planner {
@@ -111,7 +155,7 @@ impl Planner {
         let arrivals = ClassParts::new(scenario, classes)?;
         let all: Vec<usize> = (0..classes.list.len()).collect();
         let rate = rate(&arrivals.of(&all));
-        Ok(Planner { arrivals, slo, functions, batches, rate })
+        Ok(Planner { arrivals, slo, functions, batches, rate, sizes: classes.sizes.clone() })
     }
 
     /// Requests a second of all classes.
@@ -119,29 +163,36 @@ impl Planner {
         self.rate
     }
 
-    /// The cheapest configuration of a group in which every class keeps its objective, if there is one; and how many were
-    /// predicted. One time is left for the service of all classes: each may wait as long as its latency leaves beside it.
-    pub fn best(&self, members: &[usize]) -> (Option<GroupChoice>, usize) {
-        let parts = self.arrivals.of(members);
-        let slo = self.slo(members);
-        let places = self.places(&parts, &slo);
-        let evaluated = places.len();
-        (cheapest(places, members, 1).into_iter().next(), evaluated)
+    /// The cheapest configuration of a group in which every class keeps its objective, if there is one. One time is left
+    /// for the service of all classes: each may wait as long as its latency leaves beside it.
+    pub fn best(&self, members: &[usize]) -> Option<GroupChoice> {
+        self.best_within(members, f64::INFINITY)
+    }
+
+    /// The same if it costs no more than `most` [$/s]; less is looked at where much is too dear.
+    pub fn best_within(&self, members: &[usize], most: f64) -> Option<GroupChoice> {
+        let group = self.asked(members);
+        cheapest(self.places(&group), 1, most).into_iter().next().filter(|best| best.usd_per_s <= most)
     }
 
     /// A cost [$/s] that no configuration of a group is below, infinite if there is none; and the number of configurations.
     pub fn bound(&self, members: &[usize]) -> (f64, usize) {
-        let parts = self.arrivals.of(members);
-        let slo = self.slo(members);
-        let places = self.places(&parts, &slo);
-        (places.first().map_or(f64::INFINITY, |(_, bound)| *bound), places.len())
+        let group = self.asked(members);
+        let places = self.places(&group);
+        let mut least = f64::INFINITY;
+        for (place, waits) in &places {
+            if place.floor > least {
+                break;
+            }
+            least = least.min(if group.sizes.is_some() { place.floor } else { place.usd_per_s(waits) });
+        }
+        (least, places.len())
     }
 
     /// The cheapest configurations of a group by the law, at most so many, the best first.
     pub fn near(&self, members: &[usize], most: usize) -> Vec<GroupChoice> {
-        let parts = self.arrivals.of(members);
-        let slo = self.slo(members);
-        cheapest(self.places(&parts, &slo), members, most)
+        let group = self.asked(members);
+        cheapest(self.places(&group), most, f64::INFINITY)
     }
 
     /// Requests a second of some classes.
@@ -157,46 +208,51 @@ impl Planner {
     /// A group's choice with the longest waits raised one by one, as far as every class keeps its objective: of this
     /// configuration and the next best ones.
     pub fn raised(&self, choice: GroupChoice) -> GroupChoice {
-        let slo = self.slo(&choice.members);
-        if slo.iter().all(|slo| slo.percentile >= 1.0) {
-            // Longer waits would let a request be over.
+        let group = self.asked(&choice.members);
+        if group.is_sure() || group.sizes.is_some() {
+            // Longer waits would let a request be over; where requests have sizes they need not be cheaper.
             return choice;
         }
-        let parts = self.arrivals.of(&choice.members);
-        let near = cheapest(self.places(&parts, &slo), &choice.members, RAISED);
-        let raised = near.into_iter().filter_map(|choice| {
+        let near = cheapest(self.places(&group), RAISED, f64::INFINITY);
+        let raised = near.into_par_iter().filter_map(|choice| {
             let function = self.functions.iter().find(|function| function.size == choice.size)?;
-            let place = Place { function, batch: choice.batch, parts: &parts, slo: &slo };
+            let place = Place::new(function, choice.batch, &group);
             let waits = place.raised(choice.longest_wait);
             let usd_per_s = place.usd_per_s(&waits);
-            Some(place.choice(&choice.members, waits, usd_per_s))
+            Some(place.choice(waits, usd_per_s))
         });
+        let raised: Vec<GroupChoice> = raised.collect();
         raised
+            .into_iter()
             .chain([choice])
             .min_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s))
             .expect("at least the choice")
     }
 
-    fn slo(&self, members: &[usize]) -> Vec<ClassSlo> {
-        members.iter().map(|member| self.slo[*member]).collect()
+    fn asked(&self, members: &[usize]) -> Asked {
+        let parts = self.arrivals.of(members);
+        let rates: Vec<Vec<f64>> = parts.iter().map(|part| part.process.rates()).collect();
+        let slo = members.iter().map(|member| self.slo[*member]).collect();
+        let rate = rate(&parts);
+        let sizes = self.sizes.as_ref().map(|sizes| {
+            let of = |(at, member): (usize, &usize)| {
+                let rate = class_rate(&parts, &rates, at);
+                sizes.shares[*member].iter().map(|share| rate * share).collect()
+            };
+            AskedSizes { up_to: sizes.up_to(members), rates: members.iter().enumerate().map(of).collect() }
+        });
+        Asked { members: members.to_vec(), parts, rates, slo, rate, sizes }
     }
 
-    /// The configurations that are not hopeless, each with a cost [$/s] that it cannot be below: that of the longest waits
-    /// that may do. The least comes first.
-    fn places<'b>(&'b self, parts: &'b [MarkedPart], slo: &'b [ClassSlo]) -> Vec<(Place<'b>, f64)> {
+    /// The configurations that are not hopeless, each with the longest waits that may do. The least floor comes first.
+    fn places<'b>(&'b self, group: &'b Asked) -> Vec<(Place<'b>, Vec<Span>)> {
         let places = self.functions.iter().flat_map(|function| {
             let batches = self.batches.iter().filter(|batch| **batch as usize <= function.service.len());
-            batches.map(move |batch| Place { function, batch: *batch, parts, slo })
+            batches.map(move |batch| Place::new(function, *batch, group))
         });
-        let bounded = places.filter_map(|place| {
-            let waits = place.longest()?;
-            let bound = place.usd_per_s(&waits);
-            Some((place, bound))
-        });
-        let mut bounded: Vec<_> = bounded.collect();
-        let key = |place: &Place<'_>| (place.function.size, place.batch);
-        bounded.sort_by(|(a, x), (b, y)| x.total_cmp(y).then_with(|| key(a).cmp(&key(b))));
-        bounded
+        let mut places: Vec<_> = places.filter_map(|place| Some((place.longest()?, place))).collect();
+        places.sort_by(|(_, a), (_, b)| a.floor.total_cmp(&b.floor).then_with(|| a.key().cmp(&b.key())));
+        places.into_iter().map(|(waits, place)| (place, waits)).collect()
     }
 }
 
@@ -215,20 +271,79 @@ pub fn platform_function(
     let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let price = batch_cost(&scenario.platform.tariff, &times);
     let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
-    Ok(Function { size: Size::Memory(memory), service, variation: variation(&times), cost })
+    let by_size = match scenario.classes.as_ref().and_then(|classes| classes.sizes.as_ref()) {
+        None => Vec::new(),
+        Some(sizes) => {
+            let of = |profile: &Profile| {
+                let times = profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
+                let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+                let price = batch_cost(&scenario.platform.tariff, &times);
+                let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
+                Ok(SizeTimes { service, variation: variation(&times), cost })
+            };
+            sizes.profiles.iter().map(of).collect::<Result<_, InputError>>()?
+        }
+    };
+    Ok(Function { size: Size::Memory(memory), service, variation: variation(&times), cost, by_size })
 }
 
-/// The cheapest choices, at most so many, the best first.
-fn cheapest(places: Vec<(Place<'_>, f64)>, members: &[usize], most: usize) -> Vec<GroupChoice> {
-    let mut to_beat = first_to_beat(&places, most);
+/// The cheapest choices, at most so many, the best first; those that cost more than `limit` [$/s] may be missing.
+///
+/// Costs that are surely come to, and floors, leave few places. Of these the bounds are worked out, which are the costs of
+/// the longest waits that may do; in their order longest waits are looked for until no bound is low enough.
+fn cheapest(places: Vec<(Place<'_>, Vec<Span>)>, most: usize, limit: f64) -> Vec<GroupChoice> {
+    if places.iter().any(|(place, _)| place.group.sizes.is_some()) {
+        return cheapest_sized(&places, most, limit);
+    }
+    let mut to_beat = first_to_beat(&places, most).min(limit);
+    let possible = places.into_iter().take_while(|(place, _)| place.floor <= to_beat);
+    let bounded = possible.map(|(place, waits)| (place.usd_per_s(&waits), place));
+    let mut bounded: Vec<(f64, Place<'_>)> = bounded.collect();
+    bounded.sort_by(|(x, a), (y, b)| x.total_cmp(y).then_with(|| a.key().cmp(&b.key())));
     let mut found: Vec<GroupChoice> = Vec::new();
-    for (place, bound) in places {
-        if bound > to_beat {
+    // Two at a time, whatever the number of threads.
+    for pair in bounded.chunks(2) {
+        let look = |(bound, place): &(f64, Place<'_>)| {
+            let waits = if *bound > to_beat { None } else { place.waits(*bound, to_beat) }?;
+            let usd_per_s = place.usd_per_s(&waits);
+            Some(place.choice(waits, usd_per_s))
+        };
+        if pair[0].0 > to_beat {
             break;
         }
-        let Some(waits) = place.waits(to_beat) else { continue };
-        let usd_per_s = place.usd_per_s(&waits);
-        found.push(place.choice(members, waits, usd_per_s));
+        let new: Vec<Option<GroupChoice>> = pair.par_iter().map(look).collect();
+        found.extend(new.into_iter().flatten());
+        found.sort_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s));
+        found.truncate(most);
+        if found.len() == most {
+            to_beat = to_beat.min(found[most - 1].usd_per_s);
+        }
+    }
+    found
+}
+
+/// The same where requests have sizes: longer waits make larger batches, but these are padded to larger requests, so shorter
+/// ones are tried as well.
+fn cheapest_sized(places: &[(Place<'_>, Vec<Span>)], most: usize, limit: f64) -> Vec<GroupChoice> {
+    let mut to_beat = limit;
+    let mut found: Vec<GroupChoice> = Vec::new();
+    for (place, waits) in places {
+        if place.floor > to_beat {
+            break;
+        }
+        let longest = match place.group.is_sure() {
+            true => Some(waits.clone()),
+            false => place.least_left(place.quickest(), place.latest()).and_then(|left| place.leaving(left)),
+        };
+        let Some(longest) = longest else { continue };
+        let tried = SHORTER.iter().filter_map(|share| {
+            let shorter = |wait: &Span| Span((wait.0 as f64 * share) as u64);
+            let waits: Vec<Span> = longest.iter().map(shorter).collect();
+            let keeps = *share == 1.0 || place.group.is_sure() || place.spare(&waits) >= 0.0;
+            keeps.then(|| (place.usd_per_s(&waits), waits))
+        });
+        let best = tried.min_by(|(a, _), (b, _)| a.total_cmp(b));
+        found.extend(best.map(|(usd_per_s, waits)| place.choice(waits, usd_per_s)));
         found.sort_by(|a, b| a.usd_per_s.total_cmp(&b.usd_per_s));
         found.truncate(most);
         if found.len() == most {
@@ -239,16 +354,43 @@ fn cheapest(places: Vec<(Place<'_>, f64)>, members: &[usize], most: usize) -> Ve
 }
 
 /// A cost [$/s] that so many of the places surely come to or below. Nobody is over where the longest service time is left: that
-/// takes no law of waits. Where nobody may be over at all, the bounds are the costs already.
-fn first_to_beat(places: &[(Place<'_>, f64)], most: usize) -> f64 {
-    let never = places.iter().all(|(place, _)| place.slo.iter().all(|slo| slo.percentile >= 1.0));
-    if never || places.iter().any(|(place, _)| place.function.variation.is_random()) {
+/// takes no law of waits.
+fn first_to_beat(places: &[(Place<'_>, Vec<Span>)], most: usize) -> f64 {
+    if places.iter().any(|(place, _)| place.function.variation.is_random()) {
         return f64::INFINITY;
     }
-    let sure = places.iter().filter_map(|(place, _)| Some(place.usd_per_s(&place.leaving(place.latest())?)));
-    let mut sure: Vec<f64> = sure.collect();
-    sure.sort_unstable_by(f64::total_cmp);
-    sure.get(most - 1).copied().unwrap_or(f64::INFINITY)
+    let mut least: Vec<f64> = Vec::new();
+    for (place, _) in places {
+        if least.len() == most && place.floor > least[most - 1] {
+            break;
+        }
+        let Some(waits) = place.leaving(place.latest()) else { continue };
+        least.push(place.usd_per_s(&waits));
+        least.sort_unstable_by(f64::total_cmp);
+        least.truncate(most);
+    }
+    least.get(most - 1).copied().unwrap_or(f64::INFINITY)
+}
+
+/// Requests of a class a second.
+fn class_rate(parts: &[MarkedPart], rates: &[Vec<f64>], class: usize) -> f64 {
+    let duration: f64 = parts.iter().map(|part| part.duration).sum();
+    parts.iter().zip(rates).map(|(part, rates)| part.duration / duration * rates[class]).sum()
+}
+
+/// A cost [$/s] that no batches of up to `batch` are below: each request is in the cheapest batch that its size may be in.
+fn floor_of_sizes(sizes: &AskedSizes, times: &[SizeTimes], batch: u32) -> f64 {
+    let cheapest = |times: &SizeTimes| {
+        let by_request = times.cost[..batch as usize].iter().zip(1..).map(|(cost, n)| cost / f64::from(n));
+        by_request.fold(f64::INFINITY, f64::min)
+    };
+    let mut least: Vec<f64> = times.iter().map(cheapest).collect();
+    // The largest of a batch is of a request's own size or a larger one.
+    for at in (0..least.len() - 1).rev() {
+        least[at] = least[at].min(least[at + 1]);
+    }
+    let of = |rates: &Vec<f64>| rates.iter().zip(&least).map(|(rate, cost)| rate * cost).sum::<f64>();
+    sizes.rates.iter().map(of).sum()
 }
 
 /// Requests a second.
@@ -258,32 +400,83 @@ fn rate(parts: &[MarkedPart]) -> f64 {
     parts.iter().map(requests).sum::<f64>() / duration
 }
 
-impl Place<'_> {
-    fn choice(&self, members: &[usize], longest_wait: Vec<Span>, usd_per_s: f64) -> GroupChoice {
+impl Asked {
+    /// May no request of any class be over?
+    fn is_sure(&self) -> bool {
+        self.slo.iter().all(|slo| slo.percentile >= 1.0)
+    }
+
+    /// The share of a class's requests that come in a part, of each part.
+    pub fn weights(&self, class: usize) -> Vec<f64> {
+        let requests = self.parts.iter().zip(&self.rates).map(|(part, rates)| part.duration * rates[class]);
+        let requests: Vec<f64> = requests.collect();
+        let total: f64 = requests.iter().sum();
+        requests.iter().map(|some| some / total).collect()
+    }
+}
+
+impl<'a> Place<'a> {
+    fn new(function: &'a Function, batch: u32, group: &'a Asked) -> Place<'a> {
+        let by_request = function.cost[..batch as usize].iter().zip(1..).map(|(cost, n)| cost / f64::from(n));
+        let floor = match &group.sizes {
+            None => group.rate * by_request.fold(f64::INFINITY, f64::min),
+            Some(sizes) => floor_of_sizes(sizes, &function.by_size, batch),
+        };
+        // Less what a sum may lack for rounding.
+        let floor = floor * (1.0 - ROUNDING);
+        Place { function, batch, group, floor }
+    }
+
+    fn key(&self) -> (Size, u32) {
+        (self.function.size, self.batch)
+    }
+
+    fn choice(&self, longest_wait: Vec<Span>, usd_per_s: f64) -> GroupChoice {
         let (size, batch) = (self.function.size, self.batch);
+        let members = self.group.members.clone();
         // Nobody waits for a batch of one.
         let longest_wait = if batch == 1 { vec![Span::ZERO; members.len()] } else { longest_wait };
-        GroupChoice { members: members.to_vec(), size, batch, longest_wait, usd_per_s }
+        GroupChoice { members, size, batch, longest_wait, usd_per_s }
     }
 
     /// The expected cost of a second [$].
     fn usd_per_s(&self, waits: &[Span]) -> f64 {
-        let duration: f64 = self.parts.iter().map(|part| part.duration).sum();
-        let part = |part: &MarkedPart| {
-            let sizes = SharedSizes::new(&part.process, waits, self.batch);
-            let rate: f64 = part.process.rates().iter().sum();
-            part.duration / duration * rate * sizes.per_request(|n| self.function.cost[n as usize - 1])
+        let Asked { parts, rates, .. } = self.group;
+        let duration: f64 = parts.iter().map(|part| part.duration).sum();
+        let part = |(part, rates): (&MarkedPart, &Vec<f64>)| {
+            let rate: f64 = rates.iter().sum();
+            let per_request = match &self.group.sizes {
+                None => {
+                    let sizes = SharedSizes::new(&part.process, waits, self.batch);
+                    sizes.per_request(|n| self.function.cost[n as usize - 1])
+                }
+                Some(sizes) => {
+                    let batches = SizedBatches::new(&part.process, waits, self.batch, &sizes.up_to);
+                    batches.per_request(|at, n| self.function.by_size[at].cost[n as usize - 1])
+                }
+            };
+            part.duration / duration * rate * per_request
         };
-        self.parts.iter().map(part).sum()
+        parts.iter().zip(rates).map(part).sum()
     }
 
     /// The longest service time of a batch that may come.
     fn slowest(&self) -> f64 {
-        self.function.service[..self.batch as usize].iter().copied().fold(0.0, f64::max)
+        self.times().flatten().copied().fold(0.0, f64::max)
     }
 
     fn quickest(&self) -> f64 {
-        self.function.service[..self.batch as usize].iter().copied().fold(f64::INFINITY, f64::min)
+        self.times().flatten().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// The service times of batches that may come, by the size of their largest request.
+    fn times(&self) -> impl Iterator<Item = &[f64]> {
+        let by_size = self.group.sizes.iter().flat_map(|sizes| {
+            let comes = |at: &usize| sizes.rates.iter().any(|rates| rates[*at] > 0.0);
+            (0..sizes.up_to.len()).filter(comes).map(|at| &self.function.by_size[at].service)
+        });
+        let plain = Some(&self.function.service).filter(|_| self.group.sizes.is_none());
+        by_size.chain(plain).map(|service| &service[..self.batch as usize])
     }
 
     /// The longest waits that leave `service` for a batch: of a class that may have no request over, the longest service
@@ -296,7 +489,7 @@ impl Place<'_> {
                 false => Span::from_secs_f64((latency - service).max(0.0)),
             }
         };
-        self.slo.iter().map(wait).collect()
+        self.group.slo.iter().map(wait).collect()
     }
 
     /// Longer waits than these make every batch late that leaves at one of them.
@@ -305,55 +498,98 @@ impl Place<'_> {
     }
 
     /// The longest waits, with one time left for the service in all classes, at which each keeps its objective; `None` if
-    /// there are none, or if they cost more than `to_beat` [$/s].
+    /// there are none, or if they cost more than `to_beat` [$/s]. `bound` is the cost of the longest that may do.
     ///
-    /// The less time is left, the longer the waits and the lower the cost. So one look at the time that costs just as much
-    /// tells whether to look closer.
-    fn waits(&self, to_beat: f64) -> Option<Vec<Span>> {
+    /// The less time is left, the longer the waits and the lower the cost. So one look at a time that costs a little more
+    /// than what is to beat tells whether to look closer.
+    fn waits(&self, bound: f64, to_beat: f64) -> Option<Vec<Span>> {
         let (low, mut high) = (self.quickest(), self.latest());
-        let longest = self.leaving(low)?;
-        if self.slo.iter().all(|slo| slo.percentile >= 1.0) || self.spare(&longest) >= 0.0 {
-            return Some(longest);
+        if self.group.is_sure() {
+            return self.leaving(low);
         }
         let more = |service: f64| {
             self.leaving(service).map_or(f64::INFINITY, |waits| self.usd_per_s(&waits) - to_beat)
         };
-        if more(high) > 0.0 {
-            high = crossing(more, low, high, TOLERANCE);
+        if to_beat.is_finite() {
+            let most = more(high);
+            if most > 0.0 {
+                let ends = [(low, bound - to_beat), (high, most)];
+                high = crossing_between(more, ends, (high - low) / COARSE);
+            }
         }
-        let spare =
-            |service: f64| self.leaving(service).map_or(f64::NEG_INFINITY, |waits| self.spare(&waits));
-        if spare(high) < 0.0 {
+        self.leaving(self.least_left(low, high)?)
+    }
+
+    /// The least time left for the service at which every class keeps its objective, up to `high`.
+    ///
+    /// It is the largest of the classes' own; so one class is followed alone, beginning with the most hurried, and the
+    /// others are asked where it ends.
+    fn least_left(&self, mut low: f64, high: f64) -> Option<f64> {
+        let judge = |service: f64| self.leaving(service).map(|waits| self.judge(&waits));
+        let last = judge(high)?;
+        let hurried = (0..self.group.slo.len()).min_by_key(|class| self.group.slo[*class].latency)?;
+        if last.spare(hurried) < 0.0 || last.least().0 < 0.0 {
             return None;
         }
-        self.leaving(crossing(spare, low, high, TOLERANCE))
+        let mut class = hurried;
+        loop {
+            let spare = |service: f64| judge(service).map_or(f64::NEG_INFINITY, |judge| judge.spare(class));
+            low = crossing_between(spare, [(low, spare(low)), (high, last.spare(class))], TOLERANCE);
+            match judge(low)?.least() {
+                (spare, _) if spare >= 0.0 => return Some(low),
+                (_, other) => class = other,
+            }
+        }
     }
 
     /// The most time that is left for the service; a random service time may be longer than its mean.
     fn latest(&self) -> f64 {
         match self.function.variation.is_random() {
-            true => self.slo.iter().map(|slo| slo.latency.as_secs_f64()).fold(self.slowest(), f64::max),
+            true => self.group.slo.iter().map(|slo| slo.latency.as_secs_f64()).fold(self.slowest(), f64::max),
             false => self.slowest(),
         }
     }
 
     /// The least, over the classes, of the share of its requests that may still be over its latency.
     fn spare(&self, waits: &[Span]) -> f64 {
-        let laws = GroupLaws::new(self.parts, waits, self.batch);
-        let spare = |(class, slo): (usize, &ClassSlo)| {
-            let law = laws.latency(class, &self.function.service, &self.function.variation);
-            1.0 - slo.percentile - law.share_over(slo.latency.as_secs_f64()) + ROUNDING
+        self.judge(waits).least().0
+    }
+
+    fn judge(&self, waits: &[Span]) -> Judge<'_> {
+        if let Some(sizes) = &self.group.sizes {
+            let laws = GroupLaws::sized(&self.group.parts, waits, self.batch, &sizes.up_to);
+            let (service, variation) = self
+                .function
+                .by_size
+                .iter()
+                .map(|times| (times.service.clone(), times.variation.clone()))
+                .unzip();
+            return Judge { place: self, laws: Judged::Whole(laws, service, variation) };
+        }
+        let service = &self.function.service[..self.batch as usize];
+        let fixed = service.iter().map(|service| self.function.variation.fixed(*service));
+        let laws = match fixed.collect::<Option<Vec<f64>>>() {
+            Some(times) => {
+                let law = |part: &MarkedPart| SharedLimits::new(&part.process, waits, self.batch);
+                Judged::Fixed(self.group.parts.iter().map(law).collect(), times)
+            }
+            None => {
+                let Function { service, variation, .. } = self.function;
+                let laws = GroupLaws::new(&self.group.parts, waits, self.batch);
+                Judged::Whole(laws, vec![service.clone()], vec![variation.clone()])
+            }
         };
-        self.slo.iter().enumerate().map(spare).fold(f64::INFINITY, f64::min)
+        Judge { place: self, laws }
     }
 
     /// Each longest wait as long as it may be beside the others, that of the least hurried class first.
     fn raised(&self, mut waits: Vec<Span>) -> Vec<Span> {
-        let mut order: Vec<usize> = (0..waits.len()).filter(|at| self.slo[*at].percentile < 1.0).collect();
+        let mut order: Vec<usize> =
+            (0..waits.len()).filter(|at| self.group.slo[*at].percentile < 1.0).collect();
         order.sort_by_key(|at| std::cmp::Reverse(waits[*at]));
         for at in order {
             let from = waits[at].as_secs_f64();
-            let to = from + FARTHEST * self.slo[at].latency.as_secs_f64();
+            let to = from + FARTHEST * self.group.slo[at].latency.as_secs_f64();
             let with = |wait: f64| {
                 let mut changed = waits.clone();
                 changed[at] = Span::from_secs_f64(wait).unwrap_or(waits[at]);

@@ -1,12 +1,13 @@
 //! Which classes should share a buffer, and how each buffer is set: by the exact law, confirmed by simulation.
 
 mod choice;
+mod judge;
 mod partition;
 mod race;
 
 use rayon::prelude::*;
 
-pub use self::choice::{Function, GroupChoice, Planner, platform_function};
+pub use self::choice::{Function, GroupChoice, Planner, SizeTimes, platform_function};
 pub use self::partition::{MOST_SUBSETS, Partitions};
 use self::partition::{best_contiguous, best_of_all};
 use super::shared::{ClassPrediction, MarkedPart, predict_parts};
@@ -138,14 +139,22 @@ pub fn plan_groups(scenario: &Scenario, classes: &Classes, check: Check) -> Resu
     let planner = Planner::new(scenario, classes)?;
     let count = classes.list.len();
     let chosen = choose(&planner, classes);
+    let all: Vec<usize> = (0..count).collect();
+    // The groups that are shown, each once.
+    let mut shown: Vec<GroupChoice> = all.iter().filter_map(|class| chosen.find(&[*class])).collect();
+    shown.extend(chosen.find(&all).into_iter().chain(chosen.best.iter().flatten().cloned()));
+    shown.sort_by(|a, b| a.members.cmp(&b.members));
+    shown.dedup_by(|a, b| a.members == b.members);
+    let raised: Vec<GroupChoice> = shown.into_par_iter().map(|choice| planner.raised(choice)).collect();
     let finished = |choice: GroupChoice, check| {
         let parts = planner.arrivals().of(&choice.members);
-        planned(scenario, classes, planner.raised(choice), &parts, check)
+        let raised = raised.iter().find(|raised| raised.members == choice.members);
+        planned(scenario, classes, raised.cloned().unwrap_or(choice), &parts, check)
     };
     let predicted = |choice| finished(choice, Check::Predicted);
     let alone = (0..count).into_par_iter().map(|class| chosen.find(&[class]).map(predicted).transpose());
     let alone = alone.collect::<Result<_, _>>()?;
-    let together = chosen.find(&(0..count).collect::<Vec<_>>()).map(predicted).transpose()?;
+    let together = chosen.find(&all).map(predicted).transpose()?;
     let best = chosen.best.as_ref().map(|best| {
         let choices = best.par_iter().map(|choice| finished(choice.clone(), check));
         choices.collect::<Result<Vec<_>, _>>()
@@ -211,37 +220,88 @@ pub(super) fn choose(planner: &Planner, classes: &Classes) -> Chosen {
     };
     let bounds: Vec<(f64, usize)> = members.par_iter().map(|members| planner.bound(members)).collect();
     let evaluated = bounds.iter().map(|(_, places)| places).sum();
-    let mut costs: Vec<f64> = bounds.into_iter().map(|(bound, _)| bound).collect();
-    let mut found: Vec<Option<Option<GroupChoice>>> = vec![None; members.len()];
-    // Each alone and all in one are shown whatever is best.
-    let mut wanted: Vec<usize> =
-        (0..members.len()).filter(|at| members[*at].len() == 1 || members[*at].len() == count).collect();
-    let best = loop {
-        let new: Vec<Option<GroupChoice>> =
-            wanted.par_iter().map(|at| planner.best(&members[*at]).0).collect();
-        for (at, choice) in wanted.iter().zip(new) {
-            costs[*at] = choice.as_ref().map_or(f64::INFINITY, |choice| choice.usd_per_s);
-            found[*at] = Some(choice);
-        }
-        let Some(places) = best_places(partitions, count, &costs) else { break None };
-        // Where all of its costs are known, no other partition is cheaper, as bounds are never above costs.
-        wanted = places.iter().filter(|at| found[**at].is_none()).copied().collect();
-        if wanted.is_empty() {
-            break Some(places.into_iter().filter_map(|at| found[at].clone().flatten()).collect());
-        }
+    let mut search = Search {
+        least: bounds.into_iter().map(|(bound, _)| bound).collect(),
+        found: vec![None; members.len()],
+        partitions,
+        count,
     };
-    let known = members.iter().cloned().zip(found).filter_map(|(members, found)| Some((members, found?)));
-    let found = known.collect();
+    // Each alone and all in one are shown whatever is best.
+    let shown = (0..members.len()).filter(|at| members[*at].len() == 1 || members[*at].len() == count);
+    search.look(planner, &members, shown.map(|at| (at, f64::INFINITY)).collect());
+    let best = loop {
+        let (known, possible) = (search.best_known(), search.best_possible());
+        let Some((possible, usd_per_s)) = possible else { break None };
+        let to_beat = known.as_ref().map_or(f64::INFINITY, |(_, usd_per_s)| *usd_per_s);
+        let unknown = possible.iter().filter(|at| search.found[**at].is_none());
+        let wanted: Vec<(usize, f64)> = unknown
+            .map(|at| (*at, search.least[*at] + (to_beat - usd_per_s) + to_beat.min(f64::MAX) * ROUNDING))
+            .collect();
+        // No partition can be below the best that is known, as bounds are never above costs.
+        if usd_per_s >= to_beat || wanted.is_empty() {
+            break known.map(|(places, _)| places);
+        }
+        search.look(planner, &members, wanted);
+    };
+    let best =
+        best.map(|places| places.into_iter().filter_map(|at| search.found[at].clone().flatten()).collect());
+    let known = members.iter().cloned().zip(search.found);
+    let found = known.filter_map(|(members, found)| Some((members, found?))).collect();
     Chosen { members, found, best, partitions, evaluated }
 }
 
+/// What a sum of costs may lack for rounding.
+const ROUNDING: f64 = 1e-12;
+
+/// What is known of the groups, by their places.
+struct Search {
+    /// A cost [$/s] that a group cannot be below: its own, where that is known.
+    least: Vec<f64>,
+    /// Groups whose best configuration is known, if they have one.
+    found: Vec<Option<Option<GroupChoice>>>,
+    partitions: Partitions,
+    count: usize,
+}
+
+impl Search {
+    /// Looks for the best configurations of some groups, each if it costs no more than so much [$/s].
+    fn look(&mut self, planner: &Planner, members: &[Vec<usize>], wanted: Vec<(usize, f64)>) {
+        let new: Vec<Option<GroupChoice>> =
+            wanted.par_iter().map(|(at, most)| planner.best_within(&members[*at], *most)).collect();
+        for ((at, most), choice) in wanted.into_iter().zip(new) {
+            // A group that costs more than that is in no better partition, whatever its cost.
+            self.least[at] = choice.as_ref().map_or(most, |choice| choice.usd_per_s);
+            if choice.is_some() || most.is_infinite() {
+                self.found[at] = Some(choice);
+            }
+        }
+    }
+
+    /// The cheapest partition into groups whose costs are known.
+    fn best_known(&self) -> Option<(Vec<usize>, f64)> {
+        let cost = |at: usize| self.found[at].as_ref().map_or(f64::INFINITY, |_| self.least[at]);
+        self.best(cost)
+    }
+
+    /// The cheapest partition that there may be.
+    fn best_possible(&self) -> Option<(Vec<usize>, f64)> {
+        self.best(|at| self.least[at])
+    }
+
+    fn best(&self, cost: impl Fn(usize) -> f64) -> Option<(Vec<usize>, f64)> {
+        let places = best_places(self.partitions, self.count, &cost)?;
+        let usd_per_s = places.iter().map(|at| cost(*at)).sum();
+        Some((places, usd_per_s))
+    }
+}
+
 /// The places of the groups of the cheapest partition; `None` if every one costs infinitely much.
-fn best_places(partitions: Partitions, count: usize, costs: &[f64]) -> Option<Vec<usize>> {
+fn best_places(partitions: Partitions, count: usize, cost: impl Fn(usize) -> f64) -> Option<Vec<usize>> {
     match partitions {
         Partitions::All => {
-            best_of_all(count, |set| costs[set - 1]).map(|sets| sets.iter().map(|set| set - 1).collect())
+            best_of_all(count, |set| cost(set - 1)).map(|sets| sets.iter().map(|set| set - 1).collect())
         }
-        Partitions::Contiguous => best_contiguous(count, |at| costs[at]),
+        Partitions::Contiguous => best_contiguous(count, cost),
     }
 }
 

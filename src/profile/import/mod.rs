@@ -152,6 +152,7 @@ impl Observations {
             init_s,
             beside: Beside::default(),
             mb_per_vcpu: None,
+            by_size: None,
             image_mb: None,
         };
         Ok((profile, Measurement { facts, cells: origins, notes }))

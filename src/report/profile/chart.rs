@@ -51,6 +51,7 @@ mod tests {
             init_s: vec![1.0, 0.5],
             beside: Beside::default(),
             mb_per_vcpu: None,
+            by_size: None,
             image_mb: None,
         };
         let folder = tempfile::tempdir().unwrap();

@@ -40,10 +40,8 @@ impl RunReport<'_> {
         );
         text.push_str(&text_table(&HEADERS, &self.rows()));
         if let Some(classes) = self.classes {
-            text.push_str(&format!(
-                "\nBy class\n{}",
-                text_table(&CLASS_HEADERS, &class_rows(&classes, self.scenario))
-            ));
+            let (headers, rows) = class_table(&classes, self.scenario);
+            text.push_str(&format!("\nBy class\n{}", text_table(&headers, &rows)));
         }
         text.push('\n');
         for note in self.notes() {
@@ -66,7 +64,8 @@ impl RunReport<'_> {
             .cards(&self.cards())
             .table("Simulated beside predicted", &HEADERS, &self.rows());
         if let Some(classes) = self.classes {
-            page = page.table("By class", &CLASS_HEADERS, &class_rows(&classes, self.scenario));
+            let (headers, rows) = class_table(&classes, self.scenario);
+            page = page.table("By class", &headers, &rows);
         }
         page = page.notes(self.notes()).figures(&figures);
         if self.simulation.hours.len() > 1 {
@@ -233,6 +232,15 @@ fn class_answer(tables: &ClassTables, scenario: &Scenario) -> Option<String> {
 }
 
 /// Two rows a class: simulated, predicted.
+/// Padding has a column where requests have sizes.
+fn class_table(tables: &ClassTables, scenario: &Scenario) -> (Vec<&'static str>, Vec<Vec<String>>) {
+    let mut headers = CLASS_HEADERS.to_vec();
+    if tables.simulated.iter().any(|figures| figures.padding.is_some()) {
+        headers.push("padded by");
+    }
+    (headers, class_rows(tables, scenario))
+}
+
 fn class_rows(tables: &ClassTables, scenario: &Scenario) -> Vec<Vec<String>> {
     let classes = scenario.classes.iter().flat_map(|classes| &classes.list);
     let mut rows = Vec::new();
@@ -251,6 +259,7 @@ fn class_rows(tables: &ClassTables, scenario: &Scenario) -> Vec<Vec<String>> {
             row.push(objective.clone());
             row.push(figures.slo_violation_share.map_or(String::new(), format::percent));
             row.push(format::money(figures.cost_usd_per_million));
+            row.extend(figures.padding.map(format::number));
             rows.push(row);
         }
     }
