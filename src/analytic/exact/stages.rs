@@ -160,6 +160,16 @@ impl Stages {
     pub fn held(&self, row: &[f64], passed: &[f64], stage: usize) -> Row {
         let (m, levels) = (self.order, self.levels);
         let mut out = vec![0.0; m * levels];
+        // Searches of groups of Poisson processes ask for little else.
+        if m == 1 {
+            let (rate, idle) = (self.counting[stage][(0, 0)], self.idle[(0, 0)]);
+            let mut before = 0.0;
+            for (out, (row, passed)) in out.iter_mut().zip(row.iter().zip(passed)) {
+                before = (before * rate + (row - passed)) * idle;
+                *out = before;
+            }
+            return out;
+        }
         let (mut before, mut at) = (vec![0.0; m], vec![0.0; m]);
         for b in 0..levels {
             self.counting[stage].left_into(&before, &mut at);
