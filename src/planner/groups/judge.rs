@@ -1,6 +1,6 @@
 //! What the classes of a group have to spare at some longest waits.
 
-use super::choice::Place;
+use super::place::Place;
 use crate::analytic::exact::{SharedLimits, Variation};
 use crate::planner::shared::GroupLaws;
 

@@ -3,6 +3,7 @@
 mod choice;
 mod judge;
 mod partition;
+mod place;
 mod race;
 
 use rayon::prelude::*;
