@@ -209,7 +209,7 @@ fn settings() -> Vec<Case> {
         case("a call beyond the book's longest run", "profile.toml", slow, run, 1, &["model at 1,024 MB takes 1028.6 s for a batch of 7, but aws-2026 ends a call after 15 min", "take more memory or a smaller batch"]),
         case("`init_s` in a profile's file without cold starts", "profile.toml", format!("{PROFILE}init_s = 2.0\n"), run, 0, &["always warm (cold_starts = false): the profile's init_s is not used"]),
         case("a timeout for batches of 1", "s.toml", scenario("batch = 8", "batch = 1"), run, 0, &["A batch of 1 leaves at once: the timeout of 100 ms never runs out"]),
-        case("segments shorter than the timeout", "c.toml", "[[segment]]\nduration = \"50ms\"\nkind = \"poisson\"\nrate = 50\n", "sim run s.toml --set workload.kind=schedule --set workload.rate= --set workload.file=c.toml", 0, &["Caution: 1 of the schedule's 1 segments are shorter than the timeout of 100ms"]),
+        case("segments shorter than the timeout", "c.toml", "[[segment]]\nduration = \"50ms\"\nkind = \"poisson\"\nrate = 50\n", "sim run s.toml --set workload.kind=schedule --set workload.rate= --set workload.file=c.toml", 0, &["Caution: 1 of the schedule's 1 segments are shorter than the timeout of 100 ms"]),
         case("another policy by `--set`", "s.toml", SCENARIO, "sim run s.toml --set policy.kind=unbatched", 0, &["at 1,024 MB, unbatched"]),
         case("no cold starts by `--set`", "s.toml", platform("cold_starts = true\nconcurrency = 1\nprovisioned = 1"), "sim run s.toml --set platform.cold_starts=false", 0, &["Environments are always warm"]),
     ]

@@ -234,7 +234,7 @@ fn settings_of_a_scenario() {
     runs(&one(1024), "500 requests");
     refused(&one(1025), "batches are of at most 1024 requests, one is 1025");
     runs(&long(900), "500 requests");
-    refused(&long(901), "ends a call after 15min");
+    refused(&long(901), "ends a call after 15 min");
     runs(&rate("1e9"), "100 requests");
     refused(&rate("1.001e9"), "not 0.000000000001 to 1000000000");
     refused(&rate("1e-12"), "no request was served");
