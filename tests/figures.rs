@@ -39,7 +39,7 @@ fn each_chart_of_each_command_is_a_figure() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("s.toml"), SCENARIO).unwrap();
-    let times: String = (0..300).map(|i| format!("f,{}\n", i * i % 977 + i)).collect();
+    let times: String = (0..300).map(|i| format!("f,{}\n", f64::from(i * i % 977 + i) / 100.0)).collect();
     std::fs::write(folder.join("calls.csv"), format!("function,time_s\n{times}")).unwrap();
     sim(folder, ["trace", "generate", "s.toml", "--to", "t.csv"]).assert().success();
     let commands: [&[&str]; 5] = [
