@@ -10,6 +10,7 @@ use crate::profile::Profile;
 use crate::scenario::Scenario;
 use crate::scenario::slo::Slo;
 use crate::scenario::workload::Source;
+use crate::units::Span;
 
 /// What is assumed where cold starts are not simulated.
 pub fn always_warm(profile: &Profile) -> String {
@@ -33,17 +34,17 @@ pub fn answer(slo: &Slo, simulated: &Simulated) -> String {
     let Some(met) = slo.verdict(simulated.slo_violation_share, million) else { return figures + "." };
     let mut reasons = Vec::new();
     if let Some(latency) = slo.latency {
-        let (late, allowed) = (simulated.slo_violation_share, slo.allowed());
-        reasons.push(format!(
-            "{} over {latency}, {} may be",
-            format::percent(late),
-            format::percent(allowed)
-        ));
+        reasons.push(late(simulated.slo_violation_share, latency, slo.allowed()));
     }
     if let Some(budget) = slo.budget_usd_per_million {
         reasons.push(format!("{} a million of {}", format::money(million), format::money(budget)));
     }
     format!("{}: {}. {figures}.", if met { "SLO met" } else { "SLO missed" }, reasons.join("; "))
+}
+
+/// The share of the requests that is over a latency, beside the share that may be.
+pub(in crate::report) fn late(share: f64, latency: Span, allowed: f64) -> String {
+    format!("{} over {latency}, {} may be", format::percent(share), format::percent(allowed))
 }
 
 /// Where prices are of another processor than the times may be.

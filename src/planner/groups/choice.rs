@@ -228,24 +228,18 @@ pub fn platform_function(
 ) -> Result<Function, InputError> {
     let error = |message: String| InputError::new(&scenario.name, message);
     check_memory(memory, &scenario.platform.book).map_err(error)?;
-    let times = scenario.profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
-    let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-    let price = batch_cost(&scenario.platform.tariff, &times);
-    let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
-    let by_size = match scenario.classes.as_ref().and_then(|classes| classes.sizes.as_ref()) {
-        None => Vec::new(),
-        Some(sizes) => {
-            let of = |profile: &Profile| {
-                let times = profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
-                let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
-                let price = batch_cost(&scenario.platform.tariff, &times);
-                let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
-                Ok(SizeTimes { service, variation: variation(&times), cost })
-            };
-            sizes.profiles.iter().map(of).collect::<Result<_, InputError>>()?
-        }
+    let of = |profile: &Profile| {
+        let times = profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
+        let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
+        let price = batch_cost(&scenario.platform.tariff, &times);
+        let cost = (1..).zip(&service).map(|(n, mean)| price(n, *mean)).collect();
+        Ok(SizeTimes { service, variation: variation(&times), cost })
     };
-    Ok(Function { size: Size::Memory(memory), service, variation: variation(&times), cost, by_size })
+    let SizeTimes { service, variation, cost } = of(&scenario.profile)?;
+    let sizes = scenario.classes.as_ref().and_then(|classes| classes.sizes.as_ref());
+    let by_size =
+        sizes.iter().flat_map(|sizes| &sizes.profiles).map(of).collect::<Result<_, InputError>>()?;
+    Ok(Function { size: Size::Memory(memory), service, variation, cost, by_size })
 }
 
 /// The cheapest choices, at most so many, the best first; those that cost more than `limit` [$/s] may be missing.

@@ -62,7 +62,7 @@ impl Judge<'_> {
     }
 
     fn left(&self, class: usize, over: f64) -> f64 {
-        1.0 - self.place.group.slo[class].percentile - over + ROUNDING
+        self.place.group.slo[class].allowed() - over + ROUNDING
     }
 
     /// What a request may wait in a batch of n, at `n - 1` \[s\].

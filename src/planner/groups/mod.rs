@@ -123,7 +123,7 @@ impl Planned {
         let keeps = |(figures, member): (&ClassFigures, &usize)| {
             let slo = classes.list[*member].slo?;
             let least = figures.slo_violation_share_ci95.map_or(figures.slo_violation_share?, |[low, _]| low);
-            Some(least <= 1.0 - slo.percentile + 1e-12)
+            Some(slo.is_kept(least))
         };
         let simulation = self.simulation.as_ref()?;
         Some(simulation.classes.iter().zip(&self.choice.members).all(|pair| keeps(pair).unwrap_or(true)))

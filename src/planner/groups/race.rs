@@ -132,7 +132,7 @@ fn keeps(scenario: &Scenario, classes: &Classes, tried: &Planned) -> bool {
         let Some(slo) = classes.list[*member].slo else { return true };
         let share = figures.slo_violation_share.unwrap_or(0.0);
         let upper = figures.slo_violation_share_ci95.filter(|_| !counts).map_or(share, |[_, upper]| upper);
-        upper.max(share) <= 1.0 - slo.percentile + 1e-12
+        slo.is_kept(upper.max(share))
     })
 }
 

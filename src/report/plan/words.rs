@@ -6,7 +6,7 @@ use crate::planner::edge::{Beyond, Edge, End};
 use crate::planner::infeasible::Remedy;
 use crate::planner::plan::Answer;
 use crate::planner::verify::{Evidence, Verdict};
-use crate::report::format;
+use crate::report::{format, notes};
 
 impl PlanReport<'_> {
     /// `p95 at most 5 s and at most $0.50 per million requests`.
@@ -84,8 +84,7 @@ impl PlanReport<'_> {
     fn shown(&self, verdict: &Verdict) -> String {
         let mut shown = Vec::new();
         if let Some(latency) = self.scenario.slo.latency {
-            let (late, allowed) = (format::percent(verdict.late), format::percent(verdict.allowed));
-            shown.push(format!("{late} over {latency}, {allowed} may be"));
+            shown.push(notes::late(verdict.late, latency, verdict.allowed));
         }
         if verdict.budget.is_finite() {
             shown.push(format!(

@@ -219,8 +219,7 @@ fn class_answer(tables: &ClassTables, scenario: &Scenario) -> Option<String> {
     let late = promised.iter().filter(|(_, slo, over)| !slo.is_kept(*over));
     let late: Vec<String> = late
         .map(|(name, slo, over)| {
-            let (over, allowed) = (format::percent(*over), format::percent(slo.allowed()));
-            format!("{} ({over} over {}, {allowed} may be)", line(name), slo.latency)
+            format!("{} ({})", line(name), notes::late(*over, slo.latency, slo.allowed()))
         })
         .collect();
     match (promised.len(), late.is_empty()) {
@@ -231,7 +230,6 @@ fn class_answer(tables: &ClassTables, scenario: &Scenario) -> Option<String> {
     }
 }
 
-/// Two rows a class: simulated, predicted.
 /// Padding has a column where requests have sizes.
 fn class_table(tables: &ClassTables, scenario: &Scenario) -> (Vec<&'static str>, Vec<Vec<String>>) {
     let mut headers = CLASS_HEADERS.to_vec();
@@ -241,6 +239,7 @@ fn class_table(tables: &ClassTables, scenario: &Scenario) -> (Vec<&'static str>,
     (headers, class_rows(tables, scenario))
 }
 
+/// Two rows a class: simulated, predicted.
 fn class_rows(tables: &ClassTables, scenario: &Scenario) -> Vec<Vec<String>> {
     let classes = scenario.classes.iter().flat_map(|classes| &classes.list);
     let mut rows = Vec::new();
