@@ -205,13 +205,16 @@ fn classes(criterion: &mut Criterion) {
         let policy = SharedBatch { batch, longest_wait: vec![timeout; classes] };
         let Rules { billing, slo, warmup, .. } = rules(&scenario);
         let rules = ClassRules { billing, slo: vec![slo; classes], warmup, sizes: Vec::new() };
-        group.bench_function(format!("fast path, {classes}"), |b| {
-            b.iter(|| {
-                let buffering =
-                    ClassBuffering { policy: policy.clone(), times: &times, rules: rules.clone() };
-                replay_shared(&mut marked(), buffering, &mut Unwatched)
-            })
-        });
+        for threads in [1, 2] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            group.bench_function(format!("fast path, {classes}, {threads} threads"), |b| {
+                b.iter(|| {
+                    let buffering =
+                        ClassBuffering { policy: policy.clone(), times: &times, rules: rules.clone() };
+                    pool.install(|| replay_shared(&mut marked(), buffering, &mut Unwatched))
+                })
+            });
+        }
         group.bench_function(format!("event loop, {classes}"), |b| {
             b.iter(|| {
                 let mut unwatched = Unwatched;

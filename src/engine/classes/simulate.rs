@@ -105,7 +105,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn record<O: Observer>(&self, index: u64, observer: &mut O) -> Result<ClassRecord, InputError> {
+    fn record<O: Observer + Send>(&self, index: u64, observer: &mut O) -> Result<ClassRecord, InputError> {
         let Run { scenario, classes, group, .. } = *self;
         let streams = Streams::new(scenario.seed).part(index);
         let times = self.times.clone();

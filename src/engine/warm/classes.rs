@@ -22,40 +22,63 @@ pub struct ClassBuffering<'a> {
     pub rules: ClassRules,
 }
 
-/// Replays arrivals of several classes and records them, as [`crate::engine::classes::replay_classes`] does, bit by bit.
+/// So many blocks are drawn while those before are counted: enough for the hand-over not to matter.
+const AHEAD: usize = 8;
+
+/// Replays arrivals of several classes and records them, as [`crate::engine::classes::replay_classes`] does, bit by bit. While
+/// requests are counted the next ones are drawn, where there is a thread for it.
 ///
 /// # Errors
 /// The arrivals cannot be read.
-pub fn replay_shared<A: ClassArrivals, O: Observer>(
+pub fn replay_shared<A: ClassArrivals, O: Observer + Send>(
     arrivals: &mut A,
     buffering: ClassBuffering<'_>,
     observer: &mut O,
 ) -> Result<ClassRecord, InputError> {
+    let blocks = if rayon::current_num_threads() > 1 { AHEAD } else { 1 };
     let mut counter = ClassCounter::new(&buffering);
     let (mut cuts, mut open) = (Cuts::default(), Open { first: 0, seen: 0, deadline: Time::NEVER });
-    let mut requests = Vec::with_capacity(2 * BLOCK);
+    let (mut requests, mut next) = (Vec::new(), Vec::new());
+    let mut more = fill(arrivals, &mut requests, blocks * BLOCK)?;
     loop {
-        // Moves an open batch to the front at most once a doubling.
-        if 2 * open.first >= requests.len() {
-            requests.drain(..open.first);
-            open.seen -= open.first;
-            open.first = 0;
-        }
-        let before = requests.len();
-        arrivals.fill(&mut requests)?;
+        let (before, last) = (open.seen, requests.last().map(|request: &Request| request.at));
         cuts.clear();
-        let first = open.first;
-        let more = requests.len() > before;
-        match more {
-            true => open.cut(&requests, &buffering.policy, &mut cuts),
-            false => open.close(&mut cuts),
-        }
-        counter.count(cuts.batches(&requests, first, 0));
+        open.cut(&requests, &buffering.policy, &mut cuts);
         if !more {
+            open.close(&mut cuts);
+        }
+        next.clear();
+        next.extend_from_slice(&requests[open.first..]);
+        // Moves an open batch at most once a doubling.
+        let wanted = (blocks * BLOCK).max(2 * next.len());
+        let mut draw = || if more { fill(arrivals, &mut next, wanted) } else { Ok(false) };
+        let mut count = || {
+            counter.count(cuts.batches(&requests, 0, 0));
+            last.into_iter().for_each(|now| observer.passed(now, (requests.len() - before) as u64));
+        };
+        let (drawn, ()) = if blocks == 1 { (draw(), count()) } else { rayon::join(draw, count) };
+        if !std::mem::replace(&mut more, drawn?) {
             return Ok(counter.into_record());
         }
-        observer.passed(requests[requests.len() - 1].at, (requests.len() - before) as u64);
+        std::mem::swap(&mut requests, &mut next);
+        open.seen -= std::mem::take(&mut open.first);
     }
+}
+
+/// Draws until there are so many requests; false if no more come.
+fn fill<A: ClassArrivals>(
+    arrivals: &mut A,
+    requests: &mut Vec<Request>,
+    wanted: usize,
+) -> Result<bool, InputError> {
+    while requests.len() < wanted {
+        let before = requests.len();
+        arrivals.fill(requests)?;
+        if requests.len() == before {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The open batch.
