@@ -4,8 +4,9 @@
 //! size where service times are fixed, has a lane, in which what is new comes last; the least of the heads comes next.
 //! What has no lane, as where times are random, is kept in order by a heap.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
+
+use super::radix_heap::RadixHeap;
 
 /// So many spans have a lane: few enough to look at the heads of all.
 const MOST_LANES: usize = 16;
@@ -16,6 +17,9 @@ const STRANGERS: u64 = 100;
 pub trait Due: Ord + Copy {
     /// Later than any.
     const NEVER: Self;
+
+    /// When it is due: no order but this among those of different times.
+    fn due(&self) -> u64;
 }
 
 /// Items, of which the least comes next.
@@ -27,7 +31,7 @@ pub struct Lanes<T> {
     lanes: Vec<Lane<T>>,
     /// The lane that was used last.
     recent: usize,
-    others: BinaryHeap<Reverse<T>>,
+    others: RadixHeap<T>,
     /// Spans are random, and have no lanes.
     is_random: bool,
     strangers: u64,
@@ -45,7 +49,7 @@ struct Lane<T> {
 
 impl<T: Due> Default for Lanes<T> {
     fn default() -> Lanes<T> {
-        let (lanes, others) = (Vec::new(), BinaryHeap::new());
+        let (lanes, others) = (Vec::new(), RadixHeap::default());
         let (first, recent, is_random, strangers, known) = (None, 0, false, 0, 0);
         Lanes { next: T::NEVER, first, lanes, recent, others, is_random, strangers, known }
     }
@@ -71,7 +75,7 @@ impl<T: Due> Lanes<T> {
         let lane = self.lane(span);
         match lane {
             Some(lane) => self.lanes[lane].enter(item),
-            None => self.others.push(Reverse(item)),
+            None => self.others.push(item),
         }
         if item < self.next {
             (self.next, self.first) = (item, lane);
@@ -98,10 +102,10 @@ impl<T: Due> Lanes<T> {
                 (self.next, self.first) = (lane.head, Some(number));
             }
         }
-        if let Some(Reverse(other)) = self.others.peek()
-            && *other < self.next
+        if let Some(other) = self.others.peek()
+            && other < self.next
         {
-            (self.next, self.first) = (*other, None);
+            (self.next, self.first) = (other, None);
         }
         found
     }
@@ -133,7 +137,7 @@ impl<T: Due> Lanes<T> {
         self.strangers += 1;
         if self.strangers >= STRANGERS && self.known < 4 * self.strangers {
             let all = std::mem::take(&mut self.lanes).into_iter().flat_map(Lane::all);
-            self.others.extend(all.map(Reverse));
+            all.for_each(|item| self.others.push(item));
             (self.first, self.is_random) = (None, true);
             return None;
         }
@@ -185,6 +189,10 @@ mod tests {
 
     impl Due for (u64, usize) {
         const NEVER: Self = (u64::MAX, usize::MAX);
+
+        fn due(&self) -> u64 {
+            self.0
+        }
     }
 
     proptest! {
@@ -215,9 +223,10 @@ mod tests {
     fn random_spans_are_left_to_the_heap() {
         let mut random = Lanes::default();
         (0..1_000).for_each(|i| random.push(2_000 + i * i, (2_000 + i * i + i, i as usize)));
-        assert!(random.lanes.is_empty() && random.others.len() == 1_000);
+        assert!(random.lanes.is_empty());
+        assert_eq!(std::iter::from_fn(|| random.others.pop()).count(), 1_000);
         let mut fixed = Lanes::default();
         (0..1_000).for_each(|i| fixed.push(1_000 + i % 7, (1_000 + i % 7 + i, i as usize)));
-        assert!(fixed.lanes.len() == 7 && fixed.others.is_empty());
+        assert!(fixed.lanes.len() == 7 && fixed.others.peek().is_none());
     }
 }

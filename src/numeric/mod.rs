@@ -7,5 +7,6 @@ pub mod histogram;
 pub(crate) mod lanes;
 pub mod least_squares;
 pub mod matrix;
+pub(crate) mod radix_heap;
 pub mod streams;
 pub mod tournament;

@@ -17,6 +17,11 @@ pub struct Running {
 
 impl Due for (Time, Environment) {
     const NEVER: Self = (Time::NEVER, Environment { number: u32::MAX, born: Time::NEVER });
+
+    #[inline]
+    fn due(&self) -> u64 {
+        self.0.0
+    }
 }
 
 impl Running {

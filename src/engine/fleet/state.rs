@@ -25,6 +25,11 @@ pub enum Event {
 
 impl Due for (Time, Event, u64, usize) {
     const NEVER: Self = (Time::NEVER, Event::Deadline, u64::MAX, usize::MAX);
+
+    #[inline]
+    fn due(&self) -> u64 {
+        self.0.0
+    }
 }
 
 pub struct State {
