@@ -27,6 +27,9 @@ pub struct BatchLaw {
     waits: Waits,
 }
 
+/// A share of the requests below this is nothing.
+const NOTHING: f64 = 1e-18;
+
 /// G_n at the nodes of a mesh, before the jump at the horizon.
 #[derive(Debug, Clone)]
 enum Waits {
@@ -153,7 +156,7 @@ impl BatchLaw {
             return 0.0;
         }
         let within = |n| if wait >= self.horizon() { self.requests(n) } else { self.within(n, wait) };
-        (1..=self.share.len()).map(within).sum::<f64>() / self.mean
+        (1..=self.share.len()).filter(|n| self.is_something(*n)).map(within).sum::<f64>() / self.mean
     }
 
     /// The longest wait [s]: the timeout, or less where a batch is always full by then.
@@ -173,7 +176,13 @@ impl BatchLaw {
         self.requests[n - 1]
     }
 
-    /// The same of all sizes, at `n - 1`.
+    /// Are there so many requests in batches of n that a share could show them? The waits of others are not asked for.
+    #[inline]
+    pub(super) fn is_something(&self, n: usize) -> bool {
+        self.requests[n - 1] > NOTHING * self.mean
+    }
+
+    /// Those in batches of each size, at `n - 1`.
     #[inline]
     pub(super) fn all_requests(&self) -> &[f64] {
         &self.requests

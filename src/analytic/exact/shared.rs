@@ -4,6 +4,8 @@
 //! than w. So rows that lead to the request meet columns that lead from it to the departure, and one integral a stage is
 //! left. The formulas are derived in docs/classes.md.
 
+use std::ops::Range;
+
 use super::batches::{BatchLaw, integrate};
 use super::march::{march, march_along};
 use super::stages::{Entries, Row, SharedSizes, Stages, multiply, times};
@@ -151,7 +153,7 @@ impl<'a> Waits<'a> {
         }
         let levels = self.view.stages.levels;
         let mut counting = Vec::new();
-        let keep = |cells: &[f64]| counting.extend_from_slice(cells);
+        let keep = |cells: &[f64], _: &Range<usize>| counting.extend_from_slice(cells);
         let bounds = match along {
             Some(meshes) => {
                 march_along(self.view.stages.counted(stage), levels, &meshes[stage], keep);
