@@ -23,7 +23,12 @@ pub(super) fn march(
 }
 
 /// The same on the panels of another walk over the same horizon, whose bounds these are.
-pub(super) fn march_along(of: Counted<'_>, levels: usize, bounds: &[f64], mut keep: impl FnMut(&[f64], &Range<usize>)) {
+pub(super) fn march_along(
+    of: Counted<'_>,
+    levels: usize,
+    bounds: &[f64],
+    mut keep: impl FnMut(&[f64], &Range<usize>),
+) {
     let horizon = bounds[bounds.len() - 1];
     let mut march = March::new(of, levels, horizon, f64::INFINITY);
     keep(&march.values[..march.size], &march.reach[0]);
