@@ -12,7 +12,7 @@ const CHEAP: f64 = 2e8;
 /// What a trial takes a request \[ns\], and the law a timeout, for batches of up to B and m phases, over B m^3: measured.
 const TRIAL_NS: f64 = 4.0;
 /// See [`TRIAL_NS`].
-const LAW_NS: f64 = 10_000.0;
+const LAW_NS: f64 = 7_000.0;
 /// What a trial takes however few requests it sees \[ns\], mostly for its histograms: measured.
 const TRIAL_START_NS: f64 = 500_000.0;
 
