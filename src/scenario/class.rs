@@ -188,7 +188,10 @@ impl Classes {
                 limited(class_streams::merged(workload.open_by_class(column, &names, streams)?))
             }
         };
-        let Some(sizes) = &self.sizes else { return Ok(class_streams::only(all, members)) };
+        let Some(sizes) = &self.sizes else {
+            let is_all = members.iter().copied().eq(0..self.list.len());
+            return Ok(if is_all { all } else { class_streams::only(all, members) });
+        };
         let count = sizes.values.len();
         let marks: Vec<usize> =
             members.iter().flat_map(|member| member * count..(member + 1) * count).collect();
