@@ -161,3 +161,40 @@ fn infrastructure_code_is_all_that_is_printed() {
     assert!(text.contains("MemorySize: ") && text.contains("No SQS event source mapping"), "{text}");
     assert!(folder.path().join("out/index.html").exists() && folder.path().join("out/plan.json").exists());
 }
+
+/// A grid of two configurations, one of them of large batches of bursty arrivals: its text and plan.json.
+fn planned_with_large_batches(requests: u32) -> (String, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.toml");
+    let scenario = format!(
+        "seed = 7\n[workload]\nkind = \"mmpp\"\nrates = [200.0, 900.0]\nsojourns = [2, 1]\nrequests = {requests}\n\
+         [profile]\nmemory_mb = [1024]\nbatch = [1, 256]\nservice_s = [[0.1, 7.75]]\n\
+         [platform]\nkind = \"lambda\"\nbook = \"aws-2026\"\nmemory_mb = 1024\ncold_starts = false\n\
+         [policy]\nkind = \"unbatched\"\n[slo]\nlatency = \"8s\"\n\
+         [sweep]\nmemory_mb = [1024]\nbatch = [8, 256]\ntimeout = [\"1s\"]\n"
+    );
+    std::fs::write(&path, scenario).unwrap();
+    let mut command = Command::cargo_bin("sim").unwrap();
+    let out = folder.path().join("out");
+    let output = command.arg("plan").arg(&path).arg("--no-charts").arg("--out").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json = std::fs::read_to_string(out.join("plan.json")).unwrap();
+    (String::from_utf8(output.stdout).unwrap(), serde_json::from_str(&json).unwrap())
+}
+
+#[test]
+fn a_plan_says_that_trials_rank_because_the_law_would_take_longer() {
+    let sooner = "Ranked by simulation on the scenario's own arrivals, as the exact law of such large batches would \
+                  take longer.";
+    let within = "Ranked by simulation, among those of which the exact law agrees that they do.";
+    // Trials of few requests are over sooner than the law; those of many are not, and then both are asked.
+    for (requests, wanted, other) in [(20_000, sooner, within), (10_000_000, within, sooner)] {
+        let (text, json) = planned_with_large_batches(requests);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let text = words.join(" ");
+        assert!(text.contains(wanted) && !text.contains(other), "{requests}: {text}");
+        let notes = json["notes"].as_array().unwrap();
+        assert!(notes[0].as_str().unwrap().starts_with(wanted), "{requests}: {notes:?}");
+        assert_eq!(json["ranked_by"], "simulated");
+    }
+}

@@ -34,6 +34,8 @@ pub(in crate::analytic) struct Counting {
 
 /// Terms of the uniformisation below this are left out; so are levels whose cells all are.
 const NEGLIGIBLE: f64 = 1e-18;
+/// See [`Counting::trimmed`].
+const TRIFLE: f64 = 1e-20;
 /// The longest time that is uniformised [events]; longer ones are squares.
 pub(in crate::analytic) const WIDEST: f64 = 4.0;
 
@@ -161,20 +163,50 @@ impl Counting {
 
     /// Writes V(s + t) to `to` from V(s) in `from`; self is V(t). Both slices are laid out like the cells.
     pub fn after(&self, from: &[f64], to: &mut [f64]) {
+        let all = 0..self.levels;
+        self.after_within((from, &all), (to, &all));
+    }
+
+    /// The same where `from` is zero outside some levels, and what was in `to` before; returns those outside which it now is.
+    pub fn after_within(
+        &self,
+        (from, reach): (&[f64], &Range<usize>),
+        (to, stale): (&mut [f64], &Range<usize>),
+    ) -> Range<usize> {
         let (order, levels) = (self.order, self.levels);
-        to.fill(0.0);
-        for i in 0..order {
+        to.chunks_exact_mut(levels).for_each(|line| line[stale.clone()].fill(0.0));
+        let mut written = levels..0;
+        let mut product = Product::default();
+        for (line, row) in from.chunks_exact(levels).enumerate() {
+            let (i, l) = (line / order, line % order);
+            let left = something(row, reach);
+            if left.is_empty() {
+                continue;
+            }
+            product.take(&row[left.clone()], levels);
             for k in 0..order {
-                let out = &mut to[(i * order + k) * levels..][..levels];
-                for l in 0..order {
-                    let left = something(&from[(i * order + l) * levels..][..levels]);
-                    let right = &self.cells[(l * order + k) * levels..][..self.used];
-                    for q in something(right).0 {
-                        add_scaled(&mut out[(q + left.0.start).min(levels)..], right[q], left.1);
-                    }
-                }
+                let right = &self.cells[(l * order + k) * levels..][..self.used];
+                let range = match right.len() {
+                    0..=FEW => 0..right.iter().rposition(|cell| *cell > 0.0).map_or(0, |last| last + 1),
+                    _ => something(right, &(0..right.len())),
+                };
+                let least = (left.start + range.start).min(levels);
+                written = written.start.min(least)..written.end.max(left.end + range.end).min(levels);
+                let out = &mut to[(i * order + k) * levels + least..][..levels - least];
+                product.add(out, &right[range]);
             }
         }
+        if written.is_empty() { 0..0 } else { written }
+    }
+
+    /// The same with what is far below the error of a product taken from the end of each line: off the diagonal, and in
+    /// phases with few arrivals, levels end sooner than in others.
+    pub fn trimmed(mut self) -> Counting {
+        for line in self.cells.chunks_exact_mut(self.levels) {
+            let end = line.iter().rposition(|cell| *cell > TRIFLE).map_or(0, |last| last + 1);
+            line[end..].fill(0.0);
+        }
+        self
     }
 
     /// The largest probability, over the phase at the start, that `levels` arrivals have not come yet.
@@ -197,16 +229,69 @@ impl Counting {
 /// So many levels are all looked at: to find those that are something would take longer.
 const FEW: usize = 64;
 
-/// The levels that are something: in a long time, few arrivals are as improbable as very many.
-fn something(cells: &[f64]) -> (Range<usize>, &[f64]) {
-    let range = match cells.len() {
-        0..=FEW => 0..cells.len(),
-        _ => {
-            let end = cells.iter().rposition(|cell| *cell > NEGLIGIBLE).map_or(0, |last| last + 1);
-            cells[..end].iter().position(|cell| *cell > NEGLIGIBLE).unwrap_or(end)..end
+/// The levels within a reach that are something: in a long time, few arrivals are as improbable as very many.
+fn something(cells: &[f64], reach: &Range<usize>) -> Range<usize> {
+    if cells.len() <= FEW {
+        return reach.clone();
+    }
+    let within = &cells[reach.clone()];
+    let end = within.iter().rposition(|cell| *cell > NEGLIGIBLE).map_or(0, |last| last + 1);
+    let start = within[..end].iter().position(|cell| *cell > NEGLIGIBLE).unwrap_or(end);
+    reach.start + start..reach.start + end
+}
+
+/// Multiplies one polynomial by several.
+#[derive(Debug, Default)]
+struct Product<'a> {
+    from: &'a [f64],
+    /// The same between zeros, where it is long: then several factors are taken at once.
+    padded: Vec<f64>,
+}
+
+/// Factors that are taken at once, so that a sum is read and written once for all of them.
+const AT_ONCE: usize = 8;
+/// So few levels take longer with zeros around them.
+const SHORT: usize = 16;
+
+impl<'a> Product<'a> {
+    fn take(&mut self, from: &'a [f64], levels: usize) {
+        self.from = from;
+        self.padded.clear();
+        if levels >= SHORT {
+            self.padded.resize(AT_ONCE - 1, 0.0);
+            self.padded.extend_from_slice(from);
+            self.padded.resize(from.len() + 2 * (AT_ONCE - 1), 0.0);
         }
-    };
-    (range.clone(), &cells[range])
+    }
+
+    /// `to += from factors`, as far as `to` goes.
+    fn add(&self, to: &mut [f64], factors: &[f64]) {
+        if self.padded.is_empty() {
+            let few = factors.iter().take(to.len()).enumerate();
+            few.for_each(|(q, factor)| add_scaled(&mut to[q..], *factor, self.from));
+            return;
+        }
+        for (block, some) in factors.chunks(AT_ONCE).enumerate() {
+            let mut factors = [0.0; AT_ONCE];
+            factors[..some.len()].copy_from_slice(some);
+            let Some(to) = to.get_mut(block * AT_ONCE..) else { break };
+            add_several(to, &factors, &self.padded);
+        }
+    }
+}
+
+/// What [`add_scaled`] of each factor would add one after the other, in the same order.
+#[inline(never)]
+fn add_several(to: &mut [f64], factors: &[f64; AT_ONCE], padded: &[f64]) {
+    let count = to.len().min(padded.len() - (AT_ONCE - 1));
+    let (to, padded) = (&mut to[..count], &padded[..count + AT_ONCE - 1]);
+    for (at, to) in to.iter_mut().enumerate() {
+        let mut sum = *to;
+        for (q, factor) in factors.iter().enumerate() {
+            sum += factor * padded[at + AT_ONCE - 1 - q];
+        }
+        *to = sum;
+    }
 }
 
 /// The rate of the events of a uniformisation [1/s].

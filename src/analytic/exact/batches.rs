@@ -27,11 +27,16 @@ pub struct BatchLaw {
     waits: Waits,
 }
 
+/// A share of the requests below this is nothing.
+const NOTHING: f64 = 1e-18;
+
 /// G_n at the nodes of a mesh, before the jump at the horizon.
 #[derive(Debug, Clone)]
 enum Waits {
     /// At `n - 1`.
     Given(Mesh, Vec<Vec<f64>>),
+    /// Of a class: a sum over what all classes share.
+    Shared(Mesh, ClassWaits),
     /// They follow from the counts of arrivals and the phase just after the request that opens a batch.
     Following {
         levels: Arc<Table>,
@@ -41,6 +46,29 @@ enum Waits {
         /// In full batches, by panel.
         full: OnceLock<Vec<OnceLock<[f64; NODES]>>>,
     },
+}
+
+/// G_n of one of several classes at the nodes of its mesh, where that of the others begins too. Every class is the same few
+/// functions, each times a number of its own: so they are held once, however many classes there are.
+#[derive(Debug, Clone)]
+pub(super) struct ClassWaits {
+    /// `[function][n - 1][node]`.
+    pub functions: Arc<Vec<Vec<Vec<f64>>>>,
+    /// By function.
+    pub weights: Vec<f64>,
+    /// Those who fill a batch, and do not wait.
+    pub filling: f64,
+}
+
+impl ClassWaits {
+    /// G_n at some nodes, from the first of them on, of batches of up to `batch`.
+    #[inline]
+    pub fn write(&self, (n, batch): (usize, usize), first: usize, to: &mut [f64]) {
+        to.fill(if n == batch { self.filling } else { 0.0 });
+        for (weight, function) in self.weights.iter().zip(self.functions.iter()) {
+            add_scaled(to, *weight, &function[n - 1][first..]);
+        }
+    }
 }
 
 impl BatchLaw {
@@ -67,17 +95,34 @@ impl BatchLaw {
         bounds: Vec<f64>,
         waits: Vec<Vec<f64>>,
     ) -> BatchLaw {
+        BatchLaw::waiting(share, requests, Waits::Given(Mesh { bounds }, waits))
+    }
+
+    /// The same of waits that follow from what all classes share.
+    pub(super) fn among_classes(
+        share: &[f64],
+        requests: Vec<f64>,
+        bounds: Vec<f64>,
+        waits: ClassWaits,
+    ) -> BatchLaw {
+        BatchLaw::waiting(share, requests, Waits::Shared(Mesh { bounds }, waits))
+    }
+
+    fn waiting(share: &[f64], requests: Vec<f64>, waits: Waits) -> BatchLaw {
         let charged = requests.iter().enumerate().map(|(at, some)| some / (at + 1) as f64).collect();
-        let (mean, mesh) = (requests.iter().sum(), Mesh { bounds });
-        let (share, horizon) = (share.to_vec(), mesh.horizon());
-        BatchLaw { share, charged, requests, mean, horizon, waits: Waits::Given(mesh, waits) }
+        let mean = requests.iter().sum();
+        let horizon = match &waits {
+            Waits::Given(mesh, _) | Waits::Shared(mesh, _) => mesh.horizon(),
+            Waits::Following { levels, .. } => levels.horizon,
+        };
+        BatchLaw { share: share.to_vec(), charged, requests, mean, horizon, waits }
     }
 
     /// The mesh at whose nodes G_n is known.
     #[inline]
     fn mesh(&self, n: usize) -> &Mesh {
         match &self.waits {
-            Waits::Given(mesh, _) => mesh,
+            Waits::Given(mesh, _) | Waits::Shared(mesh, _) => mesh,
             Waits::Following { levels, .. } => &self.nodes(levels, n).mesh,
         }
     }
@@ -95,6 +140,10 @@ impl BatchLaw {
             Waits::Given(_, rows) => {
                 let row = &rows[n - 1][panel * DEGREE..];
                 values.iter_mut().zip(row).for_each(|(value, given)| *value = *given);
+            }
+            Waits::Shared(mesh, waits) => {
+                let nodes = if mesh.bounds.len() == 1 { 1 } else { NODES };
+                waits.write((n, self.share.len()), panel * DEGREE, &mut values[..nodes]);
             }
             Waits::Following { levels, phase, full, .. } if n == self.share.len() => {
                 let nodes = self.nodes(levels, n);
@@ -153,7 +202,7 @@ impl BatchLaw {
             return 0.0;
         }
         let within = |n| if wait >= self.horizon() { self.requests(n) } else { self.within(n, wait) };
-        (1..=self.share.len()).map(within).sum::<f64>() / self.mean
+        (1..=self.share.len()).filter(|n| self.is_something(*n)).map(within).sum::<f64>() / self.mean
     }
 
     /// The longest wait [s]: the timeout, or less where a batch is always full by then.
@@ -173,7 +222,13 @@ impl BatchLaw {
         self.requests[n - 1]
     }
 
-    /// The same of all sizes, at `n - 1`.
+    /// Are there so many requests in batches of n that a share could show them? The waits of others are not asked for.
+    #[inline]
+    pub(super) fn is_something(&self, n: usize) -> bool {
+        self.requests[n - 1] > NOTHING * self.mean
+    }
+
+    /// Those in batches of each size, at `n - 1`.
     #[inline]
     pub(super) fn all_requests(&self) -> &[f64] {
         &self.requests
@@ -195,7 +250,7 @@ impl BatchLaw {
     pub(super) fn waited(&self) -> f64 {
         match self.waits {
             Waits::Following { waited, .. } => waited,
-            Waits::Given(..) => (1..=self.share.len()).map(|n| self.waited_in(n)).sum(),
+            Waits::Given(..) | Waits::Shared(..) => (1..=self.share.len()).map(|n| self.waited_in(n)).sum(),
         }
     }
 

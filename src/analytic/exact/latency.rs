@@ -218,6 +218,9 @@ impl<'p> Near<'p> {
         let (mut answered, mut open) = (0.0, Vec::new());
         for (n, (service, requests)) in part.service.iter().zip(part.batches.all_requests()).enumerate() {
             let least = service + part.shift;
+            if !part.batches.is_something(n + 1) {
+                continue;
+            }
             if least + horizon < low - 2.0 * SLACK {
                 answered += requests;
             } else if least < high + 2.0 * SLACK {
@@ -243,12 +246,12 @@ impl<'p> Near<'p> {
 impl Part<'_> {
     /// P(R <= x + slack): with a slack of minus half a nanosecond, the limit from below at a jump.
     fn cdf(&self, x: f64, slack: f64) -> f64 {
+        let services = self.service.iter().zip(1..).filter(|(_, n)| self.batches.is_something(*n));
         if let Some(pieces) = self.pieces {
-            let sum: f64 = (1..=self.service.len()).map(|n| self.pieces(pieces, n, x, slack)).sum();
+            let sum: f64 = services.map(|(_, n)| self.pieces(pieces, n, x, slack)).sum();
             return sum / self.batches.mean_batch();
         }
         let x = x - self.shift;
-        let services = self.service.iter().zip(1..);
         let sum: f64 = match self.spread == 0.0 {
             true => services.map(|(service, n)| self.fixed(n, x - service, slack)).sum(),
             false => services.map(|(service, n)| self.spread(n, x, *service)).sum(),

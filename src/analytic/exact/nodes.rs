@@ -47,7 +47,9 @@ impl Nodes {
     pub fn new(map: &Map, levels: usize, horizon: f64, tolerance: f64) -> Nodes {
         let (order, rate, idle) = (map.order(), map.d1().row_sums(), map.idle());
         let mut nodes = Vec::new();
-        let keep = |cells: &[f64]| nodes.push(Node::new(cells, levels, order));
+        let counts: Vec<f64> = (0..levels).map(|j| j as f64).collect();
+        let keep =
+            |cells: &[f64], within: &Range<usize>| nodes.push(Node::new((cells, within), &counts, order));
         let bounds = march(Counted::from(map), levels, (horizon, tolerance), keep);
         let (mesh, embedded) = (Mesh { bounds }, map.embedded());
         let timed_out = (0..levels).map(|_| OnceLock::new()).collect();
@@ -135,18 +137,19 @@ impl Nodes {
 }
 
 impl Node {
-    fn new(cells: &[f64], levels: usize, order: usize) -> Node {
-        let reach = reach(cells, levels);
-        let width = reach.len();
+    /// Of V_j that is zero outside some levels; `counts[j]` is j.
+    fn new((cells, within): (&[f64], &Range<usize>), counts: &[f64], order: usize) -> Node {
+        let reach = reach(cells, counts.len(), within);
+        let (width, counts) = (reach.len(), &counts[reach.clone()]);
         let mut open = Vec::with_capacity(order * order * width);
         let mut counted = vec![0.0; order * width];
-        for (at, line) in cells.chunks_exact(levels.max(1)).enumerate() {
-            let line = &line[reach.clone()];
+        let lines = cells.chunks_exact(cells.len() / (order * order)).map(|line| &line[reach.clone()]);
+        for (at, line) in lines.enumerate() {
             open.extend_from_slice(line);
-            let sums = counted[at / order * width..].iter_mut();
-            let levels = line.iter().zip(reach.clone()).rev();
-            sums.zip(levels).for_each(|(sum, (value, j))| *sum += j as f64 * value);
+            let sums = &mut counted[at / order * width..][..width];
+            sums.iter_mut().zip(counts.iter().zip(line)).for_each(|(sum, (j, value))| *sum += j * value);
         }
+        counted.chunks_exact_mut(width.max(1)).for_each(<[f64]>::reverse);
         Node { reach, open, counted }
     }
 
@@ -178,12 +181,13 @@ fn times(row: &[[f64; NODES]], matrix: &Matrix, to: &mut [[f64; NODES]]) {
 }
 
 /// The levels at which something is above nothing, from the first to the last.
-fn reach(cells: &[f64], levels: usize) -> Range<usize> {
+fn reach(cells: &[f64], levels: usize, within: &Range<usize>) -> Range<usize> {
     let mut reach = levels..0;
     for line in cells.chunks_exact(levels.max(1)) {
         let is_something = |value: &f64| *value > NOTHING;
-        let first = line.iter().position(is_something).unwrap_or(levels);
-        let end = line.iter().rposition(is_something).map_or(0, |last| last + 1);
+        let line = &line[within.clone()];
+        let first = line.iter().position(is_something).map_or(levels, |first| within.start + first);
+        let end = line.iter().rposition(is_something).map_or(0, |last| within.start + last + 1);
         reach = reach.start.min(first)..reach.end.max(end);
     }
     if reach.is_empty() { 0..0 } else { reach }

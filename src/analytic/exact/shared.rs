@@ -4,11 +4,15 @@
 //! than w. So rows that lead to the request meet columns that lead from it to the departure, and one integral a stage is
 //! left. The formulas are derived in docs/classes.md.
 
-use super::batches::{BatchLaw, integrate};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::batches::{BatchLaw, ClassWaits, integrate};
 use super::march::{march, march_along};
 use super::stages::{Entries, Row, SharedSizes, Stages, multiply, times};
 use crate::analytic::counting::add_scaled;
 use crate::arrivals::marked::MarkedMap;
+use crate::numeric::chebyshev::DEGREE;
 use crate::numeric::matrix::Matrix;
 use crate::units::Span;
 
@@ -51,8 +55,7 @@ impl SharedLaw {
         let stages = Stages::new(map, waits, batch);
         let entries = stages.stationary();
         let sizes = SharedSizes::of(&stages, &entries);
-        let mut waits = Waits::new(View { stages: &stages, entries: &entries });
-        waits.run();
+        let waits = Waits::run(View { stages: &stages, entries: &entries }, None);
         let mut classes: Vec<(usize, BatchLaw)> =
             (0..stages.given.len()).map(|class| (stages.given[class], waits.law(class, &sizes))).collect();
         classes.sort_by_key(|(given, _)| *given);
@@ -77,45 +80,49 @@ pub(super) struct View<'a> {
     pub entries: &'a Entries,
 }
 
-/// G_{k,n}, stage by stage.
+/// G_{k,n}, stage by stage. Its density is linear in the arrivals and the openers of the class: the sum over i, k of
+/// `D1_k(i, k)` times one function and over k of the opener's share times another, which are the same for all classes.
 pub(super) struct Waits<'a> {
     view: View<'a>,
     /// Of each stage: where its panels begin and end.
     meshes: Vec<Vec<f64>>,
-    /// By class: where panels begin and end, G_{k,n} at the nodes, and after the jump at the longest wait.
+    /// By class: where panels begin and end.
     bounds: Vec<Vec<f64>>,
-    values: Vec<Vec<Vec<f64>>>,
-    whole: Vec<Vec<f64>>,
+    /// These functions at the nodes of all stages: `[function][n - 1][node]`.
+    functions: Arc<Vec<Vec<Vec<f64>>>>,
+    /// By class: those of its members by n whose own deadline ends the batch.
+    jump: Vec<Vec<f64>>,
+    /// By class: those who fill a batch.
+    filling: Vec<f64>,
 }
 
 impl<'a> Waits<'a> {
-    pub fn new(view: View<'a>) -> Waits<'a> {
+    /// Works the waits out; on the panels of another law with the same stages, if these are given.
+    pub fn run(view: View<'a>, along: Option<&[Vec<f64>]>) -> Waits<'a> {
         let View { stages, entries } = view;
         let (classes, batch) = (stages.given.len(), stages.levels + 1);
-        // The last request of a full batch does not wait.
-        let start = |filling: &Vec<f64>| {
-            let mut values = vec![vec![0.0]; batch];
-            values[batch - 1][0] = filling.iter().sum();
-            values
-        };
-        let values: Vec<Vec<Vec<f64>>> = stages.filling(entries).iter().map(start).collect();
-        let whole = values.iter().map(|values| values.iter().map(|g| g[0]).collect()).collect();
-        Waits { view, meshes: Vec::new(), bounds: vec![vec![0.0]; classes], values, whole }
-    }
-
-    /// Works the waits out.
-    pub fn run(&mut self) {
-        self.run_through(None);
-    }
-
-    /// The same on the panels of another law with the same stages.
-    pub fn run_along(&mut self, meshes: &[Vec<f64>]) {
-        self.run_through(Some(meshes));
+        let filling = stages.filling(entries).iter().map(|row| row.iter().sum()).collect();
+        let mut functions = vec![vec![vec![0.0]; batch]; stages.order * (stages.order + 1)];
+        let (meshes, bounds) = (Vec::new(), vec![vec![0.0]; classes]);
+        let jump = vec![vec![0.0; batch]; classes];
+        let mut waits = Waits { view, meshes, bounds, functions: Arc::default(), jump, filling };
+        if stages.levels > 0 {
+            let mut after = After::at_once(stages);
+            for stage in 0..classes {
+                if stage > 0 {
+                    after.add_deadline(stages, stage - 1);
+                }
+                after = waits.stage(stage, &after, along, &mut functions);
+                waits.jump(stage, &after);
+            }
+        }
+        waits.functions = Arc::new(functions);
+        waits
     }
 
     /// Of each stage: where its panels begin and end \[s\].
-    pub fn meshes(&self) -> Vec<Vec<f64>> {
-        self.meshes.clone()
+    pub fn meshes(&self) -> &[Vec<f64>] {
+        &self.meshes
     }
 
     /// Where panels of a class's waits begin and end \[s\].
@@ -124,98 +131,109 @@ impl<'a> Waits<'a> {
     }
 
     /// A class's requests by batch in batches of n, at `n - 1`, and G_{k,n} at the nodes.
-    pub fn take(&mut self, class: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
-        (std::mem::take(&mut self.whole[class]), std::mem::take(&mut self.values[class]))
+    pub fn of_class(&self, class: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let waits = self.weighted(class, 1.0);
+        let (batch, nodes) = (self.view.stages.levels + 1, (self.bounds[class].len() - 1) * DEGREE + 1);
+        let row = |n: usize| {
+            let mut row = vec![0.0; nodes];
+            waits.write((n, batch), 0, &mut row);
+            row
+        };
+        let values: Vec<Vec<f64>> = (1..=batch).map(row).collect();
+        let whole = values.iter().zip(&self.jump[class]).map(|(row, jump)| row[nodes - 1] + jump);
+        (whole.collect(), values)
     }
 
-    fn run_through(&mut self, along: Option<&[Vec<f64>]>) {
-        if self.view.stages.levels == 0 {
-            return;
-        }
-        let mut after = After::at_once(self.view.stages);
-        for stage in 0..self.view.stages.length.len() {
-            if stage > 0 {
-                after.add_deadline(self.view.stages, stage - 1);
-            }
-            after = self.stage(stage, &after, along);
-            self.jump(stage, &after);
-        }
-    }
-
-    /// Adds the waits that end in a stage; returns what follows a request at the stage's upper end.
-    fn stage(&mut self, stage: usize, before: &After, along: Option<&[Vec<f64>]>) -> After {
-        let length = self.view.stages.length[stage];
+    /// Works the functions out within a stage; returns what follows a request at the stage's upper end.
+    fn stage(
+        &mut self,
+        stage: usize,
+        before: &After,
+        along: Option<&[Vec<f64>]>,
+        functions: &mut [Vec<Vec<f64>>],
+    ) -> After {
+        let View { stages, entries } = self.view;
+        let length = stages.length[stage];
         if length == 0.0 {
             self.meshes.push(Vec::new());
             return before.clone();
         }
-        let levels = self.view.stages.levels;
+        let (order, levels) = (stages.order, stages.levels);
         let mut counting = Vec::new();
-        let keep = |cells: &[f64]| counting.extend_from_slice(cells);
+        let keep = |cells: &[f64], _: &Range<usize>| counting.extend_from_slice(cells);
         let bounds = match along {
             Some(meshes) => {
-                march_along(self.view.stages.counted(stage), levels, &meshes[stage], keep);
+                march_along(stages.counted(stage), levels, &meshes[stage], keep);
                 meshes[stage].clone()
             }
-            None => march(self.view.stages.counted(stage), levels, (length, TOLERANCE), keep),
+            None => march(stages.counted(stage), levels, (length, TOLERANCE), keep),
         };
-        let size = self.view.stages.order * self.view.stages.order * levels;
-        let nodes: Vec<&[f64]> = counting.chunks_exact(size).collect();
-        let mut above = vec![0.0; self.view.stages.order * levels];
-        self.view.entries.spent[stage + 1..].iter().for_each(|row| add_scaled(&mut above, 1.0, row));
-        let classes = stage..self.view.stages.given.len();
-        let mut densities: Vec<Vec<Vec<f64>>> =
-            classes.clone().map(|_| vec![vec![0.0; nodes.len()]; levels + 1]).collect();
+        let nodes: Vec<&[f64]> = counting.chunks_exact(order * order * levels).collect();
+        let mut above = vec![0.0; order * levels];
+        entries.spent[stage + 1..].iter().for_each(|row| add_scaled(&mut above, 1.0, row));
+        let mut densities = vec![vec![vec![0.0; nodes.len()]; levels + 1]; functions.len()];
         for node in 0..nodes.len() {
             let at = self.view.at(stage, (nodes[node], nodes[nodes.len() - 1 - node]), &above, before);
-            for (class, densities) in classes.clone().zip(&mut densities) {
-                for (n, density) in self.view.density(&at, class).into_iter().enumerate() {
-                    densities[n][node] = density;
+            for (at, density) in self.view.functions(&at).into_iter().enumerate() {
+                for (n, density) in density.into_iter().enumerate() {
+                    densities[at][n][node] = density;
                 }
             }
         }
-        for (class, densities) in classes.zip(densities) {
-            self.append(class, stage, &bounds, densities);
+        for (known, values) in functions.iter_mut().flatten().zip(densities.iter_mut().flatten()) {
+            integrate(&bounds, known[known.len() - 1], values);
+            known.extend(&values[1..]);
         }
+        self.go_on(stage, &bounds);
         self.meshes.push(bounds);
-        before.later(nodes[nodes.len() - 1], self.view.stages.order, levels)
+        before.later(nodes[nodes.len() - 1], order, levels)
     }
 
-    fn append(&mut self, class: usize, stage: usize, bounds: &[f64], densities: Vec<Vec<f64>>) {
-        let from = if stage > 0 { self.view.stages.wait[stage - 1] } else { 0.0 };
-        let ends = &mut self.bounds[class];
-        ends.extend(bounds[1..].iter().map(|bound| from + bound));
-        if let Some(last) = ends.last_mut() {
-            *last = self.view.stages.wait[stage];
-        }
-        for (n, mut values) in densities.into_iter().enumerate() {
-            let known = &mut self.values[class][n];
-            let last = known[known.len() - 1];
-            integrate(bounds, last, &mut values);
-            self.whole[class][n] = values[values.len() - 1];
-            known.extend(&values[1..]);
+    /// The panels of a stage belong to its class and all that wait longer.
+    fn go_on(&mut self, stage: usize, bounds: &[f64]) {
+        let wait = &self.view.stages.wait;
+        let from = if stage > 0 { wait[stage - 1] } else { 0.0 };
+        for ends in &mut self.bounds[stage..] {
+            ends.extend(bounds[1..].iter().map(|bound| from + bound));
+            if let Some(last) = ends.last_mut() {
+                *last = wait[stage];
+            }
         }
     }
 
     /// The members of the stage's class whose own deadline ends the batch.
     fn jump(&mut self, class: usize, after: &After) {
-        let Stages { order, levels, .. } = *self.view.stages;
-        let mut open = vec![0.0; order * levels];
-        self.view.entries.spent[class + 1..].iter().for_each(|row| add_scaled(&mut open, 1.0, row));
-        let joined = self.view.stages.joined(&self.view.entries.opener[class], &open, class);
-        let jump = self.view.product(&joined, &after.quiet);
-        add_scaled(&mut self.whole[class], 1.0, &jump);
+        let View { stages, entries } = self.view;
+        let mut open = vec![0.0; stages.order * stages.levels];
+        entries.spent[class + 1..].iter().for_each(|row| add_scaled(&mut open, 1.0, row));
+        let joined = stages.joined(&entries.opener[class], &open, class);
+        add_scaled(&mut self.jump[class], 1.0, &self.view.product(&joined, &after.quiet));
+    }
+
+    /// What the class's own waits are of the functions.
+    fn weighted(&self, class: usize, factor: f64) -> ClassWaits {
+        let View { stages, entries } = self.view;
+        let rates = (0..stages.order).flat_map(|i| stages.d1[class].row(i));
+        let weights = rates.chain(&entries.opener[class]).map(|weight| weight * factor).collect();
+        ClassWaits { functions: self.functions.clone(), weights, filling: self.filling[class] * factor }
     }
 
     /// The quadratures, to within their error, add up to what is known without them.
-    fn law(&mut self, class: usize, sizes: &SharedSizes) -> BatchLaw {
+    fn law(&self, class: usize, sizes: &SharedSizes) -> BatchLaw {
         let known = sizes.requests()[self.view.stages.given[class]];
-        let correction = known / self.whole[class].iter().sum::<f64>();
+        let (batch, last) = (self.view.stages.levels + 1, (self.bounds[class].len() - 1) * DEGREE);
+        let waits = self.weighted(class, 1.0);
+        let whole = |(n, jump): (usize, &f64)| {
+            let mut at_end = [0.0];
+            waits.write((n, batch), last, &mut at_end);
+            at_end[0] + jump
+        };
+        let whole: Vec<f64> = (1..).zip(&self.jump[class]).map(whole).collect();
+        let correction = known / whole.iter().sum::<f64>();
         // Rounding may leave what is nothing below it.
-        let whole = self.whole[class].iter().map(|some| (some * correction).max(0.0)).collect();
-        let mut values = std::mem::take(&mut self.values[class]);
-        values.iter_mut().flatten().for_each(|value| *value *= correction);
-        BatchLaw::of_class(sizes.batch_size(), whole, std::mem::take(&mut self.bounds[class]), values)
+        let whole = whole.iter().map(|some| (some * correction).max(0.0)).collect();
+        let waits = self.weighted(class, correction);
+        BatchLaw::among_classes(sizes.batch_size(), whole, self.bounds(class), waits)
     }
 }
 
@@ -249,6 +267,30 @@ impl View<'_> {
         };
         density.push((0..order).map(filled).sum());
         density
+    }
+
+    /// The functions whose sums are these densities, by n: first that of each rate of arrivals from phase i to k, at
+    /// `i * order + k`, then that of each opener in phase k.
+    fn functions(&self, at: &At) -> Vec<Vec<f64>> {
+        let Stages { order, levels, .. } = *self.stages;
+        let mut functions = Vec::with_capacity(order * (order + 1));
+        for (i, k) in (0..order).flat_map(|i| (0..order).map(move |k| (i, k))) {
+            let (falling, open) = (line(&at.falling, i, levels), line(&at.open, i, levels));
+            let mut density = vec![0.0; levels + 1];
+            // Who joins is one more.
+            let joined = &mut density[1..levels];
+            multiply(joined, falling, line(&at.after.quiet, k, levels));
+            multiply(joined, open, line(&at.after.deadline, k, levels));
+            let filled = open.iter().zip(line(&at.after.arrival, k, levels).iter().rev().skip(1));
+            density[levels] = filled.map(|(a, h)| a * h).sum();
+            functions.push(density);
+        }
+        for k in 0..order {
+            let mut density = line(&at.after.deadline, k, levels).to_vec();
+            density.push(at.after.arrival[k * levels + levels - 1]);
+            functions.push(density);
+        }
+        functions
     }
 
     /// A row times a column, as a polynomial.
@@ -298,6 +340,11 @@ impl After {
         };
         After { quiet: column(&self.quiet), arrival: column(&self.arrival), deadline: column(&self.deadline) }
     }
+}
+
+/// The polynomial of a phase.
+fn line(of: &[f64], phase: usize, levels: usize) -> &[f64] {
+    &of[phase * levels..][..levels]
 }
 
 /// `z D1` times a column.

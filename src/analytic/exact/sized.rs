@@ -74,9 +74,7 @@ impl SizedLaw {
         let left = stages.left();
         let entries = stages.entries(&left);
         let sizes = SharedSizes::of(&stages, &entries);
-        let mut whole = Waits::new(View { stages: &stages, entries: &entries });
-        whole.run();
-        let meshes = whole.meshes();
+        let whole = Waits::run(View { stages: &stages, entries: &entries }, None);
         let classes = stages.given.len();
         let mut before: Vec<UpTo> = Vec::new();
         let joint = SizedBatches::new(map, waits, batch, up_to).joint;
@@ -84,9 +82,8 @@ impl SizedLaw {
         for (row, share) in up_to.iter().zip(&joint) {
             let thinned = Stages::thinned(map, waits, batch, row);
             let entries = thinned.entries(&left);
-            let mut found = Waits::new(View { stages: &thinned, entries: &entries });
-            found.run_along(&meshes);
-            let now: Vec<UpTo> = (0..classes).map(|class| found.take(class)).collect();
+            let found = Waits::run(View { stages: &thinned, entries: &entries }, Some(whole.meshes()));
+            let now: Vec<UpTo> = (0..classes).map(|class| found.of_class(class)).collect();
             let mut laws: Vec<(usize, BatchLaw)> = Vec::new();
             for (class, up_to) in now.iter().enumerate() {
                 let (requests, values) = difference(up_to, before.get(class));
