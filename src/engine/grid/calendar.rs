@@ -1,5 +1,6 @@
 //! Finishes by the batch that finds them.
 
+use super::later::Later;
 use super::pool::Run;
 use super::starts::Starts;
 use crate::platform::Capacity;
@@ -18,6 +19,7 @@ pub struct Calendar {
     /// So many entries come before those of the stretch.
     before: usize,
     few: Vec<Run>,
+    due: Vec<Run>,
 }
 
 const PROVISIONED: u32 = 1 << 31;
@@ -31,17 +33,20 @@ pub enum Page {
 }
 
 impl Calendar {
-    /// Opens the pages of a stretch, with what was left for later.
-    pub fn open(&mut self, starts: &Starts<'_>, later: &mut Vec<Run>) {
+    /// Opens the pages of a stretch, with what was left for later and may finish in it.
+    pub fn open(&mut self, starts: &Starts<'_>, later: &mut Later) {
         let batches = starts.sizes.len();
+        let mut due = std::mem::take(&mut self.due);
+        starts.batches.left.last().into_iter().for_each(|last| later.take(*last, &mut due));
         self.pages.clear();
         self.pages.resize(batches + 1, 0);
-        self.before = 1 + later.len();
+        self.before = 1 + due.len();
         self.finish.resize(self.before + batches, Time::ZERO);
         self.next.resize(self.before + batches, 0);
-        for (i, run) in later.drain(..).enumerate() {
+        for (i, run) in due.drain(..).enumerate() {
             self.link(starts.first_from(run.finish), i + 1, run);
         }
+        self.due = due;
     }
 
     /// Enters the finish of a batch of the stretch.
@@ -94,7 +99,7 @@ impl Calendar {
     }
 
     /// Keeps what is on the pages from one on.
-    pub fn keep(&mut self, from: usize, later: &mut Vec<Run>) {
+    pub fn keep(&mut self, from: usize, later: &mut Later) {
         for page in from..self.pages.len() {
             let mut entry = self.pages[page];
             while entry != 0 {

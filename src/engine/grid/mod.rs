@@ -20,6 +20,7 @@ mod fixed;
 mod follow;
 mod idle;
 mod kept;
+mod later;
 mod moved;
 mod pool;
 mod solo;

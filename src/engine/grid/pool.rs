@@ -6,6 +6,7 @@
 
 use super::calendar::{Calendar, Page};
 use super::idle::{AlwaysWarm, Idle, IdleEnvironments, Shelf, Stack};
+use super::later::Later;
 use super::starts::Starts;
 use crate::platform::Capacity;
 use crate::platform::lambda::idle::Reuse;
@@ -20,7 +21,7 @@ pub struct Pool {
     idle: Idle,
     growth: Growth,
     /// Those that finish after the last batch seen.
-    later: Vec<Run>,
+    later: Later,
 }
 
 /// Busy environments, and new ones.
@@ -83,7 +84,7 @@ impl Pool {
         let scaling = TokenBucket::new(burst, tokens, period);
         let (concurrency, lives) = (settings.concurrency, Lives::from(from));
         let growth = Growth { busy: 0, concurrency, scaling, init, keep_alive, lives };
-        Some(Pool { idle, growth, later: Vec::new() })
+        Some(Pool { idle, growth, later: Later::default() })
     }
 
     /// Always enough warm environments.
@@ -91,7 +92,7 @@ impl Pool {
         let scaling = TokenBucket::new(0, 0, Span::ZERO);
         let (none, lives) = (Span::ZERO, Lives::from(Time::ZERO));
         let growth = Growth { busy: 0, concurrency: u64::MAX, scaling, init: none, keep_alive: none, lives };
-        Pool { idle: Idle::Always(AlwaysWarm), growth, later: Vec::new() }
+        Pool { idle: Idle::Always(AlwaysWarm), growth, later: Later::default() }
     }
 
     /// Starts the batches before the one numbered `until`; the first that is refused, which is `until` at the latest.
@@ -109,6 +110,7 @@ impl Pool {
             Idle::Stack(idle) => advance((idle, growth), starts, until, calendar, book),
             Idle::Shelf(idle) => advance((idle, growth), starts, until, calendar, book),
         };
+        self.later.suit(starts.batches.left);
         // The page of the refused batch has been turned.
         calendar.keep(refused.map_or(until, |refused| refused + 1), &mut self.later);
         refused.or((until < starts.sizes.len()).then_some(until))
@@ -122,7 +124,7 @@ impl Pool {
             Idle::Stack(stack) => (stack.warm_until().collect(), 0),
             Idle::Shelf(shelf) => shelf.into_parts(),
         };
-        (self.later, idle, provisioned, self.growth.scaling, self.growth.lives)
+        (self.later.into_runs(), idle, provisioned, self.growth.scaling, self.growth.lives)
     }
 
     /// The environments that were there until `end`, when all have finished; `None` where they are always warm.
