@@ -15,6 +15,7 @@ use super::policy::PolicySpec;
 use super::published::Published;
 use super::slo::Slo;
 use super::system::SystemSpec;
+use super::trace_sizes;
 use super::workload::{Source, Workload, within_the_clock};
 use super::{Output, Scenario};
 use crate::document::{Document, Section, Value};
@@ -73,7 +74,7 @@ impl Scenario {
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
         let is_given = given.is_some();
-        let (workload, marks) = arrivals(&root, given, written.as_ref())?;
+        let (mut workload, marks) = arrivals(&root, given, written.as_ref())?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
@@ -94,7 +95,16 @@ impl Scenario {
                 let grid = optional_section(&root, "sweep", class_tables::grid)?;
                 let given = root.optional("slo");
                 let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
-                let sizes = written.sizes(&profile)?;
+                let sizes = match trace_sizes::column(&root, &mut workload, &profile)? {
+                    Some(column) => {
+                        let largest = grid.iter().flat_map(|(_, batches)| batches).copied();
+                        let largest = largest.fold(policy.start().batch, u32::max);
+                        let given =
+                            trace_sizes::Given { marks: &marks, names: &written.names(), column, seed };
+                        Some(trace_sizes::read(&workload, &profile, given, largest)?)
+                    }
+                    None => written.sizes(&profile)?,
+                };
                 let classes = written.classes(marks, waits, objectives, grid, sizes).compared(&root)?;
                 (None, Some(classes), Slo::default())
             }
