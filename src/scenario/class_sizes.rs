@@ -5,8 +5,8 @@ use crate::document::Value;
 use crate::error::InputError;
 use crate::profile::Profile;
 
-/// More sizes than this are refused: each has a law of its own.
-const MOST_SIZES: usize = 64;
+/// More sizes than this are refused, and those of a trace grouped for the law: each has a law of its own.
+pub(super) const MOST_SIZES: usize = 64;
 /// Classes times sizes: one number beside each request says both.
 pub(super) const MOST_MARKS: usize = u16::MAX as usize;
 /// How far the shares may be from a sum of 1: people write three digits.

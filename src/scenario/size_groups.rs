@@ -1,10 +1,8 @@
 //! Many sizes rounded up to few, so that batches run longer by that as little as can be.
 
 use super::class::{Grouped, Sizes};
+use super::class_sizes::MOST_SIZES;
 use crate::profile::Profile;
-
-/// More sizes than this are grouped: each has a law of its own in every hour of a trace.
-const MOST_OF_LAW: usize = 32;
 
 /// What the law takes in place of `values`, of which there are `counts` requests and in each class the `shares`; none where
 /// they are few enough. Batches are of at most `largest`.
@@ -18,14 +16,14 @@ pub(super) fn grouped(
     shares: &[Vec<f64>],
     (profile, largest): (&Profile, u32),
 ) -> Option<Grouped> {
-    if values.len() <= MOST_OF_LAW {
+    if values.len() <= MOST_SIZES {
         return None;
     }
     let table = profile.by_size.as_ref()?;
     let cells: Vec<Vec<f64>> = values.iter().filter_map(|size| Some(table.at(*size)?.concat())).collect();
     let time: Vec<f64> = cells.iter().map(|cells| cells.iter().sum::<f64>() / cells.len() as f64).collect();
     let weights = weights(counts, largest);
-    let tops = cuts(&time, &weights, MOST_OF_LAW);
+    let tops = cuts(&time, &weights, MOST_SIZES);
     let mut longer = (0.0, 0.0_f64);
     let mut group = 0;
     for at in 0..values.len() {
