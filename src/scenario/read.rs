@@ -15,7 +15,7 @@ use super::policy::PolicySpec;
 use super::published::Published;
 use super::slo::Slo;
 use super::system::SystemSpec;
-use super::trace_sizes;
+use super::trace_sizes::{self, Requests};
 use super::workload::{Source, Workload, within_the_clock};
 use super::{Output, Scenario};
 use crate::document::{Document, Section, Value};
@@ -95,16 +95,10 @@ impl Scenario {
                 let grid = optional_section(&root, "sweep", class_tables::grid)?;
                 let given = root.optional("slo");
                 let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
-                let sizes = match trace_sizes::column(&root, &mut workload, &profile)? {
-                    Some(column) => {
-                        let largest = grid.iter().flat_map(|(_, batches)| batches).copied();
-                        let largest = largest.fold(policy.start().batch, u32::max);
-                        let given =
-                            trace_sizes::Given { marks: &marks, names: &written.names(), column, seed };
-                        Some(trace_sizes::read(&workload, &profile, given, largest)?)
-                    }
-                    None => written.sizes(&profile)?,
-                };
+                let batches = grid.iter().flat_map(|(_, batches)| batches).copied();
+                let largest = batches.fold(policy.start().batch, u32::max);
+                let requests = Requests { workload: &mut workload, marks: &marks, seed };
+                let sizes = trace_sizes::sizes(&root, &written, requests, (&profile, largest))?;
                 let classes = written.classes(marks, waits, objectives, grid, sizes).compared(&root)?;
                 (None, Some(classes), Slo::default())
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::class::{Marks, Recorded, Sizes};
 use super::class_sizes::MOST_MARKS;
+use super::class_tables::Written;
 use super::size_groups::grouped;
 use super::workload::{Source, Workload};
 use crate::arrivals::sized::{self, SizedArrivals};
@@ -13,21 +14,32 @@ use crate::numeric::streams::Streams;
 use crate::profile::Profile;
 use crate::units::Time;
 
-/// What is known of a trace whose records have sizes, before they are read.
-pub(super) struct Given<'a> {
+/// The requests of a scenario, and how they come to be of classes.
+pub(super) struct Requests<'a> {
+    pub(super) workload: &'a mut Workload,
     pub(super) marks: &'a Marks,
-    /// Of the classes.
-    pub(super) names: &'a [String],
-    /// The setting that names the column.
-    pub(super) column: Value<'a>,
     pub(super) seed: u64,
 }
 
-/// The setting that names the column, if there is one; from then on, sizes outside of the profile are refused at their line.
+/// The sizes of a scenario's requests: those that stand in its trace, or those that its classes name. Batches are of at
+/// most `largest`.
 ///
 /// # Errors
-/// The profile has no times by size.
-pub(super) fn column<'a>(
+/// The profile has sizes and the requests have none, or the other way round; a trace's sizes cannot be read.
+pub(super) fn sizes(
+    root: &Section<'_>,
+    written: &Written<'_>,
+    requests: Requests<'_>,
+    (profile, largest): (&Profile, u32),
+) -> Result<Option<Sizes>, InputError> {
+    match column(root, requests.workload, profile)? {
+        Some(column) => read(requests, &written.names(), &column, (profile, largest)).map(Some),
+        None => written.sizes(profile),
+    }
+}
+
+/// The setting that names the column, if there is one; from then on, sizes outside of the profile are refused at their line.
+fn column<'a>(
     root: &Section<'a>,
     workload: &mut Workload,
     profile: &Profile,
@@ -81,17 +93,14 @@ pub(super) fn open(
     }
 }
 
-/// Reads the sizes of the requests that will be simulated, once through the trace. Batches are of at most `largest`.
-///
-/// # Errors
-/// A trace that cannot be read; a size that cannot be used; too many different ones; a class without a request.
-pub(super) fn read(
-    workload: &Workload,
-    profile: &Profile,
-    given: Given<'_>,
-    largest: u32,
+/// Reads the sizes of the requests that will be simulated, once through the trace.
+fn read(
+    requests: Requests<'_>,
+    names: &[String],
+    column: &Value<'_>,
+    (profile, largest): (&Profile, u32),
 ) -> Result<Sizes, InputError> {
-    let Given { marks, names, column, seed } = given;
+    let Requests { workload, marks, seed } = requests;
     let mut requests = open(workload, marks, names, Streams::new(seed).part(0))?;
     let most = MOST_MARKS / names.len();
     // Sizes are above 0, so their bits are in their order.
