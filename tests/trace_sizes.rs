@@ -80,8 +80,13 @@ struct Replayed {
 }
 
 /// What becomes of each class by the rule: a batch leaves with its fifth request or at the earliest deadline of its members,
-/// and takes as long as if all of them were of the size of its largest. `nanos` are the arrivals in order.
+/// and takes as long as if all of them were of the size of its largest.
 fn by_hand(arrivals: &[(u64, usize, f64)]) -> Vec<Replayed> {
+    replayed(arrivals, BATCH, WAITS.map(|(_, wait)| wait))
+}
+
+/// The same with other settings.
+fn replayed(arrivals: &[(u64, usize, f64)], batch: usize, waits: [u64; 2]) -> Vec<Replayed> {
     let mut found = vec![Replayed::default(); WAITS.len()];
     let mut open: Vec<(u64, usize, f64)> = Vec::new();
     let mut leave = |open: &mut Vec<(u64, usize, f64)>, at: u64| {
@@ -92,13 +97,13 @@ fn by_hand(arrivals: &[(u64, usize, f64)]) -> Vec<Replayed> {
             found[class].padding += largest - size;
         }
     };
-    let due = |open: &[(u64, usize, f64)]| open.iter().map(|(at, class, _)| at + WAITS[*class].1).min();
+    let due = |open: &[(u64, usize, f64)]| open.iter().map(|(at, class, _)| at + waits[*class]).min();
     for arrival in arrivals {
         if let Some(at) = due(&open).filter(|at| *at < arrival.0) {
             leave(&mut open, at);
         }
         open.push(*arrival);
-        if open.len() == BATCH {
+        if open.len() == batch {
             leave(&mut open, arrival.0);
         }
     }
@@ -500,4 +505,61 @@ fn what_cannot_act_is_refused() {
     // A name that counts the gaps is not read by records at all.
     folder.write("a.csv", "interarrival,model,bytes\n1,chat,20\n2,letters,30\n");
     folder.refused(&text, &["needs a table"]);
+}
+
+const SWEEP: &str = "[sweep]\nmemory_mb = [1024]\nbatch = [1, 2, 5]\n";
+
+#[test]
+fn the_plan_simulates_each_record_at_its_size() {
+    let rows = rows(5000);
+    let folder = Folder::new();
+    folder.write("a.csv", &table(&rows, ','));
+    let trace = "file = \"a.csv\"\nclass_column = \"model\"\nsize_column = \"bytes\"";
+    folder.write("s.toml", &format!("{}{SWEEP}", scenario(trace, &both(["", ""]))));
+    let output = folder.sim(&["plan", "s.toml", "--json", "--no-charts"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(plan["notes"].to_string().contains("has the size of its record"), "{}", plan["notes"]);
+    let mut planned = 0;
+    for group in plan["groups"].as_array().unwrap() {
+        let mut waits = [0; 2];
+        let of = |name: &Value| WAITS.iter().position(|(known, _)| name == known).unwrap();
+        let members: Vec<usize> = group["classes"].as_array().unwrap().iter().map(of).collect();
+        for (member, wait) in members.iter().zip(group["longest_wait_s"].as_array().unwrap()) {
+            waits[*member] = (wait.as_f64().unwrap() * 1e9).round() as u64;
+        }
+        let own: Vec<_> =
+            arrivals(&rows, &rows).into_iter().filter(|(_, class, _)| members.contains(class)).collect();
+        let expected = replayed(&own, group["batch"].as_u64().unwrap() as usize, waits);
+        let expected: Vec<Replayed> = members.iter().map(|member| expected[*member].clone()).collect();
+        let run = serde_json::json!({ "requests": own.len(), "simulated": group["simulated"] });
+        check(&run, &expected);
+        planned += members.len();
+    }
+    assert_eq!(planned, 2);
+}
+
+#[test]
+fn commands_that_know_no_classes_or_no_sizes_refuse() {
+    let folder = Folder::new();
+    folder.write("a.csv", &table(&rows(300), ','));
+    let trace = "file = \"a.csv\"\nclass_column = \"model\"\nsize_column = \"bytes\"";
+    folder.write("s.toml", &format!("{}{SWEEP}", scenario(trace, &both(["", ""]))));
+    let upstream = ["--upstream", "http://127.0.0.1:1"];
+    let target = ["--target", "http://127.0.0.1:1"];
+    for (args, reason) in [
+        (vec!["sweep", "s.toml"], "knows no [[class]]"),
+        (vec!["trace", "generate", "s.toml", "--to", "g.csv"], "knows no [[class]]"),
+        (vec!["plan", "s.toml", "--max-rate"], "cannot act with [[class]]"),
+        (vec!["fleet", "a.csv", "--scenario", "s.toml"], "arrivals of [[class]]"),
+        ([vec!["serve", "s.toml"], upstream.to_vec()].concat(), "sim serve knows no sizes of requests"),
+        ([vec!["observe", "s.toml"], target.to_vec()].concat(), "sim observe knows no [[class]]"),
+    ] {
+        if !cfg!(feature = "serve") && matches!(args[0], "serve" | "observe") {
+            continue;
+        }
+        let output = folder.sim(&args);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains(reason), "{args:?}: {told}");
+    }
 }
