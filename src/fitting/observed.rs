@@ -95,10 +95,11 @@ impl Observed {
                     kept.extend_from_slice(&block);
                 }
                 // One that is not full was the last.
-                match block.len() < TOGETHER {
-                    true => Ok(next.clear()),
-                    false => fill_up(source, &mut next),
+                if block.len() < TOGETHER {
+                    next.clear();
+                    return Ok(());
                 }
+                fill_up(source, &mut next)
             };
             beside(|| meter.add(&block), others)?;
             std::mem::swap(&mut block, &mut next);

@@ -95,8 +95,7 @@ impl Scenario {
                 let grid = optional_section(&root, "sweep", class_tables::grid)?;
                 let given = root.optional("slo");
                 let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
-                let batches = grid.iter().flat_map(|(_, batches)| batches).copied();
-                let largest = batches.fold(policy.start().batch, u32::max);
+                let largest = largest_batch(grid.as_ref(), &policy);
                 let requests = Requests { workload: &mut workload, marks: &marks, seed };
                 let sizes = trace_sizes::sizes(&root, &written, requests, (&profile, largest))?;
                 let classes = written.classes(marks, waits, objectives, grid, sizes).compared(&root)?;
@@ -132,6 +131,12 @@ impl Scenario {
             written: as_written(document, is_given),
         })
     }
+}
+
+/// The largest batch of classes, or that they may be planned with.
+fn largest_batch(grid: Option<&(Vec<MemoryMb>, Vec<u32>)>, policy: &PolicySpec) -> u32 {
+    let planned = grid.into_iter().flat_map(|(_, batches)| batches).copied();
+    planned.fold(policy.start().batch, u32::max)
 }
 
 /// The policy, the longest waits of classes, and the plans that an adaptive policy follows.

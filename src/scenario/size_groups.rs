@@ -87,8 +87,8 @@ fn cuts(time: &[f64], weights: &[f64], most: usize) -> Vec<usize> {
         let mut ranges = vec![(groups, n, groups - 1, n - 1)];
         while let Some((low, high, first, last)) = ranges.pop() {
             let to = low.midpoint(high);
-            for from in first..=last.min(to - 1) {
-                let sum = least[from] + cost(from, to);
+            for (from, before) in least.iter().enumerate().take(last.min(to - 1) + 1).skip(first) {
+                let sum = before + cost(from, to);
                 if sum < next[to] {
                     (next[to], start[to]) = (sum, from);
                 }

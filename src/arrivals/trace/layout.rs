@@ -214,11 +214,8 @@ impl<L: Layout> Records<L> {
 const SIZE_MEND: &str = "mend the row, leave such rows out by `where`, or choose another `size_column`";
 
 /// Where a value stands in its record; all of it, if the value was made of it.
-fn place_of(value: &Cow<'_, [u8]>, record: &[u8]) -> Range<usize> {
-    let start = match value {
-        Cow::Borrowed(text) => (text.as_ptr() as usize).checked_sub(record.as_ptr() as usize),
-        Cow::Owned(_) => None,
-    };
+fn place_of(value: &[u8], record: &[u8]) -> Range<usize> {
+    let start = (value.as_ptr() as usize).checked_sub(record.as_ptr() as usize);
     match start.filter(|start| start + value.len() <= record.len()) {
         Some(start) => start..start + value.len(),
         None => 0..record.len(),

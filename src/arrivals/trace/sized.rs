@@ -53,11 +53,14 @@ impl Beside {
     }
 }
 
+/// What is done with points before their sizes are gone.
+type Keep = Box<dyn FnMut(&[SizedPoint]) + Send>;
+
 /// The times of points that have sizes.
 pub(super) struct Apart {
     raw: Box<dyn Raw<SizedPoint>>,
     block: Vec<SizedPoint>,
-    keep: Box<dyn FnMut(&[SizedPoint]) + Send>,
+    keep: Keep,
 }
 
 impl Apart {
