@@ -17,7 +17,7 @@ use batchsim::engine::grid::{Keep, Pair, Wanted, evaluate, evaluate_without_peak
 use batchsim::engine::recorder::{MOST_REQUESTS, Recorder, Rules};
 use batchsim::engine::service::ServiceDraws;
 use batchsim::engine::simulate::{Unwatched, run};
-use batchsim::engine::warm::{Buffering, closed, replay, replay_in_turn};
+use batchsim::engine::warm::{Buffering, ClassBuffering, closed, replay, replay_in_turn, replay_shared};
 use batchsim::numeric::histogram::Recording;
 use batchsim::numeric::streams::Streams;
 use batchsim::platform::warm::Warm;
@@ -175,39 +175,59 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The event loop with classes: one, two in one buffer; beside them one class on the plain loop. All on the same requests.
+/// Buffers of one and two classes, on the fast path and in the event loop; beside them one that knows no classes. All on
+/// the same requests.
 fn classes(criterion: &mut Criterion) {
     let mut group = group(criterion, "classes");
     let (batch, timeout) = SETTINGS[1];
     let scenario = scenario("cold_starts = false");
     let setting = Setting::new(MemoryMb(1024), batch, timeout);
     let times = scenario.service(setting).expect("covered");
-    group.bench_function("none", |b| {
+    let all = || limit(Box::new(generated()), REQUESTS);
+    let buffering = Buffering {
+        buffer: policy::batch::BatchPolicy { batch, timeout },
+        times: &times,
+        rules: rules(&scenario),
+    };
+    group.bench_function("fast path, none", |b| {
+        b.iter(|| replay_in_turn(&mut all(), buffering, &mut Unwatched))
+    });
+    group.bench_function("event loop, none", |b| {
         b.iter(|| {
             let mut recorder = Recorder::new(rules(&scenario));
-            let mut source = limit(Box::new(generated()), REQUESTS);
-            run(&scenario, setting, Streams::new(1), &mut source, &mut recorder).expect("a process");
+            run(&scenario, setting, Streams::new(1), &mut all(), &mut recorder).expect("a process");
             recorder.into_record()
         })
     });
     for shares in [&[1.0][..], &[0.5, 0.5]] {
-        group.bench_function(shares.len().to_string(), |b| {
+        let classes = shares.len();
+        let marked = || drawn_classes(all(), shares, Streams::new(1).stream("classes"));
+        let policy = SharedBatch { batch, longest_wait: vec![timeout; classes] };
+        let Rules { billing, slo, warmup, .. } = rules(&scenario);
+        let rules = ClassRules { billing, slo: vec![slo; classes], warmup, sizes: Vec::new() };
+        for threads in [1, 2] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            group.bench_function(format!("fast path, {classes}, {threads} threads"), |b| {
+                b.iter(|| {
+                    let buffering =
+                        ClassBuffering { policy: policy.clone(), times: &times, rules: rules.clone() };
+                    pool.install(|| replay_shared(&mut marked(), buffering, &mut Unwatched))
+                })
+            });
+        }
+        group.bench_function(format!("event loop, {classes}"), |b| {
             b.iter(|| {
-                let source = limit(Box::new(generated()), REQUESTS);
-                let mut source = drawn_classes(source, shares, Streams::new(1).stream("classes"));
-                let Rules { billing, slo, warmup, .. } = rules(&scenario);
-                let rules = ClassRules { billing, slo: vec![slo; shares.len()], warmup, sizes: Vec::new() };
                 let mut unwatched = Unwatched;
-                let mut recorder = ClassRecorder::new(rules, &mut unwatched);
+                let mut recorder = ClassRecorder::new(rules.clone(), &mut unwatched);
                 let replay = ClassReplay {
-                    policy: SharedBatch { batch, longest_wait: vec![timeout; shares.len()] },
+                    policy: policy.clone(),
                     platform: Warm::default(),
                     service: ServiceDraws::new(times.clone(), Streams::new(1)),
                     by_size: Vec::new(),
                     retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
                     backoff: Streams::new(1).stream("back-off"),
                 };
-                replay_classes(&mut source, replay, &mut recorder).expect("a process");
+                replay_classes(&mut marked(), replay, &mut recorder).expect("a process");
                 recorder.into_record()
             })
         });

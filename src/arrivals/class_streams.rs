@@ -1,6 +1,6 @@
 //! Streams of arrivals that carry their class: drawn marks, streams side by side, marked processes.
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Exp1};
 
 use super::marked::MarkedMap;
@@ -36,9 +36,10 @@ impl ClassArrivals for Box<dyn ClassArrivals> {
 /// Each arrival of `source` is of class k with probability `shares[k]`, independently of everything.
 pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<dyn ClassArrivals> {
     let mut sum = 0.0;
-    let up_to = shares.iter().map(|share| {
+    let up_to = shares[..shares.len() - 1].iter().map(|share| {
         sum += share;
-        sum
+        // A uniform draw is a whole number of 2^-53.
+        (sum * (1_u64 << 53) as f64).ceil() as u64
     });
     Box::new(Drawn { source, up_to: up_to.collect(), stream, times: Vec::new() })
 }
@@ -96,8 +97,8 @@ pub fn only(source: Box<dyn ClassArrivals>, classes: &[usize]) -> Box<dyn ClassA
 
 struct Drawn {
     source: Box<dyn Arrivals>,
-    /// The cumulated shares.
-    up_to: Vec<f64>,
+    /// The cumulated shares but the last [2^-53].
+    up_to: Vec<u64>,
     stream: Stream,
     times: Vec<Time>,
 }
@@ -106,11 +107,19 @@ impl ClassArrivals for Drawn {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
         self.times.clear();
         self.source.fill(&mut self.times)?;
-        let last = self.up_to.len() - 1;
-        for at in &self.times {
-            let draw: f64 = self.stream.random();
-            let class = self.up_to[..last].iter().filter(|bound| draw >= **bound).count();
-            block.push(Request { at: *at, class: class as u16 });
+        let Drawn { up_to, stream, times, .. } = self;
+        let mut draw = || stream.next_u64() >> 11;
+        // One and two classes apart: theirs is the most of the time that a request takes.
+        match up_to[..] {
+            [] => block.extend(times.iter().map(|at| Request { at: *at, class: 0 })),
+            [bound] => {
+                block.extend(times.iter().map(|at| Request { at: *at, class: u16::from(draw() >= bound) }))
+            }
+            ref bounds => block.extend(times.iter().map(|at| {
+                let draw = draw();
+                let class = bounds.iter().filter(|bound| draw >= **bound).count();
+                Request { at: *at, class: class as u16 }
+            })),
         }
         Ok(())
     }

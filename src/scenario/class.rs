@@ -229,7 +229,10 @@ impl Classes {
                 limited(class_streams::merged(workload.open_by_class(column, &self.names(), streams)?))
             }
         };
-        let Some(sizes) = &self.sizes else { return Ok(class_streams::only(all, members)) };
+        let Some(sizes) = &self.sizes else {
+            let is_all = members.iter().copied().eq(0..self.list.len());
+            return Ok(if is_all { all } else { class_streams::only(all, members) });
+        };
         let sized = class_streams::sized(all, &sizes.shares, streams.stream("sizes"));
         Ok(class_streams::only(sized, &sizes.marks(members)))
     }

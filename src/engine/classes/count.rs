@@ -2,7 +2,7 @@
 
 use super::{ClassObserver, Members};
 use crate::engine::observer::{Observer, StartedBatch};
-use crate::engine::recorder::{MOST_REQUESTS, Record, Recorder, Rules};
+use crate::engine::recorder::{MOST_REQUESTS, Record, Recorder, Rules, Slice};
 use crate::price::Tariff;
 use crate::price::billing::BillingRule;
 use crate::units::{Span, Time};
@@ -38,7 +38,7 @@ pub struct ClassRecorder<'a, O> {
 pub struct ClassRecord {
     /// All requests together.
     pub all: Record,
-    /// The requests of each class; a batch counts for every class that is in it.
+    /// Of each class its requests, and in how many batches they were.
     pub classes: Vec<Record>,
     /// What each class pays for.
     pub charged: Vec<Charged>,
@@ -55,6 +55,13 @@ pub struct Charged {
 }
 
 impl Charged {
+    /// By size of the batch: so many members, and the bill [MB ms] of a batch.
+    pub(in crate::engine) fn of(members: &[u64], mb_ms: &[u64]) -> Charged {
+        let largest = members.iter().rposition(|count| *count > 0).map_or(0, |largest| largest + 1);
+        let sum = |(count, bill): (&u64, &u64)| (*count, u128::from(*count) * u128::from(*bill));
+        Charged { by_size: members[..largest].iter().zip(mb_ms).map(sum).collect() }
+    }
+
     fn add(&mut self, size: usize, members: u64, mb_ms: u64) {
         if self.by_size.len() < size {
             self.by_size.resize(size, (0, 0));
@@ -111,7 +118,7 @@ impl<'a, O: Observer> ClassRecorder<'a, O> {
     pub fn into_record(self) -> ClassRecord {
         ClassRecord {
             all: self.all.into_record(),
-            classes: self.classes.into_iter().map(Recorder::into_record).collect(),
+            classes: self.classes.into_iter().map(of_class).collect(),
             charged: self.charged,
             padding: self.padding,
         }
@@ -132,6 +139,19 @@ impl<'a, O: Observer> ClassRecorder<'a, O> {
         for mark in &members.classes {
             self.padding[usize::from(*mark) / sizes.len()] += largest - size(mark);
         }
+    }
+}
+
+/// What a replay left behind of a class: of its requests only. Batches are of all classes, and its hours are nowhere shown.
+fn of_class(recorder: Recorder) -> Record {
+    let record = recorder.into_record();
+    let own = |slice: Slice| Slice { tally: slice.tally.of_requests(), ..slice };
+    Record {
+        total: own(record.total),
+        hours: Vec::new(),
+        slices: record.slices.into_iter().map(own).collect(),
+        sizes: Vec::new(),
+        ..record
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 
 use rand::RngExt;
 
-pub use self::count::{ClassRecord, ClassRecorder, ClassRules};
+pub use self::count::{Charged, ClassRecord, ClassRecorder, ClassRules};
 use super::Retry;
 use super::observer::{Cause, StartedBatch};
 use super::service::ServiceDraws;

@@ -5,11 +5,12 @@ use rayon::prelude::*;
 use super::count::{Charged, ClassRecord, ClassRecorder, ClassRules};
 use super::{ClassReplay, replay_classes};
 use crate::engine::Retry;
-use crate::engine::observer::Observer;
+use crate::engine::observer::{Detail, Observer};
 use crate::engine::recorder::{Record, Tally};
 use crate::engine::service::ServiceDraws;
 use crate::engine::simulate::Unwatched;
 use crate::engine::summary::{Context, summarise};
+use crate::engine::warm::{ClassBuffering, replay_shared};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::{ClassFigures, Simulation};
@@ -104,7 +105,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn record<O: Observer>(&self, index: u64, observer: &mut O) -> Result<ClassRecord, InputError> {
+    fn record<O: Observer + Send>(&self, index: u64, observer: &mut O) -> Result<ClassRecord, InputError> {
         let Run { scenario, classes, group, .. } = *self;
         let streams = Streams::new(scenario.seed).part(index);
         let times = self.times.clone();
@@ -120,10 +121,14 @@ impl Run<'_> {
         let marks = rules.sizes.len().max(1);
         let waits = group.longest_wait.iter().flat_map(|wait| std::iter::repeat_n(*wait, marks));
         let by_size = self.by_size.clone();
+        let policy = SharedBatch { batch: group.batch, longest_wait: waits.collect() };
+        let is_warm = matches!(self.environments, Environments::AlwaysWarm) && !times.is_random();
+        if is_warm && rules.sizes.is_empty() && observer.detail() == Detail::Progress {
+            return replay_shared(&mut arrivals, ClassBuffering { policy, times: &times, rules }, observer);
+        }
         let mut recorder = ClassRecorder::new(rules, observer);
         let retry = scenario.platform.retry;
         let retry = Retry { attempts: retry.attempts, base: retry.base, cap: retry.cap };
-        let policy = SharedBatch { batch: group.batch, longest_wait: waits.collect() };
         let backoff = streams.stream("back-off");
         let service = ServiceDraws::new(times.clone(), streams);
         match self.environments {

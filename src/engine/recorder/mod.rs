@@ -10,7 +10,7 @@ mod time_series;
 
 pub use self::bills::Bills;
 pub use self::tally::{Requests, Tally};
-pub use self::time_series::{Hour, Record, Slice, Stretch, Stretches, TimeSeries};
+pub use self::time_series::{Hour, Hours, Record, Slice, Slices, Stretch, Stretches, TimeSeries};
 
 use super::observer::{Observer, StartedBatch};
 use crate::numeric::histogram::Recording;
@@ -105,10 +105,11 @@ impl Recorder {
         if self.current_end == Time::ZERO {
             return;
         }
-        self.series.add(&Stretch {
+        let room = self.series.room();
+        self.series.add(Stretch {
             at: self.current_at,
             tally: std::mem::take(&mut self.tally),
-            latency: self.current.drain(),
+            latency: self.current.drain_into(room),
             sizes: std::mem::take(&mut self.sizes),
             last_finish: self.last_finish,
         });

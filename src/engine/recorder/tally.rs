@@ -133,6 +133,12 @@ impl Tally {
         }
     }
 
+    /// What is of the requests, and how many batches they were in.
+    pub(in crate::engine) fn of_requests(&self) -> Tally {
+        let Tally { requests, batches, latency, max_latency, violations, rejected, .. } = *self;
+        Tally { requests, batches, latency, max_latency, violations, rejected, ..Tally::default() }
+    }
+
     /// Counts requests whose last try was refused.
     pub fn reject(&mut self, attempts: u32, requests: u64) {
         self.rejected += requests;

@@ -76,14 +76,28 @@ pub struct Stretches {
 }
 
 /// Stretches by hour and by slice.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TimeSeries {
-    hour: Slice,
-    hours: Vec<Hour>,
-    slices: Vec<Slice>,
-    width: Span,
+    hours: Hours,
+    slices: Slices,
     sizes: Vec<u64>,
     last_finish: Time,
+}
+
+/// Stretches by hour.
+#[derive(Debug, Default)]
+pub struct Hours {
+    open: Slice,
+    closed: Vec<Hour>,
+}
+
+/// Stretches by slice.
+#[derive(Debug)]
+pub struct Slices {
+    slices: Vec<Slice>,
+    width: Span,
+    /// Of slices that became part of wider ones: room for latencies to come.
+    spare: Vec<Histogram>,
 }
 
 impl Default for Stretches {
@@ -108,68 +122,112 @@ fn widen(width: &mut Span, now: Time) {
     }
 }
 
-impl Default for TimeSeries {
-    fn default() -> Self {
-        TimeSeries {
-            hour: Slice::default(),
-            hours: Vec::new(),
-            slices: Vec::new(),
-            width: FIRST_WIDTH,
-            sizes: Vec::new(),
-            last_finish: Time::ZERO,
-        }
-    }
-}
-
 impl TimeSeries {
+    /// Room for the latencies of the next stretch.
+    pub fn room(&mut self) -> Histogram {
+        self.slices.room()
+    }
+
     /// Adds a stretch that is not earlier than those before.
-    pub fn add(&mut self, stretch: &Stretch) {
+    pub fn add(&mut self, stretch: Stretch) {
         let Stretch { at, tally, latency, sizes, last_finish } = stretch;
         self.sizes.resize(sizes.len().max(self.sizes.len()), 0);
         self.sizes.iter_mut().zip(sizes).for_each(|(sum, count)| *sum += count);
-        self.last_finish = self.last_finish.max(*last_finish);
-        let hour = at.0 / HOUR.0;
-        if hour != self.hour.number {
-            self.close_hour();
-            self.hour = Slice { number: hour, ..Slice::default() };
-        }
-        self.hour.merge(tally, latency);
-        let before = self.width;
-        widen(&mut self.width, *at);
-        if self.width != before {
-            let factor = self.width.0 / before.0;
-            for slice in std::mem::take(&mut self.slices) {
-                self.add_to_slice(slice.number / factor, &slice.tally, &slice.latency);
-            }
-        }
-        self.add_to_slice(at.0 / self.width.0, tally, latency);
-    }
-
-    fn add_to_slice(&mut self, number: u64, tally: &Tally, latency: &Histogram) {
-        if self.slices.last().is_none_or(|last| last.number != number) {
-            self.slices.push(Slice { number, ..Slice::default() });
-        }
-        if let Some(last) = self.slices.last_mut() {
-            last.merge(tally, latency);
-        }
-    }
-
-    fn close_hour(&mut self) {
-        let Slice { number, tally, latency } = std::mem::take(&mut self.hour);
-        if tally.batches + tally.rejected > 0 {
-            let percentiles = [0.5, 0.95, 0.99].map(|q| latency.quantile(q).unwrap_or(0.0));
-            self.hours.push(Hour { number, tally, percentiles });
-        }
+        self.last_finish = self.last_finish.max(last_finish);
+        self.hours.add(at, &tally, [&latency]);
+        self.slices.add(at, tally, latency);
     }
 
     /// Closes the books.
-    pub fn close(mut self) -> Record {
-        self.close_hour();
+    pub fn close(self) -> Record {
+        let TimeSeries { hours, slices, sizes, last_finish } = self;
+        slices.into_record(hours.close(), sizes, last_finish)
+    }
+}
+
+impl Hours {
+    /// Adds what happened at some time; its latencies may come in parts.
+    pub fn add<'a>(&mut self, at: Time, tally: &Tally, latencies: impl IntoIterator<Item = &'a Histogram>) {
+        let number = at.0 / HOUR.0;
+        if number != self.open.number {
+            self.close_open();
+            self.open.number = number;
+        }
+        self.open.tally.add(tally);
+        latencies.into_iter().for_each(|latency| self.open.latency.merge(latency));
+    }
+
+    fn close_open(&mut self) {
+        let Slice { number, tally, latency } = &mut self.open;
+        let tally = std::mem::take(tally);
+        if tally.batches + tally.rejected > 0 {
+            let percentiles = [0.5, 0.95, 0.99].map(|q| latency.quantile(q).unwrap_or(0.0));
+            self.closed.push(Hour { number: *number, tally, percentiles });
+        }
+        latency.clear();
+    }
+
+    /// All hours, those without a batch left out.
+    pub fn close(mut self) -> Vec<Hour> {
+        self.close_open();
+        self.closed
+    }
+}
+
+impl Default for Slices {
+    fn default() -> Self {
+        Slices { slices: Vec::new(), width: FIRST_WIDTH, spare: Vec::new() }
+    }
+}
+
+impl Slices {
+    /// Adds what happened at some time, which is not earlier than those before.
+    pub fn add(&mut self, at: Time, tally: Tally, latency: Histogram) {
+        let before = self.width;
+        widen(&mut self.width, at);
+        if self.width != before {
+            let factor = self.width.0 / before.0;
+            for slice in std::mem::take(&mut self.slices) {
+                self.add_slice(Slice { number: slice.number / factor, ..slice });
+            }
+        }
+        self.add_slice(Slice { number: at.0 / self.width.0, tally, latency });
+    }
+
+    /// Adds to the last slice, or after it.
+    fn add_slice(&mut self, slice: Slice) {
+        match self.slices.last_mut().filter(|last| last.number == slice.number) {
+            Some(last) => {
+                last.merge(&slice.tally, &slice.latency);
+                self.spare.push(slice.latency);
+            }
+            None => self.slices.push(slice),
+        }
+    }
+
+    /// Room for the latencies of the next stretch.
+    pub fn room(&mut self) -> Histogram {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Adds the latencies of a part of what happened: of its slices, which are no wider and lie within these.
+    pub fn add_latencies(&mut self, part: &Slices) {
+        let factor = self.width.0 / part.width.0;
+        for slice in &part.slices {
+            let place = self.slices.partition_point(|own| own.number < slice.number / factor);
+            if let Some(own) = self.slices.get_mut(place) {
+                own.latency.merge(&slice.latency);
+            }
+        }
+    }
+
+    /// The record that they are, with its other parts.
+    pub fn into_record(self, hours: Vec<Hour>, sizes: Vec<u64>, last_finish: Time) -> Record {
+        let Slices { slices, width, .. } = self;
         let mut total = Slice::default();
-        for slice in &self.slices {
+        for slice in &slices {
             total.merge(&slice.tally, &slice.latency);
         }
-        let TimeSeries { hours, slices, width, sizes, last_finish, .. } = self;
         Record { total, hours, slices, width, sizes, last_finish, rentals: Vec::new(), environments: None }
     }
 }

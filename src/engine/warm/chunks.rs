@@ -219,7 +219,7 @@ impl<A: Arrivals, O: Observer> Shared<'_, A, O> {
         let Merger { next, early, series } = &mut *merger;
         early.insert(number, counted);
         while let Some(counted) = early.remove(next) {
-            counted.iter().for_each(|stretch| series.add(stretch));
+            counted.into_iter().for_each(|stretch| series.add(stretch));
             *next += 1;
         }
         self.written.notify_all();

@@ -8,9 +8,9 @@ use crate::units::Time;
 
 /// Batches that leave one after the other, their arrivals side by side.
 #[derive(Debug, Clone, Copy)]
-pub struct Batches<'a> {
+pub struct Batches<'a, A = Time> {
     /// The arrivals of all of them.
-    pub times: &'a [Time],
+    pub times: &'a [A],
     /// Where the arrivals of the first begin.
     pub first: usize,
     /// Where the arrivals of each end.
@@ -19,9 +19,9 @@ pub struct Batches<'a> {
     pub left: &'a [Time],
 }
 
-impl<'a> Batches<'a> {
+impl<'a, A: Copy> Batches<'a, A> {
     /// The first `count` and the others.
-    pub fn split_at(self, count: usize) -> (Batches<'a>, Batches<'a>) {
+    pub fn split_at(self, count: usize) -> (Batches<'a, A>, Batches<'a, A>) {
         let Batches { times, first, ends, left } = self;
         let middle = ends[..count].last().copied().unwrap_or(first);
         let ((ends, later_ends), (left, later_left)) = (ends.split_at(count), left.split_at(count));
@@ -32,7 +32,7 @@ impl<'a> Batches<'a> {
     }
 
     /// Those that leave at `warmup` or later.
-    pub fn from(self, warmup: Time) -> Batches<'a> {
+    pub fn from(self, warmup: Time) -> Batches<'a, A> {
         self.split_at(self.left.partition_point(|left| *left < warmup)).1
     }
 
@@ -85,7 +85,7 @@ impl Cuts {
     }
 
     /// The batches from the `skip`-th on, of which the first begins at `first`.
-    pub fn batches<'a>(&'a self, times: &'a [Time], first: usize, skip: usize) -> Batches<'a> {
+    pub fn batches<'a, A>(&'a self, times: &'a [A], first: usize, skip: usize) -> Batches<'a, A> {
         Batches { times, first, ends: &self.ends[skip..], left: &self.left[skip..] }
     }
 }

@@ -5,6 +5,8 @@
 //! long replay is cut into chunks for all threads. The record is that of [`crate::engine::replay`], bit by bit.
 
 mod chunks;
+mod class_count;
+mod classes;
 mod count;
 mod cut;
 mod running;
@@ -20,6 +22,7 @@ use crate::policy::batch::BatchPolicy;
 use crate::profile::ServiceTimes;
 use crate::units::Span;
 
+pub use self::classes::{ClassBuffering, replay_shared};
 pub use self::cut::{Batches, Cuts, closed, last};
 
 /// Batching without shared state.
@@ -87,9 +90,9 @@ pub fn replay_in_turn<A: Arrivals, O: Observer>(
             cuts.push(end, left);
         }
         counter.count(cuts.batches(&times, first, 0));
-        counter.counted().for_each(|stretch| series.add(&stretch));
+        counter.counted().for_each(|stretch| series.add(stretch));
         if !more {
-            counter.finish().iter().for_each(|stretch| series.add(stretch));
+            counter.finish().into_iter().for_each(|stretch| series.add(stretch));
             return Ok(series.close());
         }
         let now = times[times.len() - 1];

@@ -3,11 +3,13 @@
 use proptest::prelude::*;
 
 use super::chunks::{self, Cut};
-use super::{Buffering, replay_in_turn};
+use super::{Buffering, ClassBuffering, replay_in_turn, replay_shared};
+use crate::arrivals::class_streams::{ClassArrivals, Request, drawn};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::transform::limit;
 use crate::arrivals::{Arrivals, BLOCK};
+use crate::engine::classes::{ClassRecord, ClassRecorder, ClassReplay, ClassRules, replay_classes};
 use crate::engine::observer::{Detail, Observer};
 use crate::engine::recorder::{Record, Recorder, Rules};
 use crate::engine::service::ServiceDraws;
@@ -17,6 +19,7 @@ use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::platform::warm::Warm;
 use crate::policy::batch::BatchPolicy;
+use crate::policy::classes::SharedBatch;
 use crate::price::billing::{BillingRule, InitBilling};
 use crate::profile::ServiceTimes;
 use crate::units::{MemoryMb, Span, Time};
@@ -207,4 +210,110 @@ fn progress_is_shown_in_order_and_an_error_ends_the_replay() {
     assert_eq!(found.message, "line 5001 is no number");
     let found = replay_in_turn(&mut failing(), buffering, &mut Unwatched).unwrap_err();
     assert_eq!(found.message, "line 5001 is no number");
+}
+
+/// Hands over given requests of several classes, some at a time.
+struct GivenClasses {
+    requests: Vec<Request>,
+    next: usize,
+    step: usize,
+}
+
+impl ClassArrivals for GivenClasses {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        let end = (self.next + self.step).min(self.requests.len());
+        block.extend_from_slice(&self.requests[self.next..end]);
+        self.next = end;
+        Ok(())
+    }
+}
+
+fn shared_engine(given: GivenClasses, buffering: ClassBuffering<'_>) -> ClassRecord {
+    let ClassBuffering { policy, times, rules } = buffering;
+    let streams = Streams::new(1);
+    let replay = ClassReplay {
+        policy,
+        platform: Warm::default(),
+        service: ServiceDraws::new(times.clone(), streams),
+        by_size: Vec::new(),
+        retry: Retry { attempts: 1, base: Span::ZERO, cap: Span::ZERO },
+        backoff: streams.stream("back-off"),
+    };
+    let mut nobody = Unwatched;
+    let mut recorder = ClassRecorder::new(rules, &mut nobody);
+    let mut given = given;
+    replay_classes(&mut given, replay, &mut recorder).unwrap();
+    recorder.into_record()
+}
+
+proptest! {
+    #[test]
+    fn a_shared_buffer_leaves_the_record_of_the_event_loop(
+        requests in prop::collection::vec((prop_oneof![0_u64..40, 0_u64..4_000, 0_u64..1_000_000_000_000], 0_u16..24), 0..400),
+        classes in 1_usize..24,
+        longest_wait in prop::collection::vec(prop_oneof![Just(0_u64), 1_u64..600, Just(u64::MAX)], 24),
+        batch in 1_u32..12,
+        service in prop::collection::vec(1_u64..3_000_000, 12),
+        slo in prop::collection::vec(prop_oneof![0_u64..3_000_000, Just(u64::MAX)], 24),
+        warmup in prop_oneof![Just(0_u64), 1_u64..100_000],
+        step in 1_usize..70,
+    ) {
+        let mut now = 0_u64;
+        let requests: Vec<Request> = requests
+            .iter()
+            .map(|(gap, class)| {
+                now += gap;
+                Request { at: Time(now), class: class % classes as u16 }
+            })
+            .collect();
+        let service = service[..batch as usize].iter().map(|each| Span(*each)).collect();
+        let times = ServiceTimes::fixed(MemoryMb(512), service);
+        let rules = ClassRules {
+            billing: BillingRule { granule: Span::from_millis(1), init: InitBilling::Billed },
+            slo: slo[..classes].iter().map(|each| Span(*each)).collect(),
+            warmup: Time(warmup),
+            sizes: Vec::new(),
+        };
+        let policy = SharedBatch { batch, longest_wait: longest_wait[..classes].iter().map(|each| Span(*each)).collect() };
+        let buffering = ClassBuffering { policy, times: &times, rules };
+        let given = |step| GivenClasses { requests: requests.clone(), next: 0, step };
+        let fast = replay_shared(&mut given(step), buffering.clone(), &mut Unwatched).unwrap();
+        prop_assert_eq!(fast, shared_engine(given(100), buffering));
+    }
+}
+
+/// Long enough for slices to be widened, hours to end, and a block to be filled many times.
+#[test]
+fn a_long_run_of_two_classes_leaves_the_record_of_the_event_loop() {
+    let map = Map::mmpp(&[5.0, 50.0], &[10.0, 1.0]).unwrap();
+    let end = Time::ZERO + Span::from_secs(9_000);
+    let source = || {
+        let arrivals = MapArrivals::new(&map, Time::ZERO, end, Streams::new(9).stream("arrivals"));
+        drawn(Box::new(arrivals), &[0.1, 0.9], Streams::new(9).stream("classes"))
+    };
+    let service = (1..=8).map(|n| Span::from_millis(20 + 6 * n)).collect();
+    let times = ServiceTimes::fixed(MemoryMb(512), service);
+    let millis = |each: [u64; 2]| each.map(Span::from_millis).to_vec();
+    let rules = ClassRules {
+        billing: BillingRule { granule: Span::from_millis(1), init: InitBilling::Billed },
+        slo: millis([100, 250]),
+        warmup: Time::ZERO + Span::from_secs(60),
+        sizes: Vec::new(),
+    };
+    let policy = SharedBatch { batch: 8, longest_wait: millis([50, 200]) };
+    let buffering = ClassBuffering { policy, times: &times, rules };
+    let mut requests = Vec::new();
+    let mut all = source();
+    loop {
+        let before = requests.len();
+        all.fill(&mut requests).unwrap();
+        if requests.len() == before {
+            break;
+        }
+    }
+    assert!(requests.len() > 10 * BLOCK);
+    let engine = shared_engine(GivenClasses { requests, next: 0, step: 100 }, buffering.clone());
+    assert_eq!(engine.all.hours.len(), 3);
+    assert!(engine.classes.iter().all(|class| class.total.tally.violations > 0));
+    assert_eq!(replay_shared(&mut source(), buffering, &mut Unwatched).unwrap(), engine);
 }
