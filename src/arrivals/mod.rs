@@ -10,6 +10,7 @@ pub mod memory;
 pub mod renewal;
 pub mod rhythm;
 pub mod schedule;
+pub mod sized;
 pub mod stop;
 pub mod trace;
 pub mod transform;

@@ -42,7 +42,7 @@ pub fn limit(source: Box<dyn Arrivals>, requests: u64) -> Box<dyn Arrivals> {
 }
 
 /// `nanos / factor` to the nearest nanosecond; exact to 1 part in 2^53.
-fn divide(nanos: u64, factor: f64) -> u64 {
+pub(super) fn divide(nanos: u64, factor: f64) -> u64 {
     (nanos as f64 / factor).round() as u64
 }
 

@@ -49,7 +49,7 @@ macro_rules! examples {
 }
 
 /// The examples that lead the readers everywhere; those of a kind begin with its name.
-const EXAMPLES: [(&str, &str); 34] = examples![
+const EXAMPLES: [(&str, &str); 36] = examples![
     "book.toml"
     "instance.toml"
     "profile.toml"
@@ -57,6 +57,7 @@ const EXAMPLES: [(&str, &str); 34] = examples![
     "profile-quantiles.toml"
     "profile-sizes.toml"
     "decisions.csv"
+    "arrivals-by-size.csv"
     "scenario-closed.toml"
     "scenario-decisions.toml"
     "scenario-constant.toml"
@@ -72,6 +73,7 @@ const EXAMPLES: [(&str, &str); 34] = examples![
     "scenario-classes-own.toml"
     "scenario-classes-sizes.toml"
     "scenario-classes-trace.toml"
+    "scenario-classes-trace-sizes.toml"
     "scenario-map.toml"
     "scenario-mmpp.toml"
     "scenario-poisson.toml"

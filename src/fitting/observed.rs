@@ -1,7 +1,7 @@
 //! What a fit is made from: arrivals or counts, whichever the trace can bear.
 
 use super::trace_stats::{Basis, Meter, TraceStats, measure_counts};
-use crate::arrivals::Arrivals;
+use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::units::{Span, Time};
 
@@ -86,17 +86,22 @@ impl Observed {
         }
         let (mut meter, mut kept, mut binner) = (Meter::new(), Vec::new(), Binner::new());
         let (mut block, mut next) = (Vec::new(), Vec::new());
-        source.fill(&mut block)?;
+        fill_up(source, &mut block)?;
         while !block.is_empty() {
-            next.clear();
-            let look = || {
-                meter.add(&block);
+            // To measure takes about as long as all else together.
+            let others = || {
                 binner.add(&block);
                 if kept.len() <= MOST_ARRIVALS {
                     kept.extend_from_slice(&block);
                 }
+                // One that is not full was the last.
+                if block.len() < TOGETHER {
+                    next.clear();
+                    return Ok(());
+                }
+                fill_up(source, &mut next)
             };
-            beside(look, || source.fill(&mut next))?;
+            beside(|| meter.add(&block), others)?;
             std::mem::swap(&mut block, &mut next);
         }
         let stats = meter.finish();
@@ -121,6 +126,23 @@ impl Observed {
     }
 }
 
+/// So many arrivals are looked at together that handing them over takes nothing of the time, and so few that they stay in
+/// the cache.
+const TOGETHER: usize = 8 * BLOCK;
+
+/// Fills a block anew; it stays less than full only at the end.
+fn fill_up(source: &mut dyn Arrivals, block: &mut Vec<Time>) -> Result<(), InputError> {
+    block.clear();
+    while block.len() < TOGETHER {
+        let before = block.len();
+        source.fill(block)?;
+        if block.len() == before {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Does both: at once where another thread has nothing to do, else one after the other.
 fn beside<T: Send>(one: impl FnOnce() + Send, other: impl FnOnce() -> T + Send) -> T {
     // To hand work to the threads from outside takes longer than a block does.
@@ -136,24 +158,36 @@ struct Binner {
     first: Option<Time>,
     level: usize,
     counts: Vec<u32>,
+    /// Where the last bin ends, from the first arrival on [ns].
+    end: u64,
 }
 
 impl Binner {
     fn new() -> Binner {
-        Binner { first: None, level: 0, counts: Vec::new() }
+        Binner { first: None, level: 0, counts: Vec::new(), end: 0 }
     }
 
     fn add(&mut self, times: &[Time]) {
         for time in times {
             let since = time.since(*self.first.get_or_insert(*time)).0;
-            let mut at = (since / self.bin().0) as usize;
-            while at >= MOST_BINS && self.level + 1 < BINS_MS.len() {
-                self.coarsen();
-                at = (since / self.bin().0) as usize;
+            if since >= self.end {
+                self.open(since);
             }
-            self.counts.resize(self.counts.len().max(at + 1), 0);
-            self.counts[at] += 1;
+            if let Some(last) = self.counts.last_mut() {
+                *last += 1;
+            }
         }
+    }
+
+    /// Adds bins up to the one that holds an arrival: times ascend, so it is the last.
+    fn open(&mut self, since: u64) {
+        let mut at = (since / self.bin().0) as usize;
+        while at >= MOST_BINS && self.level + 1 < BINS_MS.len() {
+            self.coarsen();
+            at = (since / self.bin().0) as usize;
+        }
+        self.counts.resize(self.counts.len().max(at + 1), 0);
+        self.end = (at as u64 + 1).saturating_mul(self.bin().0);
     }
 
     fn bin(&self) -> Span {

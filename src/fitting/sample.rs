@@ -120,8 +120,8 @@ impl<'a> Sample<'a> {
     pub fn refined<const K: usize>(&self, starts: Vec<Map>) -> Option<(Means, Map)> {
         let scored: Vec<(f64, Map)> =
             starts.into_par_iter().map(|map| (self.log_likelihood(&map), map)).collect();
-        let best =
-            scored.into_iter().filter(|(score, _)| score.is_finite()).max_by(|a, b| a.0.total_cmp(&b.0))?.1;
+        let finite = scored.into_iter().filter(|(score, _)| score.is_finite());
+        let (score, best) = finite.max_by(|a, b| a.0.total_cmp(&b.0))?;
         let stop = Stop { iterations: (self.effort.visits / self.size()).clamp(2, 200), gain: 0.01 };
         if let (Some(gaps), 2) = (&self.gaps, K) {
             return Some((Means::EmInterarrivals, GapEm::new(gaps).fit(&best, stop)));
@@ -129,7 +129,7 @@ impl<'a> Sample<'a> {
         let iterations = (self.effort.visits / self.finest.len()).clamp(2, 200);
         let start = Hmm::<K>::of(&best, self.finest.seconds);
         let fitted = start.fit(&self.finest, Stop { iterations, ..stop }).mmpp(&self.finest);
-        let better = fitted.filter(|map| self.log_likelihood(map) > self.log_likelihood(&best));
+        let better = fitted.filter(|map| self.log_likelihood(map) > score);
         Some((Means::EmCounts, better.unwrap_or(best)))
     }
 

@@ -229,7 +229,7 @@ impl Grouped<'_> {
                 let Function { service, variation, cost, by_size, .. } =
                     platform_function(scenario, memory, batch)?;
                 // The formula takes every batch to be padded to the largest of the group.
-                let sizes = classes.sizes.as_ref().map(|sizes| sizes.largest(&group.members));
+                let sizes = classes.sizes.as_ref().map(|sizes| sizes.of_law().largest(&group.members));
                 largest = sizes.map(|at| by_size[at].cost.clone());
                 (service, variation, cost)
             }

@@ -10,7 +10,7 @@ use crate::outcome::{ClassFigures, Latency, Model, Predicted};
 use crate::planner::laws::{batch_cost, variation};
 use crate::planner::predict::{HOUR, Part, Prediction, hours as hourly, scenario_parts, too_few};
 use crate::profile::ServiceTimes;
-use crate::scenario::class::{Classes, Group, Marks};
+use crate::scenario::class::{Classes, Group, Marks, Sizes};
 use crate::scenario::slo::Slo;
 use crate::scenario::{Scenario, Setting};
 use crate::units::{Span, Time};
@@ -82,6 +82,8 @@ fn of_hours(scenario: &Scenario, classes: &Classes) -> Result<Vec<MarkedPart>, I
     let all: Vec<usize> = (0..classes.list.len()).collect();
     let mut arrivals = classes.open(&scenario.workload, Streams::new(scenario.seed).part(0), &all)?;
     let (mut times, mut hours, mut block) = (Vec::new(), Vec::<Vec<f64>>::new(), Vec::new());
+    // Each size of a class has a mark of its own.
+    let marks = classes.sizes.as_ref().map_or(1, |sizes| sizes.values.len());
     loop {
         block.clear();
         arrivals.fill(&mut block)?;
@@ -89,7 +91,7 @@ fn of_hours(scenario: &Scenario, classes: &Classes) -> Result<Vec<MarkedPart>, I
         let first = *times.first().unwrap_or(&block[0].at);
         let hour = |at: Time| (at.since(first).0 / HOUR.0) as usize;
         hours.resize(hours.len().max(hour(last.at) + 1), vec![0.0; all.len()]);
-        block.iter().for_each(|request| hours[hour(request.at)][usize::from(request.class)] += 1.0);
+        block.iter().for_each(|request| hours[hour(request.at)][usize::from(request.class) / marks] += 1.0);
         times.extend(block.iter().map(|request| request.at));
     }
     let fitted = hourly(&mut InMemory::new(&times))?;
@@ -230,7 +232,7 @@ pub fn predict_parts(
     parts: &[MarkedPart],
 ) -> Result<ClassPrediction, InputError> {
     let setting = Setting::new(group.memory, group.batch, Span::ZERO);
-    let by_size = scenario.service_by_size(setting)?;
+    let by_size = scenario.service_by_size_of_law(setting)?;
     let seconds = |times: &ServiceTimes| times.mean.iter().map(|span| span.as_secs_f64()).collect();
     let service: Vec<Vec<f64>> = by_size.iter().map(seconds).collect();
     // The size of requests enters by the time alone.
@@ -256,7 +258,8 @@ pub fn predict_on(
     parts: &[MarkedPart],
     times: Times<'_>,
 ) -> ClassPrediction {
-    let laws = &match &classes.sizes {
+    let sizes = classes.sizes.as_ref().map(Sizes::of_law);
+    let laws = &match sizes {
         None => GroupLaws::new(parts, &group.longest_wait, group.batch),
         Some(sizes) => {
             GroupLaws::sized(parts, &group.longest_wait, group.batch, &sizes.up_to(&group.members))
@@ -281,9 +284,7 @@ pub fn predict_on(
             slo_violation_share: class.slo.map(|slo| law.share_over(slo.latency.as_secs_f64()).max(0.0)),
             slo_violation_share_ci95: None,
             cost_usd_per_million: law.per_request(price) * 1e6,
-            padding: classes
-                .sizes
-                .as_ref()
+            padding: sizes
                 .and_then(|sizes| Some(laws.padded(at, &sizes.values)? - sizes.mean(group.members[at]))),
         });
     }

@@ -31,6 +31,14 @@ impl BySize {
 }
 
 impl Profile {
+    /// The profiles of batches by the size of their largest request; those of sizes that the table does not cover are left out.
+    pub fn of_sizes(&self, sizes: &[f64]) -> impl Iterator<Item = Profile> {
+        let table = self.by_size.as_ref();
+        let plain = Profile { by_size: None, ..self.clone() };
+        let times = sizes.iter().filter_map(move |size| table?.at(*size));
+        times.map(move |service_s| Profile { service_s, ..plain.clone() })
+    }
+
     /// The profile of batches whose largest request is of a size; none if the table does not cover it, or has no sizes.
     pub fn of_size(&self, size: f64) -> Option<Profile> {
         let service_s = self.by_size.as_ref()?.at(size)?;

@@ -8,6 +8,7 @@ use crate::planner::predict::{Misfit, Prediction};
 use crate::price::Architecture;
 use crate::profile::Profile;
 use crate::scenario::Scenario;
+use crate::scenario::class::{Classes, Grouped, Recorded};
 use crate::scenario::slo::Slo;
 use crate::scenario::workload::Source;
 use crate::units::Span;
@@ -66,9 +67,33 @@ pub fn misfit(prediction: &Prediction) -> Option<String> {
     ))
 }
 
+/// What a reader must know of sizes that stand in a trace.
+pub fn sizes(classes: &Classes) -> Option<String> {
+    let sizes = classes.sizes.as_ref()?;
+    let Recorded { column, grouped } = sizes.recorded.as_ref()?;
+    let (least, most) = (sizes.values[0], sizes.values[sizes.values.len() - 1]);
+    let found = match sizes.values.len() {
+        1 => format!("all are {least}"),
+        count => format!("{} different ones from {least} to {most}", format::count(count as u64)),
+    };
+    let fewer = grouped.as_ref().map_or_else(String::new, |Grouped { sizes, longer: (mean, most) }| {
+        format!(
+            ", and rounds them up to {}, which makes batches {} longer in the mean and {} at most",
+            sizes.values.len(),
+            format::percent(*mean),
+            format::percent(*most)
+        )
+    });
+    Some(format!(
+        "Each simulated request has the size of its record (`{column}`, {found}). The law takes sizes as independent of times \
+         and of one another{fewer}."
+    ))
+}
+
 /// What a scenario's own setting leaves without effect, or makes doubtful.
 pub fn cautions(scenario: &Scenario) -> Vec<String> {
     let mut cautions: Vec<String> = processor(scenario).into_iter().collect();
+    cautions.extend(scenario.classes.as_ref().and_then(sizes));
     let timeout = scenario.setting().timeout;
     if scenario.setting().batch == 1 && timeout.0 > 0 {
         cautions.push(format!("A batch of 1 leaves at once: the timeout of {timeout} never runs out."));

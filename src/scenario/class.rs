@@ -2,16 +2,17 @@
 
 use super::class_system::{ClassSystem, ListedGroup};
 use super::slo::ROUNDING;
+use super::trace_sizes;
 use super::workload::Workload;
 use crate::arrivals::Arrivals;
 use crate::arrivals::class_streams::{self, ClassArrivals};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::marked::MarkedMap;
+use crate::arrivals::sized;
 use crate::document::Section;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
-use crate::profile::Profile;
 use crate::profile::device::Devices;
 use crate::scenario::whole;
 use crate::units::{MemoryMb, Span, Time};
@@ -100,11 +101,37 @@ pub struct Sizes {
     pub values: Vec<f64>,
     /// Of each class, the share of its requests that are of each.
     pub shares: Vec<Vec<f64>>,
-    /// Of each size, the profile of batches whose largest request is of it.
-    pub profiles: Vec<Profile>,
+    /// What is known of them where each record of a trace has its own.
+    pub recorded: Option<Recorded>,
+}
+
+/// Sizes that stand in the records of a trace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The column that has them.
+    pub column: String,
+    /// What the law takes in place of many.
+    pub grouped: Option<Grouped>,
+}
+
+/// Fewer sizes, to which many are rounded up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grouped {
+    /// The fewer sizes.
+    pub sizes: Box<Sizes>,
+    /// By how much that makes batches longer: in the mean, and at most.
+    pub longer: (f64, f64),
 }
 
 impl Sizes {
+    /// Those that the law takes: the same unless they are too many.
+    pub fn of_law(&self) -> &Sizes {
+        match self.recorded.as_ref().and_then(|recorded| recorded.grouped.as_ref()) {
+            Some(grouped) => &grouped.sizes,
+            None => self,
+        }
+    }
+
     /// By size and member: the share of the member's requests that are of this or a smaller size.
     pub fn up_to(&self, members: &[usize]) -> Vec<Vec<f64>> {
         let last = self.values.len() - 1;
@@ -119,6 +146,12 @@ impl Sizes {
     pub fn largest(&self, members: &[usize]) -> usize {
         let comes = |at: &usize| members.iter().any(|member| self.shares[*member][*at] > 0.0);
         (0..self.values.len()).rev().find(comes).unwrap_or(0)
+    }
+
+    /// The marks of some classes' requests: each size of a class has its own.
+    fn marks(&self, members: &[usize]) -> Vec<usize> {
+        let count = self.values.len();
+        members.iter().flat_map(|member| member * count..(member + 1) * count).collect()
     }
 
     /// The mean size of a class's requests.
@@ -149,6 +182,10 @@ impl Classes {
         Ok(self)
     }
 
+    fn names(&self) -> Vec<String> {
+        self.list.iter().map(|class| class.name.clone()).collect()
+    }
+
     /// All of them in one buffer.
     pub fn together(&self, memory: MemoryMb, batch: u32) -> Group {
         let longest_wait = self.list.iter().map(|class| class.longest_wait).collect();
@@ -171,6 +208,11 @@ impl Classes {
             Some(requests) => class_streams::limit(all, requests),
             None => all,
         };
+        if let Some(sizes) = self.sizes.as_ref().filter(|sizes| sizes.recorded.is_some()) {
+            let all = trace_sizes::open(workload, &self.marks, &self.names(), streams)?;
+            let marked = sized::marked(all, &sizes.values, "the trace");
+            return Ok(class_streams::only(marked, &sizes.marks(members)));
+        }
         let all = match &self.marks {
             Marks::Shares(shares) => {
                 class_streams::drawn(workload.open(streams)?, shares, streams.stream("classes"))
@@ -184,18 +226,14 @@ impl Classes {
             }
             Marks::Process(map) => limited(class_streams::process(map, end, streams.stream("arrivals"))),
             Marks::Column(column) => {
-                let names: Vec<String> = self.list.iter().map(|class| class.name.clone()).collect();
-                limited(class_streams::merged(workload.open_by_class(column, &names, streams)?))
+                limited(class_streams::merged(workload.open_by_class(column, &self.names(), streams)?))
             }
         };
         let Some(sizes) = &self.sizes else {
             let is_all = members.iter().copied().eq(0..self.list.len());
             return Ok(if is_all { all } else { class_streams::only(all, members) });
         };
-        let count = sizes.values.len();
-        let marks: Vec<usize> =
-            members.iter().flat_map(|member| member * count..(member + 1) * count).collect();
         let sized = class_streams::sized(all, &sizes.shares, streams.stream("sizes"));
-        Ok(class_streams::only(sized, &marks))
+        Ok(class_streams::only(sized, &sizes.marks(members)))
     }
 }

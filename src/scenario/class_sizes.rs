@@ -5,8 +5,10 @@ use crate::document::Value;
 use crate::error::InputError;
 use crate::profile::Profile;
 
-/// More sizes than this are refused: each has a law of its own.
-const MOST_SIZES: usize = 64;
+/// More sizes than this are refused, and those of a trace grouped for the law: each has a law of its own.
+pub(super) const MOST_SIZES: usize = 64;
+/// Classes times sizes: one number beside each request says both.
+pub(super) const MOST_MARKS: usize = u16::MAX as usize;
 /// How far the shares may be from a sum of 1: people write three digits.
 const SHARE_TOLERANCE: f64 = 1e-3;
 
@@ -19,6 +21,11 @@ pub(super) struct WrittenSizes<'a> {
 }
 
 impl<'a> WrittenSizes<'a> {
+    /// A complaint about what was written.
+    pub(super) fn error(&self, message: &str) -> InputError {
+        self.value.error(message)
+    }
+
     pub(super) fn read(value: &Value<'a>) -> Result<WrittenSizes<'a>, InputError> {
         #[derive(Clone, Copy)]
         enum Kind {
@@ -84,7 +91,7 @@ pub(super) fn sizes(
         let message = format!("the classes have {} sizes, at most {MOST_SIZES} may be", values.len());
         return Err(lists[0].value.error(message).help("round them up to fewer"));
     }
-    if lists.len() * values.len() > usize::from(u16::MAX) {
+    if lists.len() * values.len() > MOST_MARKS {
         let message = format!("{} classes of {} sizes are too many", lists.len(), values.len());
         return Err(lists[0].value.error(message).help("name fewer classes or sizes"));
     }
@@ -99,6 +106,5 @@ pub(super) fn sizes(
         sizes.list.iter().find(|(size, _)| size == value).map_or(0.0, |(_, share)| *share)
     };
     let shares = lists.iter().map(|sizes| values.iter().map(|value| share(sizes, value)).collect()).collect();
-    let profiles = values.iter().filter_map(|value| profile.of_size(*value)).collect();
-    Ok(Some(Sizes { values, shares, profiles }))
+    Ok(Some(Sizes { values, shares, recorded: None }))
 }

@@ -85,6 +85,9 @@ impl<'a> Written<'a> {
         if of_process {
             return self.process(section);
         }
+        if let Some(column) = section.optional("size_column") {
+            self.sizes_of_records(section, &column)?;
+        }
         if let Some(column) = section.optional("class_column") {
             return self.column(section, &column);
         }
@@ -99,16 +102,41 @@ impl<'a> Written<'a> {
             let message = format!("class `{}` has neither a `share` nor a `workload`", class.name);
             class.value.error(message).help("shares of the requests of [workload] sum to 1")
         };
+        // All requests of a trace with sizes are of the only class.
+        let whole = (self.list.len() == 1 && workload.size_column().is_some()).then_some(1.0);
         let shares: Vec<f64> = self
             .list
             .iter()
-            .map(|class| class.share.ok_or_else(|| missing(class)))
+            .map(|class| class.share.or(whole).ok_or_else(|| missing(class)))
             .collect::<Result<_, _>>()?;
         let total: f64 = shares.iter().sum();
         if (total - 1.0).abs() > SHARE_TOLERANCE {
             return Err(self.value.error(format!("the shares of the classes sum to {total}, not to 1")));
         }
         Ok((workload, Marks::Shares(shares.iter().map(|share| share / total).collect())))
+    }
+
+    /// A trace that says of each record how large it is.
+    fn sizes_of_records(&self, section: &Section<'_>, column: &Value<'_>) -> Result<(), InputError> {
+        if column.str()?.is_empty() {
+            return Err(column.error("is empty").help("name the column or field that has the size"));
+        }
+        if section.required("kind")?.str()? != "trace" {
+            return Err(column
+                .error("is of kind = \"trace\" alone")
+                .help("give each [[class]] a `size`, or choose kind = \"trace\""));
+        }
+        let passes = section.optional("repeat");
+        if let Some(repeat) = passes.filter(|repeat| repeat.integer().is_ok_and(|passes: u32| passes != 1)) {
+            let message = "cannot act: the sizes of a trace are read beside its times, once";
+            return Err(repeat.error(message).help("remove `repeat`"));
+        }
+        match self.list.iter().find_map(|class| class.size.as_ref()) {
+            Some(size) => Err(size
+                .error("cannot act: `size_column` says how large each request is")
+                .help("remove one of the two")),
+            None => Ok(()),
+        }
     }
 
     /// A trace that says of each record what class it is of.
@@ -290,6 +318,11 @@ impl<'a> Written<'a> {
             },
         };
         Ok(self.list.iter().map(|class| class.slo.or(default)).collect())
+    }
+
+    /// The names of the classes, in the order of the file.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.list.iter().map(|class| class.name.clone()).collect()
     }
 
     /// The sizes of requests: the profile has them and each class, or none.

@@ -17,16 +17,18 @@ pub mod process;
 mod profile;
 pub mod published;
 mod read;
+mod size_groups;
 pub mod slo;
 pub mod system;
 mod trace;
+mod trace_sizes;
 pub mod workload;
 
 use self::read::whole;
 
 use serde_json::Value as Json;
 
-use self::class::Classes;
+use self::class::{Classes, Sizes};
 use self::decisions::Taken;
 use self::grid::Grid;
 use self::platform::{Environments, LambdaSpec};
@@ -174,12 +176,26 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::service`].
     pub fn service_by_size(&self, setting: Setting) -> Result<Vec<ServiceTimes>, InputError> {
+        self.times_of(setting, self.sizes())
+    }
+
+    /// The same by the sizes that the law takes, which are fewer where a trace has very many.
+    ///
+    /// # Errors
+    /// As [`Scenario::service`].
+    pub fn service_by_size_of_law(&self, setting: Setting) -> Result<Vec<ServiceTimes>, InputError> {
+        self.times_of(setting, self.sizes().map(Sizes::of_law))
+    }
+
+    fn sizes(&self) -> Option<&Sizes> {
+        self.classes.as_ref().and_then(|classes| classes.sizes.as_ref())
+    }
+
+    fn times_of(&self, setting: Setting, sizes: Option<&Sizes>) -> Result<Vec<ServiceTimes>, InputError> {
         let largest = self.service(setting)?;
-        let Some(sizes) = self.classes.as_ref().and_then(|classes| classes.sizes.as_ref()) else {
-            return Ok(vec![largest]);
-        };
-        let at = |profile: &Profile| profile.at(setting.memory, setting.batch);
-        let times = sizes.profiles.iter().map(at).collect::<Result<_, _>>();
+        let Some(sizes) = sizes else { return Ok(vec![largest]) };
+        let at = |profile: Profile| profile.at(setting.memory, setting.batch);
+        let times = self.profile.of_sizes(&sizes.values).map(at).collect::<Result<_, _>>();
         times.map_err(|e| InputError::new(&self.name, e.to_string()).help(e.mend()))
     }
 
@@ -188,10 +204,11 @@ impl Scenario {
     /// # Errors
     /// The classes have sizes.
     pub fn without_sizes(&self, what: &str) -> Result<(), InputError> {
-        match self.classes.as_ref().and_then(|classes| classes.sizes.as_ref()) {
+        match self.sizes() {
             None => Ok(()),
-            Some(_) => Err(InputError::new(&self.name, format!("{what} knows no sizes of requests"))
-                .help("use `sim run`, or leave `size` out of the classes and of the profile")),
+            Some(_) => Err(InputError::new(&self.name, format!("{what} knows no sizes of requests")).help(
+                "use `sim run`, or leave the sizes out of the classes, of the workload and of the profile",
+            )),
         }
     }
 

@@ -15,6 +15,7 @@ use super::policy::PolicySpec;
 use super::published::Published;
 use super::slo::Slo;
 use super::system::SystemSpec;
+use super::trace_sizes::{self, Requests};
 use super::workload::{Source, Workload, within_the_clock};
 use super::{Output, Scenario};
 use crate::document::{Document, Section, Value};
@@ -73,7 +74,7 @@ impl Scenario {
         let warmup = root.optional("warmup").map_or(Ok(Span::ZERO), |v| within_the_clock(&v))?;
         let written = root.optional("class").map(|list| Written::read(&list)).transpose()?;
         let is_given = given.is_some();
-        let (workload, marks) = arrivals(&root, given, written.as_ref())?;
+        let (mut workload, marks) = arrivals(&root, given, written.as_ref())?;
         before_the_end(&root, &workload, warmup)?;
         if let Some(wanted) = &wanted {
             no_copies(wanted, replications, &workload)?;
@@ -94,7 +95,9 @@ impl Scenario {
                 let grid = optional_section(&root, "sweep", class_tables::grid)?;
                 let given = root.optional("slo");
                 let objectives = written.objectives(asked.as_ref().zip(given.as_ref()))?;
-                let sizes = written.sizes(&profile)?;
+                let largest = largest_batch(grid.as_ref(), &policy);
+                let requests = Requests { workload: &mut workload, marks: &marks, seed };
+                let sizes = trace_sizes::sizes(&root, &written, requests, (&profile, largest))?;
                 let classes = written.classes(marks, waits, objectives, grid, sizes).compared(&root)?;
                 (None, Some(classes), Slo::default())
             }
@@ -128,6 +131,12 @@ impl Scenario {
             written: as_written(document, is_given),
         })
     }
+}
+
+/// The largest batch of classes, or that they may be planned with.
+fn largest_batch(grid: Option<&(Vec<MemoryMb>, Vec<u32>)>, policy: &PolicySpec) -> u32 {
+    let planned = grid.into_iter().flat_map(|(_, batches)| batches).copied();
+    planned.fold(policy.start().batch, u32::max)
 }
 
 /// The policy, the longest waits of classes, and the plans that an adaptive policy follows.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::arrivals::trace::Filter;
 use crate::arrivals::trace::Order;
+use crate::arrivals::trace::SizeColumn;
 use crate::arrivals::trace::{StampMode, TraceFormat, TraceSpec, Unit};
 use crate::document::{Section, Value};
 use crate::error::InputError;
@@ -36,6 +37,7 @@ impl TraceSpec {
             function: text("function")?,
             app: text("app")?,
             filter: section.optional("where").map(filter).transpose()?,
+            size_column: text("size_column")?.as_deref().map(SizeColumn::new),
             stamps: stamps.unwrap_or_default(),
             order: if sort { Order::Whole } else { Order::Window },
             from: span("from")?.unwrap_or(Span::ZERO),

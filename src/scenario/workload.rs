@@ -12,7 +12,7 @@ use crate::arrivals::renewal::{Law, Renewal, RenewalArrivals, VARIATION};
 use crate::arrivals::rhythm::{Beat, Rhythm};
 use crate::arrivals::schedule::{Process, Schedule, ScheduleArrivals, plausible};
 use crate::arrivals::stop::Stop;
-use crate::arrivals::trace::{Findings, Reading, TraceSpec};
+use crate::arrivals::trace::{Findings, Reading, SizeColumn, TraceSpec};
 use crate::arrivals::{Arrivals, transform};
 use crate::document::{Section, Value};
 use crate::error::InputError;
@@ -108,6 +108,11 @@ impl Workload {
             "the scenario has no [[class]] whose requests it could tell apart",
             "add [[class]] entries with the names that stand in the column, or remove it",
         )?;
+        section.refuse(
+            &["size_column"],
+            "the scenario has no [[class]], and sizes are those of classes",
+            "add a [[class]] with a `name`, of which all requests are, or remove it",
+        )?;
         Workload::from_section(section)
     }
 
@@ -187,6 +192,14 @@ impl Workload {
             Source::Renewal(_) => Rhythm::Steady(Beat::default()),
             Source::Schedule(schedule) => Rhythm::of_schedule(schedule),
             Source::Trace(_) | Source::Memory(_) | Source::Closed(_) => Rhythm::Unknown,
+        }
+    }
+
+    /// The column with the sizes of a trace's requests.
+    pub fn size_column(&self) -> Option<&SizeColumn> {
+        match &self.source {
+            Source::Trace(trace) => trace.spec.size_column.as_ref(),
+            _ => None,
         }
     }
 

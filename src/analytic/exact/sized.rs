@@ -131,7 +131,10 @@ const NOTHING: f64 = 1e-15;
 
 /// What is in batches up to a size and not in those up to the one before.
 fn difference((requests, values): &UpTo, before: Option<&UpTo>) -> UpTo {
-    let Some((fewer, lower)) = before else { return (requests.clone(), values.clone()) };
+    let Some((fewer, lower)) = before else {
+        // Rounding may leave less than nothing of a size that hardly comes.
+        return (requests.iter().map(|some| some.max(0.0)).collect(), values.clone());
+    };
     let less =
         |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| (a - b).max(0.0)).collect() };
     (less(requests, fewer), values.iter().zip(lower).map(|(a, b)| less(a, b)).collect())

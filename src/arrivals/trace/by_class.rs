@@ -7,7 +7,7 @@ use super::reading::Findings;
 use super::{TraceSpec, source};
 use crate::arrivals::Arrivals;
 use crate::error::InputError;
-use crate::numeric::streams::Streams;
+use crate::numeric::streams::{Stream, Streams};
 use crate::units::Time;
 
 /// What the readings of all classes have in common: they were one trace.
@@ -47,6 +47,17 @@ impl TraceSpec {
         streams: Streams,
         findings: &Findings,
     ) -> Result<Vec<Box<dyn Arrivals>>, InputError> {
+        self.each_class(column, names, (streams, findings), |spec, stream, own| spec.open_noted(stream, own))
+    }
+
+    /// What `open` makes of each class's part of the trace.
+    pub(super) fn each_class<T>(
+        &self,
+        column: &str,
+        names: &[String],
+        (streams, findings): (Streams, &Findings),
+        open: impl Fn(&TraceSpec, Stream, &Findings) -> Result<T, InputError>,
+    ) -> Result<Vec<T>, InputError> {
         if self.paths.iter().any(|path| source::is_standard_input(path)) {
             let message = "cannot be read once a class";
             return Err(InputError::new(self.name(), message).help("write it to a file first"));
@@ -60,14 +71,16 @@ impl TraceSpec {
                 None => is_class,
             };
             let spec = TraceSpec { filter: Some(filter), ..pinned.clone() };
-            spec.open_noted(streams.part(class as u64).stream("trace"), &own)
+            open(&spec, streams.part(class as u64).stream("trace"), &own)
         };
         names.iter().zip(all).enumerate().map(one).collect()
     }
 
     /// Time 0 and the clock, by all records.
     fn pin(&self, streams: Streams) -> Result<Pin, InputError> {
-        let mut raw = self.stamps_of(streams.stream("trace"))?;
+        // Whether a record has a size that can be used says nothing of when the trace begins.
+        let times = TraceSpec { size_column: None, ..self.clone() };
+        let mut raw = times.stamps_of::<i64>(streams.stream("trace"))?;
         let (mut first, mut nanos) = (Vec::new(), Vec::new());
         while first.len() < coarse::JUDGED {
             nanos.clear();

@@ -102,6 +102,21 @@ impl Layout for Delimited {
         self.fields.get(self.keys[key]).map(|place| Cow::Borrowed(&record[place.clone()]))
     }
 
+    /// Where `;` is between columns, a comma may be the sign of decimals.
+    fn number(&self, text: &[u8]) -> Option<f64> {
+        let text = text.trim_ascii();
+        let comma = (self.delimiter == b';').then(|| memchr::memchr(b',', text)).flatten();
+        let parsed = match comma {
+            Some(comma) => {
+                let mut point = text.to_vec();
+                point[comma] = b'.';
+                fast_float2::parse(point)
+            }
+            None => fast_float2::parse(text),
+        };
+        parsed.ok().filter(|number: &f64| number.is_finite())
+    }
+
     fn arrival(&self, record: &[u8]) -> Result<i64, Fault> {
         match &self.time {
             TimeColumns::One(column, kind) => self.number(record, column, *kind),

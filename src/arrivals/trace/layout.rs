@@ -6,7 +6,9 @@ use std::ops::Range;
 use super::filter::Filter;
 use super::lines::Lines;
 use super::order::Raw;
+use super::point::Point;
 use super::reading::{NOT_MET, Reading};
+use super::sized::SizeColumn;
 use super::table::SAMPLE_ROWS;
 use crate::arrivals::BLOCK;
 use crate::error::{InputError, nearest};
@@ -27,6 +29,11 @@ pub(super) trait Layout: Send {
     /// A field of the record that was taken apart last; none if it has none.
     fn value<'a>(&'a self, record: &'a [u8], key: usize) -> Option<Cow<'a, [u8]>>;
 
+    /// The number that a field is.
+    fn number(&self, text: &[u8]) -> Option<f64> {
+        fast_float2::parse(text.trim_ascii()).ok().filter(|number: &f64| number.is_finite())
+    }
+
     /// When the request of that record came \[ns\].
     fn arrival(&self, record: &[u8]) -> Result<i64, Fault>;
 
@@ -40,7 +47,7 @@ pub(super) trait Layout: Send {
     fn describe(&self, reading: &mut Reading);
 }
 
-/// Why a record has no time.
+/// Why a record has no time, or no size.
 #[derive(Debug)]
 pub(super) struct Fault {
     /// Where it stands in the record.
@@ -98,24 +105,30 @@ pub(super) struct Records<L> {
     filter: Option<Filter>,
     /// The keys of the filter's conditions.
     keys: Vec<usize>,
+    /// The column of sizes with its key.
+    size: Option<(SizeColumn, usize)>,
     found: Reading,
     used: u64,
 }
 
 impl<L: Layout> Records<L> {
     /// # Errors
-    /// The filter has a name that the records do not have.
-    pub(super) fn new(lines: Lines, mut layout: L, filter: Option<Filter>) -> Result<Records<L>, InputError> {
+    /// The filter has a name that the records do not have, or there is no such column of sizes.
+    pub(super) fn new(
+        lines: Lines,
+        mut layout: L,
+        filter: Option<Filter>,
+        size: Option<&SizeColumn>,
+    ) -> Result<Records<L>, InputError> {
+        let mut key = |name: &str| layout.key(name).map_err(|names| no_field(lines.name(), name, &names));
         let conditions = filter.iter().flat_map(|filter| &filter.conditions);
-        let keys = conditions.map(|condition| {
-            layout.key(&condition.name).map_err(|names| no_field(lines.name(), &condition.name, &names))
-        });
-        let keys = keys.collect::<Result<_, _>>()?;
-        Ok(Records { lines, layout, filter, keys, found: Reading::default(), used: 0 })
+        let keys = conditions.map(|condition| key(&condition.name)).collect::<Result<_, _>>()?;
+        let size = size.map(|size| Ok((size.clone(), key(&size.name)?))).transpose()?;
+        Ok(Records { lines, layout, filter, keys, size, found: Reading::default(), used: 0 })
     }
 
-    /// The time of a record that counts.
-    fn take(&mut self, place: &Range<usize>, floor: i64) -> Result<Option<i64>, InputError> {
+    /// The time of a record that counts, with its size where sizes are read.
+    fn take(&mut self, place: &Range<usize>, floor: i64) -> Result<Option<(i64, f64)>, InputError> {
         let Records { lines, layout, filter, keys, found, .. } = self;
         let line = lines.number();
         let record = lines.text(place);
@@ -138,22 +151,79 @@ impl<L: Layout> Records<L> {
             found.leave_out(format!("{NOT_MET} `{filter}`"), line);
             return Ok(None);
         }
-        match layout.arrival(record) {
-            Ok(at) if at >= floor => Ok(Some(at)),
-            Ok(_) => Err(too_late(lines.error(place, 0..place.len(), "this record".into()))),
-            Err(Fault { token, reason }) => match layout.strictness() {
-                Strictness::Refuse => Err(lines.error(place, token, reason).help(layout.others())),
-                Strictness::LeaveOut => {
-                    found.leave_out(reason, line);
-                    Ok(None)
-                }
+        let (fault, help) = match layout.arrival(record) {
+            Ok(at) if at >= floor => match self.size(place)? {
+                Ok(size) => return Ok(Some((at, size))),
+                Err(fault) => (fault, SIZE_MEND.to_owned()),
             },
+            Ok(_) => return Err(too_late(lines.error(place, 0..place.len(), "this record".into()))),
+            Err(fault) => (fault, layout.others()),
+        };
+        match self.layout.strictness() {
+            Strictness::Refuse => Err(self.lines.error(place, fault.token, fault.reason).help(help)),
+            Strictness::LeaveOut => {
+                self.found.leave_out_of_class(fault.reason, line);
+                Ok(None)
+            }
         }
+    }
+
+    /// The size of a record, 0 where sizes are not read; else why it has none.
+    ///
+    /// # Errors
+    /// A size outside of the profile.
+    fn size(&self, place: &Range<usize>) -> Result<Result<f64, Fault>, InputError> {
+        let Some((column, key)) = &self.size else { return Ok(Ok(0.0)) };
+        let record = self.lines.text(place);
+        let (name, is_strict) = (&column.name, self.layout.strictness() == Strictness::Refuse);
+        let fault = |token: Range<usize>, of_row: String, of_lines: String| {
+            Ok(Err(Fault { token, reason: if is_strict { of_row } else { of_lines } }))
+        };
+        let value = self.layout.value(record, *key).filter(|value| !value.trim_ascii().is_empty());
+        let Some(value) = value else {
+            return fault(
+                0..record.len(),
+                format!("this row has no size in `{name}`"),
+                format!("have no size in `{name}`"),
+            );
+        };
+        let token = place_of(&value, record);
+        let Some(size) = self.layout.number(&value) else {
+            let shown = String::from_utf8_lossy(&value[..value.len().min(40)]).into_owned();
+            return fault(
+                token,
+                format!("`{shown}` in `{name}` is no size"),
+                format!("have a `{name}` that is no number"),
+            );
+        };
+        if (column.least..=column.most).contains(&size) {
+            return Ok(Ok(size));
+        }
+        let (least, most) = (column.least, column.most);
+        let message =
+            format!("size {size} in `{name}` is outside the profile, which covers {least} to {most}");
+        let kept = if size < least { format!("{name} >= {least}") } else { format!("{name} <= {most}") };
+        Err(self
+            .lines
+            .error(place, token, message)
+            .help(format!("measure that size too, or leave such requests out: where = \"{kept}\"")))
     }
 }
 
-impl<L: Layout> Raw for Records<L> {
-    fn fill(&mut self, floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+/// What to do about a row without a size.
+const SIZE_MEND: &str = "mend the row, leave such rows out by `where`, or choose another `size_column`";
+
+/// Where a value stands in its record; all of it, if the value was made of it.
+fn place_of(value: &[u8], record: &[u8]) -> Range<usize> {
+    let start = (value.as_ptr() as usize).checked_sub(record.as_ptr() as usize);
+    match start.filter(|start| start + value.len() <= record.len()) {
+        Some(start) => start..start + value.len(),
+        None => 0..record.len(),
+    }
+}
+
+impl<L: Layout, P: Point> Raw<P> for Records<L> {
+    fn fill(&mut self, floor: i64, block: &mut Vec<P>) -> Result<(), InputError> {
         let full = block.len() + BLOCK;
         while block.len() < full {
             let Some(place) = self.layout.next(&mut self.lines)? else {
@@ -163,9 +233,9 @@ impl<L: Layout> Raw for Records<L> {
                 return Ok(());
             };
             self.found.records += 1;
-            if let Some(at) = self.take(&place, floor)? {
+            if let Some((at, size)) = self.take(&place, floor)? {
                 self.used += 1;
-                block.push(at);
+                block.push(P::new(at, size));
             }
         }
         Ok(())
@@ -173,6 +243,7 @@ impl<L: Layout> Raw for Records<L> {
 
     fn report(&self, reading: &mut Reading) {
         reading.merge(self.found.clone());
+        reading.used += self.used;
         self.lines.report(reading);
         self.layout.describe(reading);
     }
@@ -188,7 +259,7 @@ impl<L: Layout> Raw for Records<L> {
 
 impl<L: Layout> Records<L> {
     fn nothing_used(&self) -> InputError {
-        let reasons = self.found.left_out.iter().map(|left| format!("{} {}", left.lines, left.reason));
+        let reasons = self.found.all_left_out().map(|left| format!("{} {}", left.lines, left.reason));
         let reasons: Vec<String> = reasons.collect();
         let message =
             format!("has no record that can be used: of {}, {}", self.found.records, reasons.join("; "));

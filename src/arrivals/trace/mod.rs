@@ -34,10 +34,13 @@ mod order;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plain;
+mod point;
 mod reading;
 mod replay;
+mod sized;
 mod source;
 mod spec;
+mod stages;
 mod stamps;
 mod table;
 mod tokens;
@@ -50,6 +53,7 @@ pub use filter::Filter;
 pub use functions::{Function, FunctionLayout, Functions, FunctionsSpec, HeldFunctions};
 pub use order::Order;
 pub use reading::{Findings, LeftOut, Reading, Stamps};
+pub use sized::SizeColumn;
 pub use spec::{StampMode, TraceSpec};
 
 use self::decimal::Kind;

@@ -6,8 +6,6 @@ use super::access::Access;
 use super::azure::AzureRow;
 use super::balancer::Balancer;
 use super::binary::Binary;
-use super::by_class::Pin;
-use super::coarse;
 use super::counts::{Blank, CountLines, Period, Periods, Spread};
 use super::datetime::date_time;
 use super::delimited::{Delimited, TimeColumns};
@@ -16,10 +14,11 @@ use super::json::{Json, is_json};
 use super::layout::{Layout, Records, sample};
 use super::lines::Lines;
 use super::names::Wanted;
-use super::order::{Order, Ordered, Raw, Several, Sorted};
+use super::order::Sorted;
 use super::reading::{Findings, Reading};
 use super::replay::{Noted, Repeat, Window};
 use super::spec::stem_extension;
+use super::stages::Content;
 use super::stamps::{Meaning, Stamps, Summed};
 use super::table::{Column, Table};
 use super::unit::Chosen;
@@ -29,16 +28,6 @@ use crate::arrivals::Arrivals;
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::units::Span;
-
-/// What a file holds.
-enum Content {
-    /// Points in time, to be put in order and judged.
-    Stamps(Box<dyn Raw>),
-    /// Arrivals in order whose stamps are to be judged.
-    Arrivals(Box<dyn Reader>),
-    /// Arrivals that are what they are: of counts and of gaps.
-    Made(Box<dyn Reader>, Reading),
-}
 
 impl TraceSpec {
     /// Opens the trace. `stream` spreads counts in their bins and coarse stamps in their resolution.
@@ -87,57 +76,8 @@ impl TraceSpec {
         Ok(Box::new(Window { name: self.name(), inner, from: self.from, until, length: None, is_part }))
     }
 
-    fn reader(&self, stream: Stream) -> Result<Box<dyn Reader>, InputError> {
-        let files = self.files()?;
-        let stamps = match &files[..] {
-            [file] => match self.content(file, stream.clone())? {
-                Content::Stamps(raw) => self.ordered(raw),
-                Content::Arrivals(reader) => return coarse::judged(reader, self.stamps, stream),
-                Content::Made(reader, found) => return Ok(Box::new(Described { reader, found })),
-            },
-            _ => self.stamps_of(stream.clone())?,
-        };
-        let instants = Box::new(Pin::instants(self.pin, stamps));
-        match Pin::clock(self.pin) {
-            Some(clock) => Ok(coarse::known(instants, clock, stream)),
-            None => coarse::judged(instants, self.stamps, stream),
-        }
-    }
-
-    /// The points in time of one file or several, in order.
-    ///
-    /// # Errors
-    /// A file holds something else.
-    pub(super) fn stamps_of(&self, stream: Stream) -> Result<Box<dyn Raw>, InputError> {
-        Ok(match &self.files()?[..] {
-            [file] => match self.content(file, stream)? {
-                Content::Stamps(raw) => self.ordered(raw),
-                _ => {
-                    let message = "has no records with a time and fields of their own";
-                    return Err(InputError::new(source::name_of(file), message)
-                        .help("`class_column` needs a table, JSON lines or a log"));
-                }
-            },
-            files => {
-                let stamps = files.iter().map(|file| match self.content(file, stream.clone())? {
-                    Content::Stamps(raw) => Ok(self.ordered(raw)),
-                    _ => Err(InputError::new(source::name_of(file), "cannot be merged with other files by its times")
-                        .help("several files are merged by their dates; counts, gaps and binary files begin at time 0 each: \
-                                give one, or put them one after the other into one file")),
-                });
-                Box::new(Several::new(self.name(), stamps.collect::<Result<_, InputError>>()?)?)
-            }
-        })
-    }
-
-    fn ordered(&self, raw: Box<dyn Raw>) -> Box<dyn Raw> {
-        match self.order {
-            Order::Window => Box::new(Ordered::new(raw)),
-            Order::Whole => Box::new(Sorted::new(raw)),
-        }
-    }
-
-    fn content(&self, path: &Path, stream: Stream) -> Result<Content, InputError> {
+    /// What a file holds, read as far as it shows what that is.
+    pub(super) fn content(&self, path: &Path, stream: Stream) -> Result<Content, InputError> {
         let source = source::open(path)?;
         let name = source::name_of(path);
         if source.head.is_empty() {
@@ -154,7 +94,7 @@ impl TraceSpec {
         let mut lines = Lines::new(name, source.bytes)?;
         if let Some(format) = self.log_format(&mut lines)? {
             self.check(format)?;
-            return self.log(lines, format).map(Content::Stamps);
+            return self.log(lines, format);
         }
         let table = Table::of(&mut lines)?;
         let format = self.format_of(&table, lines.name())?;
@@ -184,7 +124,7 @@ impl TraceSpec {
         })
     }
 
-    fn log(&self, mut lines: Lines, format: TraceFormat) -> Result<Box<dyn Raw>, InputError> {
+    fn log(&self, mut lines: Lines, format: TraceFormat) -> Result<Content, InputError> {
         let refuse = |lines: &Lines, what: &str| {
             InputError::new(lines.name(), format!("does not look like {what} in its first lines"))
                 .help("leave out `format` to have it found out, or set `column` to read a table")
@@ -193,18 +133,18 @@ impl TraceSpec {
             TraceFormat::JsonLines => {
                 let json = Json::new(&mut lines, self.column.as_deref(), self.unit)?;
                 let filter = self.filter_of(lines.name(), &|wanted| json.field_called(wanted))?;
-                boxed(lines, json, filter)
+                self.records(lines, json, filter)
             }
             TraceFormat::Alb => match Balancer::recognise(&sample(&mut lines)?) {
-                Some(layout) => boxed(lines, layout, self.filter.clone()),
+                Some(layout) => self.records(lines, layout, self.filter.clone()),
                 None => Err(refuse(&lines, "the log of a load balancer")),
             },
             TraceFormat::W3c => match W3c::recognise(lines.ready()?) {
-                Some(layout) => boxed(lines, layout, self.filter.clone()),
+                Some(layout) => self.records(lines, layout, self.filter.clone()),
                 None => Err(refuse(&lines, "a log with a #Fields: line that names a date and a time")),
             },
             _ => match Access::recognise(&sample(&mut lines)?) {
-                Some(layout) => boxed(lines, layout, self.filter.clone()),
+                Some(layout) => self.records(lines, layout, self.filter.clone()),
                 None => {
                     Err(refuse(&lines, "an access log, with a time and a request in quotes on each line"))
                 }
@@ -237,6 +177,20 @@ impl TraceSpec {
         Ok(filter)
     }
 
+    /// The records of a layout, with their sizes where these are read.
+    fn records(
+        &self,
+        lines: Lines,
+        layout: impl Layout + 'static,
+        filter: Option<Filter>,
+    ) -> Result<Content, InputError> {
+        let records = Records::new(lines, layout, filter, self.size_column.as_ref())?;
+        Ok(match self.size_column {
+            Some(_) => Content::Sized(Box::new(records)),
+            None => Content::Stamps(Box::new(records)),
+        })
+    }
+
     fn table(
         &self,
         lines: Lines,
@@ -246,9 +200,7 @@ impl TraceSpec {
     ) -> Result<Content, InputError> {
         let named = |format: TraceFormat| Reading { format: format.name(), files: 1, ..Reading::default() };
         Ok(match format {
-            TraceFormat::Timestamps | TraceFormat::Azure2021 => {
-                Content::Stamps(self.instants(lines, table, format)?)
-            }
+            TraceFormat::Timestamps | TraceFormat::Azure2021 => self.instants(lines, table, format)?,
             TraceFormat::Interarrivals => {
                 let column = self.value_column(table, lines.name(), format)?;
                 let unit = self.unit_of(table, &column);
@@ -266,31 +218,32 @@ impl TraceSpec {
     }
 
     /// The points in time of a table: by the quick reader if one plain column is all that is asked for.
-    fn instants(&self, lines: Lines, table: &Table, format: TraceFormat) -> Result<Box<dyn Raw>, InputError> {
+    fn instants(&self, lines: Lines, table: &Table, format: TraceFormat) -> Result<Content, InputError> {
         let filter = self.filter_of(lines.name(), &|wanted| table.column_called(wanted))?;
         let (time, unit) = if format == TraceFormat::Azure2021 {
             let (end, duration) =
                 (table.named(lines.name(), "end_timestamp")?, table.named(lines.name(), "duration")?);
             let unit = self.unit.map_or(Chosen::Layout(Unit::Seconds, "Azure 2021"), Chosen::Said);
-            let raw = Records::new(
-                lines,
-                Delimited::new(table, TimeColumns::EndLess(end, duration, unit.unit().kind()), unit),
-                filter,
-            )?;
+            let time = TimeColumns::EndLess(end, duration, unit.unit().kind());
             // The lines are in the order of the ends, and an invocation may take days.
-            return Ok(Box::new(Sorted::new(Box::new(raw))));
+            return Ok(match self.records(lines, Delimited::new(table, time, unit), filter)? {
+                Content::Stamps(raw) => Content::Stamps(Box::new(Sorted::new(raw))),
+                Content::Sized(raw) => Content::Sized(Box::new(Sorted::new(raw))),
+                other => other,
+            });
         } else if let (None, Some((date, time))) = (&self.column, table.date_and_time()) {
             (TimeColumns::DateAndTime(date, time), Chosen::Dated)
         } else {
             let column = self.value_column(table, lines.name(), format)?;
             let unit = self.unit_of(table, &column);
-            if filter.is_none() {
-                return Ok(Box::new(Stamps::new(lines, column, unit, Meaning::Instant, table.others())));
+            if filter.is_none() && self.size_column.is_none() {
+                let stamps = Stamps::new(lines, column, unit, Meaning::Instant, table.others());
+                return Ok(Content::Stamps(Box::new(stamps)));
             }
             let kind = if unit == Chosen::Dated { Kind::DateTime } else { unit.unit().kind() };
             (TimeColumns::One(column, kind), unit)
         };
-        Ok(Box::new(Records::new(lines, Delimited::new(table, time, unit), filter)?))
+        self.records(lines, Delimited::new(table, time, unit), filter)
     }
 
     #[cfg(feature = "parquet")]
@@ -301,6 +254,11 @@ impl TraceSpec {
         if self.filter.is_some() || self.function.is_some() || self.app.is_some() {
             return Err(InputError::new(source::name_of(path), "is a Parquet file, which is not filtered")
                 .help("convert it to CSV to use `where`, `function` or `app`"));
+        }
+        if self.size_column.is_some() {
+            let message = "is a Parquet file, of which one column alone is read, and no sizes";
+            return Err(InputError::new(source::name_of(path), message)
+                .help("convert it to CSV to use `size_column`"));
         }
         let column = self.value_column(&table, &source::name_of(path), format)?;
         let unit = self.unit_of(&table, &column).unit();
@@ -406,42 +364,7 @@ impl TraceSpec {
     }
 }
 
-fn boxed(
-    lines: Lines,
-    layout: impl Layout + 'static,
-    filter: Option<Filter>,
-) -> Result<Box<dyn Raw>, InputError> {
-    Ok(Box::new(Records::new(lines, layout, filter)?))
-}
-
 fn no_bin(file: &str) -> InputError {
     InputError::new(file, "does not say how long a bin of its counts is")
         .help("set `bin`, such as \"1s\" or \"1min\"")
-}
-
-/// A reader of which it is known what it reads.
-struct Described {
-    reader: Box<dyn Reader>,
-    found: Reading,
-}
-
-impl Arrivals for Described {
-    fn fill(&mut self, block: &mut Vec<crate::units::Time>) -> Result<(), InputError> {
-        self.reader.fill(block)
-    }
-
-    fn bin(&self) -> Option<Span> {
-        self.reader.bin()
-    }
-}
-
-impl Reader for Described {
-    fn length(&self) -> Span {
-        self.reader.length()
-    }
-
-    fn report(&self, reading: &mut Reading) {
-        (reading.format, reading.files) = (self.found.format, self.found.files);
-        self.reader.report(reading);
-    }
 }

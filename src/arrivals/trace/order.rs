@@ -1,11 +1,12 @@
 //! Puts points in time in order: within a window that is always kept, or wholly, with runs on disk.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::io::{BufReader, BufWriter, Seek};
 
 use super::Reader;
+use super::point::Point;
 use super::reading::Reading;
 use crate::arrivals::{Arrivals, BLOCK};
 use crate::error::InputError;
@@ -13,17 +14,17 @@ use crate::units::{Span, Time};
 
 /// A record may be so many records later than its place by time.
 pub(super) const WINDOW: usize = 1 << 16;
-/// Points in time that are sorted in memory at a time, 8 bytes each; more go to a temporary file.
-const IN_MEMORY: usize = 8 << 20;
+/// Bytes of points in time that are sorted in memory at a time; more go to a temporary file.
+const IN_MEMORY: usize = 64 << 20;
 /// So many equal values are no accident.
 const CONVINCING: usize = 8;
 /// At least this share of records must be later than the one half a window before: of values in no order, half are.
 const RISING_SHARE: f64 = 0.75;
 
-/// Points in time \[ns\] as they come from a file.
-pub(super) trait Raw: Send {
+/// Points in time \[ns\] as they come from a file, alone or with what belongs to them.
+pub(super) trait Raw<P = i64>: Send {
     /// Appends the next ones, at most [`BLOCK`]; nothing at the end. One before `floor` is an error at its line.
-    fn fill(&mut self, floor: i64, block: &mut Vec<i64>) -> Result<(), InputError>;
+    fn fill(&mut self, floor: i64, block: &mut Vec<P>) -> Result<(), InputError>;
 
     /// Adds what was found to `reading`.
     fn report(&self, reading: &mut Reading);
@@ -46,9 +47,9 @@ pub enum Order {
 }
 
 /// Points in time in order.
-pub(super) struct Ordered {
-    raw: Box<dyn Raw>,
-    pending: Vec<i64>,
+pub(super) struct Ordered<P> {
+    raw: Box<dyn Raw<P>>,
+    pending: Vec<P>,
     /// Handed over so far of `pending`, and how many of it may be.
     given: usize,
     ready: usize,
@@ -58,8 +59,8 @@ pub(super) struct Ordered {
     out_of_order: u64,
 }
 
-impl Ordered {
-    pub(super) fn new(raw: Box<dyn Raw>) -> Ordered {
+impl<P: Point> Ordered<P> {
+    pub(super) fn new(raw: Box<dyn Raw<P>>) -> Ordered<P> {
         let pending = Vec::with_capacity(2 * WINDOW + BLOCK);
         let (given, ready, floor) = (0, 0, i64::MIN);
         Ordered { raw, pending, given, ready, floor, ended: false, is_first: true, out_of_order: 0 }
@@ -74,9 +75,9 @@ impl Ordered {
             self.raw.fill(self.floor, &mut self.pending)?;
             self.ended = self.pending.len() == before;
             let new = &self.pending[before.saturating_sub(1)..];
-            if !new.is_sorted() {
+            if !new.is_sorted_by_key(|point| point.at()) {
                 in_order = false;
-                self.out_of_order += new.windows(2).filter(|w| w[1] < w[0]).count() as u64;
+                self.out_of_order += new.windows(2).filter(|w| w[1].at() < w[0].at()).count() as u64;
             }
         }
         if self.is_first {
@@ -84,12 +85,12 @@ impl Ordered {
             self.is_first = false;
         }
         if !in_order {
-            // Nearly sorted: a merge sort finds the runs.
-            self.pending.sort();
+            // Nearly sorted: a merge sort finds the runs. Of one time, the order is that of the file.
+            self.pending.sort_by_key(|point| point.at());
         }
         self.ready = if self.ended { self.pending.len() } else { self.pending.len() - WINDOW };
         if let Some(last) = self.ready.checked_sub(1) {
-            self.floor = self.pending[last];
+            self.floor = self.pending[last].at();
         }
         Ok(())
     }
@@ -101,7 +102,7 @@ impl Ordered {
             return Ok(());
         }
         let pairs = self.pending.iter().zip(&self.pending[half..]);
-        let rising = pairs.filter(|(early, late)| early <= late).count() as f64 / half as f64;
+        let rising = pairs.filter(|(early, late)| early.at() <= late.at()).count() as f64 / half as f64;
         if rising >= RISING_SHARE || (rising <= 1.0 - RISING_SHARE && self.ended) {
             return Ok(());
         }
@@ -114,8 +115,8 @@ impl Ordered {
     }
 }
 
-impl Raw for Ordered {
-    fn fill(&mut self, _floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+impl<P: Point> Raw<P> for Ordered<P> {
+    fn fill(&mut self, _floor: i64, block: &mut Vec<P>) -> Result<(), InputError> {
         if self.given == self.ready && !self.ended {
             self.refill()?;
         }
@@ -141,29 +142,63 @@ impl Raw for Ordered {
 
 /// Ascending points in time, one at a time.
 trait Feed: Send {
-    fn next(&mut self) -> Result<Option<i64>, InputError>;
+    type Point: Point;
+
+    fn next(&mut self) -> Result<Option<Self::Point>, InputError>;
+}
+
+/// The next point of a feed, in the order of time; of one time the earlier feed comes first.
+struct Head<P> {
+    point: P,
+    feed: usize,
+}
+
+impl<P: Point> Head<P> {
+    fn key(&self) -> (i64, usize) {
+        (self.point.at(), self.feed)
+    }
+}
+
+impl<P: Point> PartialEq for Head<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl<P: Point> Eq for Head<P> {}
+
+impl<P: Point> PartialOrd for Head<P> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<P: Point> Ord for Head<P> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 /// Several feeds as one.
-struct Merge<F> {
+struct Merge<F: Feed> {
     feeds: Vec<F>,
-    heads: BinaryHeap<Reverse<(i64, usize)>>,
+    heads: BinaryHeap<Reverse<Head<F::Point>>>,
 }
 
 impl<F: Feed> Merge<F> {
     fn new(mut feeds: Vec<F>) -> Result<Merge<F>, InputError> {
         let mut heads = BinaryHeap::new();
-        for (index, feed) in feeds.iter_mut().enumerate() {
-            heads.extend(feed.next()?.map(|first| Reverse((first, index))));
+        for (feed, points) in feeds.iter_mut().enumerate() {
+            heads.extend(points.next()?.map(|point| Reverse(Head { point, feed })));
         }
         Ok(Merge { feeds, heads })
     }
 
-    fn fill(&mut self, block: &mut Vec<i64>) -> Result<(), InputError> {
+    fn fill(&mut self, block: &mut Vec<F::Point>) -> Result<(), InputError> {
         for _ in 0..BLOCK {
-            let Some(Reverse((value, index))) = self.heads.pop() else { break };
-            block.push(value);
-            self.heads.extend(self.feeds[index].next()?.map(|next| Reverse((next, index))));
+            let Some(Reverse(Head { point, feed })) = self.heads.pop() else { break };
+            block.push(point);
+            self.heads.extend(self.feeds[feed].next()?.map(|point| Reverse(Head { point, feed })));
         }
         Ok(())
     }
@@ -171,30 +206,31 @@ impl<F: Feed> Merge<F> {
 
 /// Points in time in any order, put in order as a whole when the first is asked for. Memory is bounded: what goes
 /// beyond it is kept in temporary files.
-pub(super) struct Sorted {
-    raw: Box<dyn Raw>,
-    merge: Option<Merge<Run>>,
+pub(super) struct Sorted<P: Point> {
+    raw: Box<dyn Raw<P>>,
+    merge: Option<Merge<Run<P>>>,
     out_of_order: u64,
 }
 
-impl Sorted {
-    pub(super) fn new(raw: Box<dyn Raw>) -> Sorted {
+impl<P: Point> Sorted<P> {
+    pub(super) fn new(raw: Box<dyn Raw<P>>) -> Sorted<P> {
         Sorted { raw, merge: None, out_of_order: 0 }
     }
 
-    fn sort(&mut self, in_memory: usize) -> Result<Merge<Run>, InputError> {
+    /// With at most so many points in memory at a time.
+    fn sort(&mut self, in_memory: usize) -> Result<Merge<Run<P>>, InputError> {
         let (mut runs, mut values) = (Vec::new(), Vec::new());
         let mut last = i64::MIN;
         loop {
             let before = values.len();
             self.raw.fill(i64::MIN, &mut values)?;
             for value in &values[before..] {
-                self.out_of_order += u64::from(*value < last);
-                last = *value;
+                self.out_of_order += u64::from(value.at() < last);
+                last = value.at();
             }
             let ended = values.len() == before;
             if ended || values.len() >= in_memory {
-                values.sort_unstable();
+                P::sort(&mut values);
                 let run = std::mem::take(&mut values);
                 if ended {
                     runs.push(Run::Kept(run.into_iter()));
@@ -209,10 +245,10 @@ impl Sorted {
     }
 }
 
-impl Raw for Sorted {
-    fn fill(&mut self, _floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+impl<P: Point> Raw<P> for Sorted<P> {
+    fn fill(&mut self, _floor: i64, block: &mut Vec<P>) -> Result<(), InputError> {
         if self.merge.is_none() {
-            self.merge = Some(self.sort(IN_MEMORY)?);
+            self.merge = Some(self.sort(IN_MEMORY / size_of::<P>())?);
         }
         self.merge.as_mut().expect("sorted above").fill(block)
     }
@@ -232,28 +268,29 @@ impl Raw for Sorted {
 }
 
 /// A sorted run.
-enum Run {
-    Kept(std::vec::IntoIter<i64>),
+enum Run<P> {
+    Kept(std::vec::IntoIter<P>),
     Disk { name: String, file: BufReader<File> },
 }
 
-fn spill(run: &[i64]) -> std::io::Result<BufReader<File>> {
+fn spill<P: Point>(run: &[P]) -> std::io::Result<BufReader<File>> {
     let mut file = BufWriter::new(tempfile::tempfile()?);
-    run.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
+    run.iter().try_for_each(|point| point.write(&mut file))?;
     let mut file = file.into_inner()?;
     file.rewind()?;
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
-impl Feed for Run {
-    fn next(&mut self) -> Result<Option<i64>, InputError> {
+impl<P: Point> Feed for Run<P> {
+    type Point = P;
+
+    fn next(&mut self) -> Result<Option<P>, InputError> {
         let (name, file) = match self {
             Run::Kept(values) => return Ok(values.next()),
             Run::Disk { name, file } => (name, file),
         };
-        let mut word = [0; 8];
-        match file.read_exact(&mut word) {
-            Ok(()) => Ok(Some(i64::from_le_bytes(word))),
+        match P::read(file) {
+            Ok(point) => Ok(Some(point)),
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
             Err(e) => Err(InputError::new(&*name, format!("cannot be sorted on disk: {e}"))),
         }
@@ -318,27 +355,29 @@ impl Reader for Instants {
 }
 
 /// Several files as one, in the order of time.
-pub(super) struct Several {
+pub(super) struct Several<P: Point> {
     name: String,
-    files: Merge<Ascending>,
+    files: Merge<Ascending<P>>,
 }
 
-impl Several {
-    pub(super) fn new(name: String, files: Vec<Box<dyn Raw>>) -> Result<Several, InputError> {
+impl<P: Point> Several<P> {
+    pub(super) fn new(name: String, files: Vec<Box<dyn Raw<P>>>) -> Result<Several<P>, InputError> {
         let feeds = files.into_iter().map(|raw| Ascending { raw, block: Vec::new(), at: 0 }).collect();
         Ok(Several { name, files: Merge::new(feeds)? })
     }
 }
 
 /// One of several files.
-struct Ascending {
-    raw: Box<dyn Raw>,
-    block: Vec<i64>,
+struct Ascending<P> {
+    raw: Box<dyn Raw<P>>,
+    block: Vec<P>,
     at: usize,
 }
 
-impl Feed for Ascending {
-    fn next(&mut self) -> Result<Option<i64>, InputError> {
+impl<P: Point> Feed for Ascending<P> {
+    type Point = P;
+
+    fn next(&mut self) -> Result<Option<P>, InputError> {
         if self.at == self.block.len() {
             self.block.clear();
             self.at = 0;
@@ -352,8 +391,8 @@ impl Feed for Ascending {
     }
 }
 
-impl Raw for Several {
-    fn fill(&mut self, _floor: i64, block: &mut Vec<i64>) -> Result<(), InputError> {
+impl<P: Point> Raw<P> for Several<P> {
+    fn fill(&mut self, _floor: i64, block: &mut Vec<P>) -> Result<(), InputError> {
         self.files.fill(block)
     }
 

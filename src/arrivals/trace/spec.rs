@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::by_class::Pin;
 use super::filter::Filter;
 use super::order::Order;
+use super::sized::SizeColumn;
 use super::{TraceFormat, Unit, source};
 use crate::error::InputError;
 use crate::units::Span;
@@ -32,6 +33,8 @@ pub struct TraceSpec {
     pub app: Option<String>,
     /// Which records count.
     pub filter: Option<Filter>,
+    /// The column with the size of each request.
+    pub size_column: Option<SizeColumn>,
     /// Whether coarse time stamps are spread.
     pub stamps: StampMode,
     /// How the records are put in order.
@@ -81,6 +84,7 @@ impl TraceSpec {
             function: None,
             app: None,
             filter: None,
+            size_column: None,
             stamps: StampMode::Auto,
             order: Order::Window,
             from: Span::ZERO,
@@ -128,7 +132,7 @@ impl TraceSpec {
     pub(crate) fn fault(&self, format: Option<TraceFormat>) -> Option<(&'static str, String)> {
         use TraceFormat::*;
         const LINES: &[TraceFormat] = &[Timestamps, JsonLines, AccessLog, Alb, W3c, Azure2021];
-        let uses: [(&str, bool, &[TraceFormat]); 9] = [
+        let uses: [(&str, bool, &[TraceFormat]); 10] = [
             ("column", self.column.is_some(), &[Timestamps, Interarrivals, Counts, JsonLines]),
             ("unit", self.unit.is_some(), &[Timestamps, Interarrivals, Counts, Azure2021, JsonLines]),
             ("bin", self.bin.is_some(), &[Counts, Azure2019]),
@@ -136,6 +140,7 @@ impl TraceSpec {
             ("function", self.function.is_some(), &[Timestamps, JsonLines, Azure2019, Azure2021, Counts]),
             ("app", self.app.is_some(), &[Timestamps, JsonLines, Azure2021]),
             ("where", self.filter.is_some(), LINES),
+            ("size_column", self.size_column.is_some(), LINES),
             ("sort", self.order == Order::Whole, LINES),
             (
                 "stamps",

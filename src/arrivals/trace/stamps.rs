@@ -40,8 +40,9 @@ pub(super) struct Stamps {
     ahead: Ahead,
 }
 
-/// Blocks that two read are so large that waiting for one another takes nothing of the time.
-const SHARED_BYTES: usize = 1 << 20;
+/// Blocks that two read are so large that waiting for one another takes little of the time, and so small that what is read
+/// of them stays in the cache.
+const SHARED_BYTES: usize = 1 << 19;
 /// A text of so many bytes is read by two.
 const WORTH: usize = 1 << 16;
 

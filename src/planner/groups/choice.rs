@@ -116,7 +116,14 @@ impl Planner {
         let arrivals = ClassParts::new(scenario, classes)?;
         let all: Vec<usize> = (0..classes.list.len()).collect();
         let rate = rate(&arrivals.of(&all));
-        Ok(Planner { arrivals, slo, functions, batches, rate, sizes: classes.sizes.clone() })
+        Ok(Planner {
+            arrivals,
+            slo,
+            functions,
+            batches,
+            rate,
+            sizes: classes.sizes.as_ref().map(|sizes| sizes.of_law().clone()),
+        })
     }
 
     /// Requests a second of all classes.
@@ -228,7 +235,7 @@ pub fn platform_function(
 ) -> Result<Function, InputError> {
     let error = |message: String| InputError::new(&scenario.name, message);
     check_memory(memory, &scenario.platform.book).map_err(error)?;
-    let of = |profile: &Profile| {
+    let of = |profile: &Profile| -> Result<SizeTimes, InputError> {
         let times = profile.at(memory, largest).map_err(|e| error(e.to_string()))?;
         let service: Vec<f64> = times.mean.iter().map(|span| span.as_secs_f64()).collect();
         let price = batch_cost(&scenario.platform.tariff, &times);
@@ -237,8 +244,8 @@ pub fn platform_function(
     };
     let SizeTimes { service, variation, cost } = of(&scenario.profile)?;
     let sizes = scenario.classes.as_ref().and_then(|classes| classes.sizes.as_ref());
-    let by_size =
-        sizes.iter().flat_map(|sizes| &sizes.profiles).map(of).collect::<Result<_, InputError>>()?;
+    let values = sizes.map_or(&[][..], |sizes| &sizes.of_law().values);
+    let by_size = scenario.profile.of_sizes(values).map(|profile| of(&profile)).collect::<Result<_, _>>()?;
     Ok(Function { size: Size::Memory(memory), service, variation, cost, by_size })
 }
 

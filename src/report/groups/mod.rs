@@ -8,6 +8,7 @@ mod run;
 
 pub use self::run::GroupsRunReport;
 use super::format;
+use super::notes::sizes;
 use crate::planner::groups::{GroupPlan, Partitions, Planned};
 use crate::scenario::Scenario;
 use crate::scenario::class::Classes;
@@ -69,6 +70,7 @@ impl GroupReport<'_> {
                     .to_owned(),
             );
         }
+        notes.extend(sizes(self.classes));
         for planned in self.best().iter().filter(|planned| planned.verified(self.classes) == Some(false)) {
             notes.push(format!(
                 "The simulation does not confirm the objectives of the group {}.",
