@@ -54,6 +54,11 @@ fn busy(environments: u64) -> String {
     scenario(environments as f64 * 10.0, 10 * REQUESTS, (&profile(1, ""), COLD), UNBATCHED)
 }
 
+/// The same, where no two batches take as long.
+fn busy_at_random(environments: u64) -> String {
+    scenario(environments as f64 * 10.0, 10 * REQUESTS, (&profile(1, "service_cv = 0.3"), COLD), UNBATCHED)
+}
+
 /// So many instances, each with the same load.
 fn fleet(kind: &'static str) -> impl Fn(u64) -> String {
     move |instances| {
@@ -209,6 +214,7 @@ fn growth(criterion: &mut Criterion) {
     bench.grows("requests, warm", &[1_000_000, 10_000_000], &["run"], warm);
     bench.grows("requests, cold", &[300_000, 3_000_000], &["run"], cold);
     bench.grows("busy environments", &[10, 1_000, 100_000], &["run"], busy);
+    bench.grows("busy environments, random times", &[10, 1_000, 100_000], &["run"], busy_at_random);
     for (name, kind) in
         [("instances, endpoint", "endpoint"), ("instances, hybrid", "hybrid"), ("instances, MArk", "mark")]
     {
