@@ -4,6 +4,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Exp1};
 
 use super::marked::MarkedMap;
+use super::merge::{Fill, Merge};
 use super::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
@@ -46,8 +47,9 @@ pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<d
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
 pub fn merged(sources: Vec<Box<dyn Arrivals>>) -> Box<dyn ClassArrivals> {
-    let heads = sources.into_iter().map(|source| Head { source, block: Vec::new(), next: 0 });
-    Box::new(Merged { heads: heads.collect() })
+    let streams =
+        sources.into_iter().map(|mut source| -> Fill<_> { Box::new(move |block| source.fill(block)) });
+    Box::new(Merged(Merge::new(streams.collect())))
 }
 
 /// The arrivals of a marked process in `[0, end)`, from its stationary phase law on.
@@ -147,39 +149,11 @@ impl ClassArrivals for Sized {
     }
 }
 
-struct Head {
-    source: Box<dyn Arrivals>,
-    block: Vec<Time>,
-    next: usize,
-}
-
-impl Head {
-    /// The next arrival, which stays.
-    fn peek(&mut self) -> Result<Option<Time>, InputError> {
-        if self.next == self.block.len() {
-            self.block.clear();
-            self.next = 0;
-            self.source.fill(&mut self.block)?;
-        }
-        Ok(self.block.get(self.next).copied())
-    }
-}
-
-struct Merged {
-    heads: Vec<Head>,
-}
+struct Merged(Merge<Time>);
 
 impl ClassArrivals for Merged {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
-        let mut times = self.heads.iter_mut().map(Head::peek).collect::<Result<Vec<_>, _>>()?;
-        for _ in 0..BLOCK {
-            let first = times.iter().enumerate().filter_map(|(class, at)| at.map(|at| (at, class))).min();
-            let Some((at, class)) = first else { break };
-            block.push(Request { at, class: class as u16 });
-            self.heads[class].next += 1;
-            times[class] = self.heads[class].peek()?;
-        }
-        Ok(())
+        self.0.next_block(|at, class| block.push(Request { at, class }))
     }
 }
 

@@ -223,13 +223,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let times = drawn(source());
         let from_zero: Vec<Time> = times.iter().map(|time| Time(time.0 - times[0].0)).collect();
-        for (layout, name) in [
+        let named = [
             (Layout::Timestamps, "a.csv"),
             (Layout::Timestamps, "a.csv.gz"),
             (Layout::Interarrivals, "b.csv.zst"),
             (Layout::Binary, "c.bin"),
             (Layout::Binary, "c.bin.zst"),
-        ] {
+        ];
+        let can_read = |(_, name): &(Layout, &str)| cfg!(feature = "zstd") || !name.ends_with("zst");
+        let readable: Vec<_> = named.into_iter().filter(can_read).collect();
+        for (layout, name) in readable.iter().copied() {
             let path = folder.path().join(name);
             assert_eq!(write(&mut source(), layout, &path).unwrap(), times.len() as u64);
             let mut spec = TraceSpec::new(&path);
@@ -237,7 +240,8 @@ mod tests {
             spec.from = Span::from_secs(1);
             assert!(drawn(spec.open(stream()).unwrap()).len() < times.len());
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5, "no temporary file is left");
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, readable.len(), "no temporary file is left");
     }
 
     #[test]

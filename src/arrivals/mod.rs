@@ -7,6 +7,7 @@ pub mod map;
 pub mod map_arrivals;
 pub mod marked;
 pub mod memory;
+mod merge;
 pub mod renewal;
 pub mod rhythm;
 pub mod schedule;

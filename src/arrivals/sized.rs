@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 
-use super::BLOCK;
 use super::class_streams::{ClassArrivals, Request};
+use super::merge::{Fill, Merge, Timed};
 use super::transform::divide;
 use crate::error::InputError;
 use crate::numeric::streams::Stream;
@@ -18,6 +18,12 @@ pub struct SizedRequest {
     pub class: u16,
     /// Its size, in the unit of the trace.
     pub size: f64,
+}
+
+impl Timed for SizedRequest {
+    fn at(&self) -> Time {
+        self.at
+    }
 }
 
 /// A stream of requests with their sizes, as [`super::Arrivals`] is one without.
@@ -93,8 +99,9 @@ pub fn drawn(source: Box<dyn SizedArrivals>, shares: &[f64], stream: Stream) -> 
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
 pub fn merged(sources: Vec<Box<dyn SizedArrivals>>) -> Box<dyn SizedArrivals> {
-    let heads = sources.into_iter().map(|source| Head { source, block: Vec::new(), next: 0 });
-    Box::new(Merged { heads: heads.collect() })
+    let streams =
+        sources.into_iter().map(|mut source| -> Fill<_> { Box::new(move |block| source.fill(block)) });
+    Box::new(Merged(Merge::new(streams.collect())))
 }
 
 /// The requests with marks: the class times the number of `values`, and the place of the size among these. `name` is what
@@ -157,41 +164,11 @@ impl SizedArrivals for Drawn {
     }
 }
 
-struct Head {
-    source: Box<dyn SizedArrivals>,
-    block: Vec<SizedRequest>,
-    next: usize,
-}
-
-impl Head {
-    /// The next request, which stays.
-    fn peek(&mut self) -> Result<Option<SizedRequest>, InputError> {
-        if self.next == self.block.len() {
-            self.block.clear();
-            self.next = 0;
-            self.source.fill(&mut self.block)?;
-        }
-        Ok(self.block.get(self.next).copied())
-    }
-}
-
-struct Merged {
-    heads: Vec<Head>,
-}
+struct Merged(Merge<SizedRequest>);
 
 impl SizedArrivals for Merged {
     fn fill(&mut self, block: &mut Vec<SizedRequest>) -> Result<(), InputError> {
-        let mut next = self.heads.iter_mut().map(Head::peek).collect::<Result<Vec<_>, _>>()?;
-        for _ in 0..BLOCK {
-            let first =
-                next.iter().enumerate().filter_map(|(class, head)| Some((head.as_ref()?.at, class))).min();
-            let Some((_, class)) = first else { break };
-            let request = next[class].expect("it was just looked at");
-            block.push(SizedRequest { class: class as u16, ..request });
-            self.heads[class].next += 1;
-            next[class] = self.heads[class].peek()?;
-        }
-        Ok(())
+        self.0.next_block(|request, class| block.push(SizedRequest { class, ..request }))
     }
 }
 
