@@ -143,7 +143,7 @@ fn json() -> Vec<Shape> {
             &[0, 500], "the field").set("column = \"request.at\""),
         shape("JSON lines among others", "starting\n{\"time\": 1.5, \"path\": \"/a\"}\n{\"level\": \"info\"}\n{\"time\": 2.5, \"path\": \"/b\"}\n{\"time\": 4,",
             &[0, 1000], "lines without the field, and lines that are no objects, are counted")
-            .line("{\"time\": 1.5, \"path\": \"/a\"}").notes(&["2 lines that are no JSON object", "1 line that have no `time`"]),
+            .line("{\"time\": 1.5, \"path\": \"/a\"}").notes(&["2 lines that are no JSON object", "1 line that has no `time`"]),
         shape("a list of objects", "[\n  {\"timestamp\": 1795442136250,\n   \"n\": [1, {\"a\": \"}\"}]},\n  {\"timestamp\": 1795442136500, \"n\": []}\n]\n",
             &[0, 250], "each object; milliseconds by their magnitude").line("[ {\"timestamp\": 1795442136250, ...}, ...]").notes(&["milliseconds since 1970"]),
         shape("Mooncake", "{\"timestamp\": 100, \"input_length\": 6758, \"output_length\": 500, \"hash_ids\": [0, 1]}\n\
@@ -153,7 +153,7 @@ fn json() -> Vec<Shape> {
             {\"level\":\"info\",\"ts\":1795442136.75,\"request\":{\"method\":\"GET\",\"uri\":\"/x\"},\"status\":404}\n", &[0, 500],
             "seconds since 1970"),
         shape("JSON lines of many functions", "{\"t\": 1, \"function\": \"a\"}\n{\"t\": 2, \"function\": \"b\"}\n{\"t\": 4, \"function\": \"a\"}\n",
-            &[0, 3000], "those of the function").set("function = \"a\"").notes(&["1 line that do not meet `function = a`"]),
+            &[0, 3000], "those of the function").set("function = \"a\"").notes(&["1 line that does not meet `function = a`"]),
     ]
 }
 
@@ -250,7 +250,7 @@ fn data_sets() -> Vec<Shape> {
         shape("Alibaba microservices", ",traceid,timestamp,rpcid,um,rpctype,dm,interface,rt\n0,0b1,219678,0.1,a,mc,b,,0\n1,0b2,219600,0.1,a,mc,b,,0\n\
             2,0b3,219690,0.1,a,mc,b,,0\n", &[0, 78, 90], "milliseconds, sorted").notes(&["those of Alibaba", "1 of 3 records were earlier"]),
         shape("Azure Functions 2021", "app,func,end_timestamp,duration\na,f,9,1\na,g,8,4\nb,f,2,3\n", &[0, 9000],
-            "end less duration, sorted as a whole; of one function or app, if asked").set("function = \"f\"").notes(&["1 line that do not meet `func = f`"]),
+            "end less duration, sorted as a whole; of one function or app, if asked").set("function = \"f\"").notes(&["1 line that does not meet `func = f`"]),
         shape("Huawei 2025 requests", "time_worker,time_frontend,requestID,clusterName,funcName,podID\n5.2,5.1,a,1,296,p\n5.3,5.25,b,1,7,p\n6.2,6.1,c,1,296,p\n",
             &[0, 1000], "`time_frontend`, of one function if asked").set("function = \"296\""),
     ]

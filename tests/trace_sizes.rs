@@ -450,8 +450,8 @@ fn lines_without_a_size_are_refused_in_tables_and_counted_in_logs() {
     let json = format!("file = \"a.jsonl\"\ncolumn = \"t_us\"\nunit = \"us\"\n{columns}");
     let run = folder.run(&scenario(&json, &both(["", ""])));
     let notes = run["notes"].to_string();
-    let left_out = "Left out of the trace: 1 line that begin with # (first: line 1); 3 lines that have no size in `bytes` (first: \
-                    line 9); 1 line that have a `bytes` that is no number (first: line 102).";
+    let left_out = "Left out of the trace: 1 line that begins with # (first: line 1); 3 lines that have no size in `bytes` (first: \
+                    line 9); 1 line that has a `bytes` that is no number (first: line 102).";
     assert!(notes.contains(left_out), "{notes}");
     let used: Vec<Row> =
         rows.iter().enumerate().filter(|(i, _)| ![7, 8, 100, 300].contains(i)).map(|(_, row)| *row).collect();

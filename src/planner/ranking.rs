@@ -1,15 +1,17 @@
 //! Which figures rank a plan's configurations.
 
 use super::plan::{Check, Request};
+use super::predict::Part;
 use super::replayed::Replayed;
 use super::search::{DEAR, Space};
 use crate::outcome::Model;
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
+use crate::units::Span;
 
 /// Requests in all that the trials of a grid may see where the law could rank as well.
 const CHEAP: f64 = 2e8;
-/// What a trial takes a request \[ns\], and the law a timeout, for batches of up to B and m phases, over B m^3: measured.
+/// What a trial takes a request \[ns\], and the law a timeout, for batches that reach n requests and m phases, over n m^3: measured.
 const TRIAL_NS: f64 = 4.0;
 /// See [`TRIAL_NS`].
 const LAW_NS: f64 = 7_000.0;
@@ -68,8 +70,16 @@ fn law_ns(scenario: &Scenario, space: &Space) -> f64 {
         return 0.0;
     }
     let parts = super::predict::parts(&scenario.workload).unwrap_or_default();
-    let phases: f64 = parts.iter().map(|part| (part.process.order() as f64).powi(3)).sum();
-    phases * f64::from(largest) * space.timeout.len() as f64 * LAW_NS
+    let part = |part: &Part| {
+        let process = &part.process;
+        let fastest = process.d1().row_sums().into_iter().fold(0.0, f64::max);
+        let reached = |timeout: &Span| {
+            let mean = fastest * timeout.as_secs_f64();
+            f64::from(largest).min(10.0 + mean + 6.0 * mean.sqrt())
+        };
+        (process.order() as f64).powi(3) * space.timeout.iter().map(reached).sum::<f64>()
+    };
+    parts.iter().map(part).sum::<f64>() * LAW_NS
 }
 
 /// Does the exact law cover the scenario: known processes, environments always warm, the price of a request the same

@@ -145,8 +145,11 @@ impl Reading {
         notes.extend(self.assumed.iter().map(|assumed| format!("{assumed}.")));
         if !self.left_out.is_empty() {
             let some = |left: &LeftOut| {
-                let lines = if left.lines == 1 { "line that" } else { "lines that" };
-                format!("{} {lines} {} (first: line {})", left.lines, left.reason, left.first_line)
+                let (lines, reason) = match left.lines {
+                    1 => ("line", one(&left.reason)),
+                    _ => ("lines", left.reason.clone()),
+                };
+                format!("{} {lines} that {reason} (first: line {})", left.lines, left.first_line)
             };
             let list: Vec<String> = self.left_out.iter().map(some).collect();
             notes.push(format!("Left out of the trace: {}.", list.join("; ")));
@@ -234,6 +237,13 @@ impl fmt::Debug for Findings {
     }
 }
 
+/// What is said of one line in place of several.
+fn one(reason: &str) -> String {
+    let verbs = [("are ", "is "), ("have ", "has "), ("do ", "does "), ("begin ", "begins ")];
+    let found = verbs.iter().find_map(|(several, one)| Some((one, reason.strip_prefix(several)?)));
+    found.map_or_else(|| reason.to_owned(), |(verb, rest)| format!("{verb}{rest}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,7 +258,7 @@ mod tests {
         let notes = reading.notes();
         assert!(notes[0].contains("stamps of 1 s are spread within their second"), "{notes:?}");
         assert!(
-            notes[1].contains("2 lines that are empty (first: line 2); 1 line that have no time"),
+            notes[1].contains("2 lines that are empty (first: line 2); 1 line that has no time"),
             "{notes:?}"
         );
         let findings = Findings::default();

@@ -108,6 +108,14 @@ impl PlanReport<'_> {
             Evidence::Counts => {
                 format!(". Verified means: the counts of this run keep what is asked{hours}.")
             }
+            // The rule of three would refuse every short run.
+            Evidence::UpperEnds if verdict.late == 0.0 && verdict.late_upper > Some(verdict.allowed) => {
+                format!(
+                    ". Verified means: the counts of this run keep what is asked{hours}, and no request was late. So few \
+                 requests cannot tell more than that: up to {} % of others might be late (95 %). A longer run would.",
+                    format::number(verdict.late_upper.unwrap_or(1.0) * 100.0)
+                )
+            }
             Evidence::UpperEnds => format!(
                 ". Verified means: the counts of this run keep what is asked{hours}, and so do the upper ends of their \
                  95 % intervals."
