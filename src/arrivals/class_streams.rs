@@ -36,13 +36,24 @@ impl ClassArrivals for Box<dyn ClassArrivals> {
 
 /// Each arrival of `source` is of class k with probability `shares[k]`, independently of everything.
 pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<dyn ClassArrivals> {
+    Box::new(Drawn { source, up_to: bounds(shares), stream, times: Vec::new() })
+}
+
+/// The cumulated shares but the last [2^-53]: a uniform draw is a whole number of these.
+pub(super) fn bounds(shares: &[f64]) -> Vec<u64> {
     let mut sum = 0.0;
-    let up_to = shares[..shares.len() - 1].iter().map(|share| {
+    let up_to = shares[..shares.len().saturating_sub(1)].iter().map(|share| {
         sum += share;
-        // A uniform draw is a whole number of 2^-53.
         (sum * (1_u64 << 53) as f64).ceil() as u64
     });
-    Box::new(Drawn { source, up_to: up_to.collect(), stream, times: Vec::new() })
+    up_to.collect()
+}
+
+/// The class of a uniform draw.
+#[inline]
+pub(super) fn class_of(bits: u64, bounds: &[u64]) -> u16 {
+    let draw = bits >> 11;
+    bounds.iter().filter(|bound| draw >= **bound).count() as u16
 }
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
@@ -110,18 +121,17 @@ impl ClassArrivals for Drawn {
         self.times.clear();
         self.source.fill(&mut self.times)?;
         let Drawn { up_to, stream, times, .. } = self;
-        let mut draw = || stream.next_u64() >> 11;
         // One and two classes apart: theirs is the most of the time that a request takes.
         match up_to[..] {
             [] => block.extend(times.iter().map(|at| Request { at: *at, class: 0 })),
             [bound] => {
-                block.extend(times.iter().map(|at| Request { at: *at, class: u16::from(draw() >= bound) }))
+                let mut class = || u16::from(stream.next_u64() >> 11 >= bound);
+                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
             }
-            ref bounds => block.extend(times.iter().map(|at| {
-                let draw = draw();
-                let class = bounds.iter().filter(|bound| draw >= **bound).count();
-                Request { at: *at, class: class as u16 }
-            })),
+            ref bounds => {
+                let mut class = || class_of(stream.next_u64(), bounds);
+                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
+            }
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Requests that carry their own size, as records of a trace do: faster, thinner, shorter, of several classes.
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 
-use super::class_streams::{ClassArrivals, Request};
+use super::class_streams::{ClassArrivals, Request, bounds, class_of};
 use super::merge::{Fill, Merge, Timed};
 use super::transform::divide;
 use crate::error::InputError;
@@ -89,12 +89,7 @@ pub fn limit(source: Box<dyn SizedArrivals>, requests: u64) -> Box<dyn SizedArri
 
 /// Each request is of class k with probability `shares[k]`, as of [`super::class_streams::drawn`].
 pub fn drawn(source: Box<dyn SizedArrivals>, shares: &[f64], stream: Stream) -> Box<dyn SizedArrivals> {
-    let mut sum = 0.0;
-    let up_to = shares[..shares.len().saturating_sub(1)].iter().map(|share| {
-        sum += share;
-        sum
-    });
-    Box::new(Drawn { source, up_to: up_to.collect(), stream })
+    Box::new(Drawn { source, up_to: bounds(shares), stream })
 }
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
@@ -147,8 +142,7 @@ impl<F: FnMut(Time) -> Fate + Send> SizedArrivals for Each<F> {
 
 struct Drawn {
     source: Box<dyn SizedArrivals>,
-    /// The cumulated shares but the last.
-    up_to: Vec<f64>,
+    up_to: Vec<u64>,
     stream: Stream,
 }
 
@@ -157,8 +151,7 @@ impl SizedArrivals for Drawn {
         let first = block.len();
         self.source.fill(block)?;
         for request in &mut block[first..] {
-            let draw: f64 = self.stream.random();
-            request.class = self.up_to.iter().filter(|bound| draw >= **bound).count() as u16;
+            request.class = class_of(self.stream.next_u64(), &self.up_to);
         }
         Ok(())
     }
