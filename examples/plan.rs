@@ -6,7 +6,7 @@ use batchsim::document::Document;
 use batchsim::error::InputError;
 use batchsim::outcome::Model;
 use batchsim::planner::constraint::{Constraint, Scope};
-use batchsim::planner::plan::{Answer, Check, Request, Timeouts, plan};
+use batchsim::planner::plan::{Answer, Check, Points, Request, Timeouts, plan};
 use batchsim::scenario::Scenario;
 
 const SCENARIO: &str = r#"
@@ -39,7 +39,8 @@ latency = "400ms"
 fn main() -> Result<(), InputError> {
     let scenario = Scenario::from_document(&Document::parse("example", SCENARIO)?, "example")?;
     let constraint = Constraint::new(&scenario.slo, Model::Exact, Scope::Mix).expect("an SLO is given");
-    let request = Request { constraint, timeouts: Timeouts::Refined, check: Check::Simulated };
+    let request =
+        Request { constraint, timeouts: Timeouts::Refined, check: Check::Simulated, points: Points::Left };
     let plan = plan(&scenario, request)?;
     println!("{} configurations evaluated, {} simulated", plan.evaluated, plan.simulated);
     match &plan.answer {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use batchsim::document::Document;
 use batchsim::outcome::Model;
 use batchsim::planner::constraint::{Constraint, Scope};
-use batchsim::planner::plan::{Answer, Check, Request, Timeouts, grid, plan};
+use batchsim::planner::plan::{Answer, Check, Points, Request, Timeouts, grid, plan};
 use batchsim::scenario::Scenario;
 use batchsim::scenario::grid::Grid;
 use rand::{RngExt, SeedableRng};
@@ -49,7 +49,8 @@ fn scenario(draw: &mut Xoshiro256PlusPlus, largest: u32) -> Scenario {
 /// The cost of what is recommended [$]; none where nothing meets the SLO.
 fn cost(scenario: &Scenario) -> Option<f64> {
     let constraint = Constraint::new(&scenario.slo, Model::Exact, Scope::Mix).unwrap();
-    let request = Request { constraint, timeouts: Timeouts::Refined, check: Check::Predicted };
+    let request =
+        Request { constraint, timeouts: Timeouts::Refined, check: Check::Predicted, points: Points::Left };
     match plan(scenario, request).unwrap().answer {
         Answer::Recommended(evaluated) => Some(evaluated.candidate.cost),
         Answer::Infeasible(..) => None,

@@ -10,7 +10,7 @@ use batchsim::engine::simulate::simulate_at;
 use batchsim::outcome::{Model, Simulation};
 use batchsim::planner::chooser::is_exact;
 use batchsim::planner::constraint::{Constraint, Scope};
-use batchsim::planner::plan::{Answer, Check, Request, Timeouts, plan};
+use batchsim::planner::plan::{Answer, Check, Points, Request, Timeouts, plan};
 use batchsim::planner::predict::predict;
 use batchsim::scenario::workload::Source;
 use batchsim::scenario::{Scenario, Setting};
@@ -175,7 +175,7 @@ fn ratio(text: &str, folder: &std::path::Path) -> Option<f64> {
     std::fs::write(&path, text).unwrap();
     let scenario = Scenario::from_document(&Document::read(&path).unwrap(), "s").unwrap();
     let constraint = Constraint::new(&scenario.slo, Model::Exact, Scope::Mix).unwrap();
-    let request = |timeouts| Request { constraint, timeouts, check: Check::Simulated };
+    let request = |timeouts| Request { constraint, timeouts, check: Check::Simulated, points: Points::Left };
     let chosen = plan(&scenario, request(Timeouts::Grid)).unwrap();
     let grid = scenario.sweep.as_ref().unwrap();
     let mut best: Option<f64> = None;

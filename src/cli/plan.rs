@@ -13,7 +13,7 @@ use crate::outcome::Model;
 use crate::planner::constraint::{Constraint, Scope};
 use crate::planner::emit::{Emit, emit};
 use crate::planner::max_rate::max_rate;
-use crate::planner::plan::{Answer, Check, Request, Timeouts, plan};
+use crate::planner::plan::{Answer, Check, Points, Request, Timeouts, plan};
 use crate::report::files::write_atomically;
 use crate::report::format;
 use crate::report::max_rate::MaxRateReport;
@@ -130,5 +130,6 @@ fn request(args: &PlanArgs, scenario: &Scenario) -> Result<Request, InputError> 
         constraint,
         timeouts: if args.grid_only { Timeouts::Grid } else { Timeouts::Refined },
         check: if args.predict_only { Check::Predicted } else { Check::Simulated },
+        points: if args.common.output.no_charts { Points::Left } else { Points::Shown },
     })
 }

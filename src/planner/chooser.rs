@@ -5,20 +5,20 @@
 //! Elsewhere trials on the scenario's own arrivals rank ([`super::trial`]); where the law covers the scenario too, it
 //! must agree that a configuration meets what is asked, so that the luck of a short run recommends nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::alternatives::points;
 use super::bound;
+use super::constraint::Scope;
 use super::edge;
 use super::infeasible;
-use super::laws::BatchLaws;
-use super::plan::{Answer, Check, Evaluated, Plan, Request, Timeouts, grid};
+use super::plan::{Answer, Check, Evaluated, Plan, Points, Request, Timeouts, grid};
 use super::predict::{Part, predict_parts};
 use super::ranking::ranking;
 pub use super::ranking::{Ranking, is_exact};
 use super::refine::{Lines, Tightening};
 use super::replayed::Replayed;
-use super::search::{self, Candidate, DEAR, Space, order};
+use super::search::{self, Candidate, DEAR, Function, Space, order};
 use super::trial::Trials;
 use super::verify::{Evidence, Verdict};
 use crate::error::InputError;
@@ -61,13 +61,15 @@ pub struct Chooser<'a> {
     pub ranking: Ranking,
     replayed: &'a Replayed<'a>,
     trials: Trials<'a>,
-    laws: Vec<Part>,
+    pub(super) laws: Vec<Part>,
     confirmed: BTreeMap<Setting, (Simulation, Verdict)>,
     too_long: usize,
     /// Configurations of the grid that were tried, predicted, or bounded by others.
     considered: usize,
     /// Those of them that need no trial, as long as what was tried is confirmed.
     spared: Vec<Setting>,
+    /// Timeouts that are dearer than another one of their line: whether they meet what is asked is not known.
+    pub(super) unjudged: Vec<Setting>,
 }
 
 impl<'a> Chooser<'a> {
@@ -108,6 +110,7 @@ impl<'a> Chooser<'a> {
             too_long: 0,
             considered: 0,
             spared: Vec::new(),
+            unjudged: Vec::new(),
         })
     }
 
@@ -172,7 +175,11 @@ impl<'a> Chooser<'a> {
         self.too_long = self.space.settings(&[0]).iter().filter(|setting| !ends(setting)).count();
         match self.ranking {
             Ranking::Predicted => {
-                let mut all = search::evaluate(&self.laws, &self.space, &constraint, LOOKED_AT)?;
+                let looked_at = match self.request.points {
+                    Points::Shown => LOOKED_AT,
+                    Points::Left => 0,
+                };
+                let mut all = search::evaluate(&self.laws, &self.space, &constraint, looked_at)?;
                 all.retain(|candidate| ends(&candidate.setting));
                 self.considered = all.len();
                 Ok(all)
@@ -197,7 +204,10 @@ impl<'a> Chooser<'a> {
     /// The profile does not cover one; the arrivals cannot be read.
     pub fn evaluate(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         match self.ranking {
-            Ranking::Predicted => self.predicted(settings),
+            Ranking::Predicted => match self.request.points {
+                Points::Shown => self.predicted(settings, Function::shown),
+                Points::Left => self.predicted(settings, Function::candidate),
+            },
             Ranking::Simulated | Ranking::SimulatedSooner => self.trials.of(settings),
             Ranking::SimulatedWithinLaw => {
                 let mut tried = self.trials.of(settings)?;
@@ -216,71 +226,9 @@ impl<'a> Chooser<'a> {
     /// As [`Chooser::evaluate`].
     pub fn shown(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
         match (self.request.check, self.ranking) {
-            (Check::Predicted, _) => self.predicted(settings),
+            (Check::Predicted, _) => self.predicted(settings, Function::shown),
             (Check::Simulated, Ranking::Predicted) => self.trials.of(settings),
             (Check::Simulated, _) => self.evaluate(settings),
-        }
-    }
-
-    /// Those configurations that meet the constraints by the law. Those of one timeout share most of its work.
-    fn kept_by_law(&self, settings: Vec<Setting>) -> Result<BTreeSet<Setting>, InputError> {
-        use rayon::prelude::*;
-        let constraint = &self.request.constraint;
-        let mut groups: BTreeMap<Span, BTreeMap<u32, Vec<Setting>>> = BTreeMap::new();
-        for setting in settings {
-            groups.entry(setting.timeout).or_default().entry(setting.batch).or_default().push(setting);
-        }
-        let group = |(timeout, settings): (&Span, &BTreeMap<u32, Vec<Setting>>)| {
-            let batches: Vec<u32> = settings.keys().copied().collect();
-            let laws = BatchLaws::of(&self.laws, constraint.model, &batches, *timeout)?;
-            let mut kept = Vec::new();
-            for (laws, (batch, settings)) in laws.into_iter().zip(settings) {
-                for setting in settings {
-                    let function = self.function(*setting)?;
-                    if function.candidate(&laws, (*batch, *timeout), constraint).meets {
-                        kept.push(*setting);
-                    }
-                }
-            }
-            Ok(kept)
-        };
-        let kept = groups.par_iter().map(group).collect::<Result<Vec<_>, InputError>>()?;
-        Ok(kept.into_iter().flatten().collect())
-    }
-
-    /// Predicts configurations with their percentiles: those of one batch and timeout share their law, and the large batches
-    /// of one timeout what takes longest.
-    fn predicted(&self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
-        use rayon::prelude::*;
-        let constraint = &self.request.constraint;
-        let mut groups: BTreeMap<_, Vec<Setting>> = BTreeMap::new();
-        for setting in settings {
-            let alone = (setting.batch <= DEAR).then_some(setting.batch);
-            groups.entry((setting.timeout, alone)).or_default().push(*setting);
-        }
-        let group = |((timeout, _), settings): (&(Span, _), &Vec<Setting>)| {
-            let batches: BTreeSet<u32> = settings.iter().map(|setting| setting.batch).collect();
-            let batches: Vec<u32> = batches.into_iter().collect();
-            let laws = BatchLaws::of(&self.laws, constraint.model, &batches, *timeout)?;
-            let one = |setting: &Setting| {
-                let function = self.function(*setting)?;
-                let law = &laws[batches.partition_point(|batch| *batch < setting.batch)];
-                let candidate = function.shown(law, (setting.batch, *timeout), constraint);
-                Ok((*setting, Candidate { setting: *setting, ..candidate }))
-            };
-            settings.iter().map(one).collect::<Result<Vec<_>, InputError>>()
-        };
-        let found = groups.par_iter().map(group).collect::<Result<Vec<_>, InputError>>()?;
-        let found: BTreeMap<Setting, Candidate> = found.into_iter().flatten().collect();
-        Ok(settings.iter().map(|setting| found[setting]).collect())
-    }
-
-    /// The memory size of a configuration, with prices; it need not be the grid's.
-    fn function(&self, setting: Setting) -> Result<search::Function, InputError> {
-        let held = self.space.functions.iter().find(|f| f.memory == setting.memory);
-        match held.filter(|f| f.cost.len() >= setting.batch as usize) {
-            Some(function) => Ok(function.clone()),
-            None => Ok(super::plan::space_of(self.scenario, setting)?.functions.remove(0)),
         }
     }
 
@@ -295,6 +243,7 @@ impl<'a> Chooser<'a> {
                 best = Some(next);
             } else {
                 self.learn(&next, &mut tightening);
+                self.judge(lines)?;
             }
         }
         // What was passed over on the way may still be better.
@@ -328,8 +277,11 @@ impl<'a> Chooser<'a> {
                     _ => (REFINED, 0.0),
                 };
                 let beside = lines.beside(tightening, count, &self.grid.timeout);
-                lines.add(&self.evaluate(&beside)?);
-                lines.refine(tightening, (count, finest), |settings| self.evaluate(settings))
+                let found = self.cheaper(lines, tightening, &beside)?;
+                lines.add(&found);
+                lines.refine(tightening, (count, finest), |lines, settings| {
+                    self.cheaper(lines, tightening, settings)
+                })
             }
         }
     }
@@ -416,8 +368,14 @@ impl<'a> Chooser<'a> {
         self.replayed.simulate(scenario, setting)
     }
 
-    fn evaluated(&mut self, candidate: Candidate) -> Result<Evaluated, InputError> {
+    fn evaluated(&mut self, mut candidate: Candidate) -> Result<Evaluated, InputError> {
         let setting = candidate.setting;
+        // What the worst part has the prediction of all of them does not say.
+        let is_of_all = self.request.constraint.scope == Scope::Mix;
+        if candidate.percentile_s.is_none() && self.request.check == Check::Predicted && !is_of_all {
+            let shown = self.shown(&[setting])?;
+            candidate.percentile_s = shown.first().and_then(|shown| shown.percentile_s);
+        }
         let model = self.request.constraint.model;
         // A trace may say too little to fit, or a process be outside the model: then nothing is predicted.
         let prediction = match self.request.check {

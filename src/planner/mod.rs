@@ -4,6 +4,7 @@ pub mod adaptive;
 mod alternatives;
 pub mod best;
 pub mod bound;
+mod by_law;
 pub mod ceiling;
 pub mod chooser;
 pub mod class_compare;

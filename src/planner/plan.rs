@@ -27,6 +27,8 @@ pub struct Request {
     pub timeouts: Timeouts,
     /// How the plan is confirmed.
     pub check: Check,
+    /// Is what was looked at on the way shown?
+    pub points: Points,
 }
 
 /// Which timeouts may be chosen.
@@ -45,6 +47,15 @@ pub enum Check {
     Predicted,
     /// By simulation.
     Simulated,
+}
+
+/// Is what was looked at on the way to the answer shown? The law takes longer for percentiles than for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Points {
+    /// Yes, in charts: some of what was evaluated has its percentile.
+    Shown,
+    /// No: percentiles that nothing asks for are not worked out.
+    Left,
 }
 
 /// The answer, and what else was found on the way.
@@ -66,7 +77,7 @@ pub struct Plan {
     pub simulated: usize,
     /// Configurations of the grid that were left out, as a call would run for longer than the platform lets it.
     pub too_long: usize,
-    /// Some of what was evaluated, with percentiles.
+    /// Some of what was evaluated, with percentiles; where [`Points::Left`] asks for none, what has them all the same.
     pub points: Vec<Candidate>,
 }
 

@@ -94,6 +94,12 @@ impl Lines {
         best
     }
 
+    /// The best candidate that meets the constraints among those that differ from this one only in the timeout.
+    pub fn best_beside(&self, setting: &Setting, tightening: &Tightening) -> Option<&Candidate> {
+        let line = self.lines.get(&(setting.memory, setting.batch, setting.provisioned))?;
+        best(line, tightening).map(|at| &line[at])
+    }
+
     /// The points of the grid beside the best ones of the `count` best lines, where they were not evaluated.
     pub fn beside(&self, tightening: &Tightening, count: usize, timeouts: &[Span]) -> Vec<Setting> {
         let mut wanted = Vec::new();
@@ -129,11 +135,14 @@ impl Lines {
         wanted
     }
 
-    /// More candidates.
+    /// More candidates, or more of what is known of them.
     pub fn add(&mut self, candidates: &[Candidate]) {
         for candidate in candidates {
             let line = self.lines.entry(key(candidate)).or_default();
-            line.push(*candidate);
+            match line.iter_mut().find(|known| known.setting == candidate.setting) {
+                Some(known) => *known = *candidate,
+                None => line.push(*candidate),
+            }
             line.sort_by_key(|c| c.setting.timeout);
         }
     }
@@ -147,7 +156,7 @@ impl Lines {
         &mut self,
         tightening: &Tightening,
         (count, finest): (usize, f64),
-        mut evaluate: impl FnMut(&[Setting]) -> Result<Vec<Candidate>, InputError>,
+        mut evaluate: impl FnMut(&Lines, &[Setting]) -> Result<Vec<Candidate>, InputError>,
     ) -> Result<(), InputError> {
         let mut open: Vec<Key> = self.ranked(tightening).iter().take(count).map(key).collect();
         while !open.is_empty() {
@@ -157,7 +166,8 @@ impl Lines {
                 wanted.extend_from_slice(&found);
                 !found.is_empty()
             });
-            self.add(&evaluate(&wanted)?);
+            let found = evaluate(self, &wanted)?;
+            self.add(&found);
         }
         Ok(())
     }
@@ -182,7 +192,8 @@ impl Lines {
     }
 }
 
-fn key(candidate: &Candidate) -> Key {
+/// The line of a candidate.
+pub(super) fn key(candidate: &Candidate) -> Key {
     let Setting { memory, batch, provisioned, .. } = candidate.setting;
     (memory, batch, provisioned)
 }

@@ -189,6 +189,18 @@ impl Function {
         law.per_request(constraint.percentile, |n, _| self.cost[n as usize - 1])
     }
 
+    /// This memory size with given batches and what it costs: it is not known to meet anything.
+    pub(super) fn priced(
+        &self,
+        batches: &BatchLaws,
+        (batch, timeout): (u32, Span),
+        constraint: &Constraint,
+    ) -> Candidate {
+        let cost = self.per_request(&self.law(batches), constraint);
+        let setting = Setting::new(self.memory, batch, timeout);
+        Candidate { setting, cost, late: 1.0, percentile_s: None, score: cost, meets: false, trial: None }
+    }
+
     /// This memory size with given batches, judged.
     pub fn candidate(
         &self,

@@ -24,7 +24,7 @@ use batchsim::numeric::streams::Streams;
 use batchsim::outcome::{ClassFigures, KeepAlivePoint, Model, Simulation};
 use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::groups::{Check as GroupCheck, GroupPlan, plan_groups};
-use batchsim::planner::plan::{self as planning, Check, Plan, Request, Timeouts};
+use batchsim::planner::plan::{self as planning, Check, Plan, Points, Request, Timeouts};
 use batchsim::planner::predict::{self as predicting, Prediction, is_covered};
 use batchsim::planner::shared::predict_group;
 use batchsim::policy::adaptive::Decision;
@@ -293,6 +293,7 @@ pub fn plan(options: Options, name: &str, flags: (bool, bool, bool)) -> Result<O
         constraint,
         timeouts: if grid_only { Timeouts::Grid } else { Timeouts::Refined },
         check: if predict_only { Check::Predicted } else { Check::Simulated },
+        points: Points::Shown,
     };
     let found = planning::plan(&scenario, request)?;
     let json = plan_report(&scenario, &found).file();
