@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chooser::{Chooser, Ranking};
 use super::constraint::{Constraint, Objective};
 use super::laws::BatchLaws;
-use super::plan::Points;
+use super::plan::{Check, Points};
 use super::refine::{Key, Lines, Tightening, key};
 use super::search::{Candidate, DEAR, Function, order};
 use crate::error::InputError;
@@ -69,6 +69,26 @@ impl Chooser<'_> {
         Ok(settings.iter().map(|setting| found[setting]).collect())
     }
 
+    /// Does a plan ask of a configuration only what it costs and whether it meets what is asked? Where nothing is simulated,
+    /// nothing that meets it is refused, so that nobody asks by how much others do.
+    pub(super) fn is_verdict_enough(&self) -> bool {
+        let request = &self.request;
+        self.ranking == Ranking::Predicted
+            && (request.check, request.points) == (Check::Predicted, Points::Left)
+            && request.constraint.objective() == Objective::Cost
+    }
+
+    /// Evaluates configurations as far as a plan asks.
+    ///
+    /// # Errors
+    /// As [`Chooser::evaluate`].
+    pub(super) fn judged(&mut self, settings: &[Setting]) -> Result<Vec<Candidate>, InputError> {
+        match self.is_verdict_enough() {
+            true => self.predicted(settings, Function::judged),
+            false => self.evaluate(settings),
+        }
+    }
+
     /// Evaluates timeouts of lines, as far as one may be better than the best of its line. A cost asks for no waits and takes a
     /// small part of what a latency does, so the cheapest comes first, and what is dearer than one that meets what is asked is
     /// not judged.
@@ -81,53 +101,34 @@ impl Chooser<'_> {
         tightening: &Tightening,
         settings: &[Setting],
     ) -> Result<Vec<Candidate>, InputError> {
-        let by_cost = self.ranking == Ranking::Predicted
-            && self.request.constraint.objective() == Objective::Cost
-            && self.request.points == Points::Left;
-        // Where a simulation has refused something, what comes next may be needed.
-        if !by_cost || !tightening.refused.is_empty() {
+        if !self.is_verdict_enough() {
             return self.evaluate(settings);
         }
         let mut found = self.predicted(settings, Function::priced)?;
-        let best = |candidate: &Candidate| lines.best_beside(&candidate.setting, tightening);
         let mut open: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (at, candidate) in found.iter().enumerate() {
-            if best(candidate).is_none_or(|best| order(candidate, best).is_lt()) {
+            let best = lines.best_beside(&candidate.setting, tightening);
+            if best.is_none_or(|best| order(candidate, best).is_lt()) {
                 open.entry(key(candidate)).or_default().push(at);
             }
         }
         // The best comes last.
         open.values_mut().for_each(|line| line.sort_by(|a, b| order(&found[*b], &found[*a])));
-        let mut judged = BTreeSet::new();
         loop {
             let next: Vec<usize> = open.values_mut().filter_map(Vec::pop).collect();
             if next.is_empty() {
-                break;
+                return Ok(found);
             }
             let asked: Vec<Setting> = next.iter().map(|at| found[*at].setting).collect();
-            for (at, new) in next.into_iter().zip(self.predicted(&asked, Function::candidate)?) {
+            for (at, new) in next.into_iter().zip(self.predicted(&asked, Function::judged)?) {
                 // Tables of other sizes round otherwise: costs that were compared are kept.
                 let Candidate { cost, score, .. } = found[at];
                 found[at] = Candidate { cost, score, ..new };
-                judged.insert(at);
                 if new.meets {
                     open.remove(&key(&new));
                 }
             }
         }
-        let rest = found.iter().enumerate().filter(|(at, _)| !judged.contains(at));
-        self.unjudged.extend(rest.map(|(_, candidate)| candidate.setting));
-        Ok(found)
-    }
-
-    /// Judges what was only priced.
-    ///
-    /// # Errors
-    /// As [`Chooser::evaluate`].
-    pub(super) fn judge(&mut self, lines: &mut Lines) -> Result<(), InputError> {
-        let unjudged = std::mem::take(&mut self.unjudged);
-        lines.add(&self.evaluate(&unjudged)?);
-        Ok(())
     }
 
     /// The memory size of a configuration, with prices; it need not be the grid's.

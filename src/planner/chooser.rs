@@ -68,8 +68,6 @@ pub struct Chooser<'a> {
     considered: usize,
     /// Those of them that need no trial, as long as what was tried is confirmed.
     spared: Vec<Setting>,
-    /// Timeouts that are dearer than another one of their line: whether they meet what is asked is not known.
-    pub(super) unjudged: Vec<Setting>,
 }
 
 impl<'a> Chooser<'a> {
@@ -110,7 +108,6 @@ impl<'a> Chooser<'a> {
             too_long: 0,
             considered: 0,
             spared: Vec::new(),
-            unjudged: Vec::new(),
         })
     }
 
@@ -175,11 +172,11 @@ impl<'a> Chooser<'a> {
         self.too_long = self.space.settings(&[0]).iter().filter(|setting| !ends(setting)).count();
         match self.ranking {
             Ranking::Predicted => {
-                let looked_at = match self.request.points {
-                    Points::Shown => LOOKED_AT,
-                    Points::Left => 0,
+                let mut all = match (self.request.points, self.is_verdict_enough()) {
+                    (_, true) => search::judged(&self.laws, &self.space, &constraint)?,
+                    (Points::Shown, _) => search::evaluate(&self.laws, &self.space, &constraint, LOOKED_AT)?,
+                    (Points::Left, _) => search::evaluate(&self.laws, &self.space, &constraint, 0)?,
                 };
-                let mut all = search::evaluate(&self.laws, &self.space, &constraint, looked_at)?;
                 all.retain(|candidate| ends(&candidate.setting));
                 self.considered = all.len();
                 Ok(all)
@@ -243,7 +240,6 @@ impl<'a> Chooser<'a> {
                 best = Some(next);
             } else {
                 self.learn(&next, &mut tightening);
-                self.judge(lines)?;
             }
         }
         // What was passed over on the way may still be better.
@@ -302,7 +298,7 @@ impl<'a> Chooser<'a> {
             if wanted.is_empty() {
                 return Ok(());
             }
-            lines.add(&self.evaluate(&wanted)?);
+            lines.add(&self.judged(&wanted)?);
         }
     }
 

@@ -96,7 +96,7 @@ impl Constraint {
     pub fn keeps(&self, law: &ModelLatency<'_>, latency: f64) -> bool {
         match self.model {
             Model::Exact => {
-                let keeps = |law: &ModelLatency<'_>| law.cdf(latency) >= self.share - ROUNDING;
+                let keeps = |law: &ModelLatency<'_>| law.keeps(latency, self.share - ROUNDING);
                 match self.scope {
                     Scope::Mix => keeps(law),
                     // The first part that does not ends it, so that the waits of the others are not worked out.

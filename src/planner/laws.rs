@@ -120,6 +120,14 @@ impl<'a> ModelLatency<'a> {
         }
     }
 
+    /// Does the share `q` of requests have a latency of at most `x` \[s\]?
+    pub fn keeps(&self, x: f64, q: f64) -> bool {
+        match &self.parts {
+            LatencyParts::Exact(law) => law.keeps(x, q),
+            LatencyParts::Published(_) => self.cdf(x) >= q,
+        }
+    }
+
     /// The latency \[s\] that the share `q` of requests stays within.
     pub fn quantile(&self, q: f64) -> f64 {
         match &self.parts {

@@ -135,14 +135,11 @@ impl Lines {
         wanted
     }
 
-    /// More candidates, or more of what is known of them.
+    /// More candidates.
     pub fn add(&mut self, candidates: &[Candidate]) {
         for candidate in candidates {
             let line = self.lines.entry(key(candidate)).or_default();
-            match line.iter_mut().find(|known| known.setting == candidate.setting) {
-                Some(known) => *known = *candidate,
-                None => line.push(*candidate),
-            }
+            line.push(*candidate);
             line.sort_by_key(|c| c.setting.timeout);
         }
     }

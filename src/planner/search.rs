@@ -201,6 +201,21 @@ impl Function {
         Candidate { setting, cost, late: 1.0, percentile_s: None, score: cost, meets: false, trial: None }
     }
 
+    /// This memory size with given batches, as far as the cheapest is looked for: of the share over the latency target it is only
+    /// known whether it is too large.
+    pub(super) fn judged(
+        &self,
+        batches: &BatchLaws,
+        setting: (u32, Span),
+        constraint: &Constraint,
+    ) -> Candidate {
+        let priced = self.priced(batches, setting, constraint);
+        match constraint.affords(priced.cost) && constraint.kept(&self.law(batches)) {
+            true => Candidate { late: 1.0 - constraint.share, meets: true, ..priced },
+            false => priced,
+        }
+    }
+
     /// This memory size with given batches, judged.
     pub fn candidate(
         &self,
@@ -269,6 +284,22 @@ pub fn evaluate(
             }
         };
         space.functions.iter().enumerate().map(judge).collect::<Vec<_>>()
+    })?;
+    Ok(judged.into_iter().flatten().flatten().collect())
+}
+
+/// Judges every configuration of the space as [`Function::judged`] does.
+///
+/// # Errors
+/// The model does not cover the processes.
+pub(super) fn judged(
+    parts: &[Part],
+    space: &Space,
+    constraint: &Constraint,
+) -> Result<Vec<Candidate>, InputError> {
+    let judged = every_timeout(parts, space, constraint, |batches, _, setting| {
+        let judge = |function: &Function| function.judged(batches, setting, constraint);
+        space.functions.iter().map(judge).collect::<Vec<_>>()
     })?;
     Ok(judged.into_iter().flatten().flatten().collect())
 }

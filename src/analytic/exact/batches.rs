@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::levels::{Levels, Mesh, Table};
+use super::filling::Filling;
+use super::levels::{FIRST_LEVELS, Levels, Mesh, Table};
 use super::nodes::Nodes;
 use crate::analytic::counting::add_scaled;
 use crate::numeric::chebyshev::{DEGREE, NODES, PANEL};
@@ -27,6 +28,8 @@ pub struct BatchLaw {
     waits: Waits,
 }
 
+/// Where fewer batches than this share are not full, all are taken as full.
+const NOT_FULL: f64 = 1e-10;
 /// A share of the requests below this is nothing.
 const NOTHING: f64 = 1e-18;
 
@@ -45,6 +48,8 @@ enum Waits {
         waited: f64,
         /// In full batches, by panel.
         full: OnceLock<Vec<OnceLock<[f64; NODES]>>>,
+        /// The same where there are no others: then no pairs of times are needed.
+        filling: Option<OnceLock<Filling>>,
     },
 }
 
@@ -81,9 +86,18 @@ impl BatchLaw {
         let total: f64 = share.iter().sum();
         share.iter_mut().for_each(|p| *p /= total);
         let mean = share.iter().zip(1..).map(|(p, n)| p * f64::from(n)).sum();
-        let requests = share.iter().enumerate().map(|(at, p)| (at + 1) as f64 * p).collect();
+        let mut requests: Vec<f64> = share.iter().enumerate().map(|(at, p)| (at + 1) as f64 * p).collect();
+        // Small batches share a table that takes no longer.
+        let fills = batch > FIRST_LEVELS
+            && share[..batch - 1].iter().sum::<f64>() < NOT_FULL
+            && Filling::is_quick(&levels.map, batch, levels.horizon);
+        if fills {
+            requests.fill(0.0);
+            requests[batch - 1] = mean;
+        }
+        let filling = fills.then(OnceLock::new);
         let (levels, horizon, full) = (levels.clone(), levels.horizon, OnceLock::new());
-        let waits = Waits::Following { levels, phase, waited: waited / total, full };
+        let waits = Waits::Following { levels, phase, waited: waited / total, full, filling };
         BatchLaw { charged: share.clone(), share, requests, mean, horizon, waits }
     }
 
@@ -238,6 +252,33 @@ impl BatchLaw {
     /// [0, horizon]; at the horizon, the limit from below.
     #[inline]
     pub(super) fn within(&self, n: usize, wait: f64) -> f64 {
+        if let Waits::Following { levels, phase, filling: Some(filling), .. } = &self.waits
+            && n == self.share.len()
+        {
+            let filling = filling.get_or_init(|| Filling::new(&levels.map, n, phase, self.horizon));
+            return (self.mean / n as f64 * filling.within(wait)).clamp(0.0, self.requests(n));
+        }
+        self.between(n, wait)
+    }
+
+    /// Those in full batches, as far as they are known without the walk from node to node that all other sizes need: by
+    /// themselves, to within about 1e-8. None where that takes as long.
+    pub(super) fn full_within(&self, wait: f64) -> Option<f64> {
+        let n = self.share.len();
+        let Waits::Following { levels, phase, filling, .. } = &self.waits else { return None };
+        if filling.is_some() {
+            return Some(self.within(n, wait));
+        }
+        if n <= FIRST_LEVELS || levels.has_nodes_for(n - 1) {
+            return None;
+        }
+        let pair = Nodes::pair(&levels.map, n - 1, [wait, self.horizon - wait]);
+        Some(pair.full(n, phase, 0)[0].clamp(0.0, self.requests(n)))
+    }
+
+    /// As [`BatchLaw::within`], by what is known at the nodes of panels: smooth between [`BatchLaw::bounds`].
+    #[inline]
+    pub(super) fn between(&self, n: usize, wait: f64) -> f64 {
         let mesh = self.mesh(n);
         if mesh.bounds.len() == 1 {
             return self.panel(n, 0)[0];

@@ -14,27 +14,27 @@ use crate::numeric::gauss::GAUSS;
 /// Times compare to the nanosecond: a latency equals an SLO if it is within half of one.
 #[derive(Debug, Clone)]
 pub struct LatencyLaw<'a> {
-    parts: Vec<Part<'a>>,
+    pub(super) parts: Vec<Part<'a>>,
 }
 
 #[derive(Debug, Clone)]
-struct Part<'a> {
+pub(super) struct Part<'a> {
     /// The share of all requests.
-    weight: f64,
-    batches: &'a BatchLaw,
-    service: &'a [f64],
+    pub(super) weight: f64,
+    pub(super) batches: &'a BatchLaw,
+    pub(super) service: &'a [f64],
     /// Standard deviation of the logarithm of a service time; 0 for a fixed time.
-    spread: f64,
+    pub(super) spread: f64,
     /// What comes to every time \[s\].
-    shift: f64,
+    pub(super) shift: f64,
     /// In place of both.
-    pieces: Option<&'a Pieces>,
+    pub(super) pieces: Option<&'a Pieces>,
     /// Where these come from.
     variation: Option<&'a Variation>,
 }
 
 /// Half a nanosecond [s].
-const SLACK: f64 = 0.5e-9;
+pub(super) const SLACK: f64 = 0.5e-9;
 /// What a share may lack for rounding.
 const ROUNDING: f64 = 1e-12;
 /// Service times farther out than this are left out [standard deviations].
@@ -300,7 +300,7 @@ impl Part<'_> {
             for (node, weight) in GAUSS {
                 let z = low + (high - low) * node;
                 let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-                let within = self.batches.within(n, (x - time(z)).clamp(0.0, horizon));
+                let within = self.batches.between(n, (x - time(z)).clamp(0.0, horizon));
                 sum += weight * (high - low) * density * within;
             }
             low = high;
@@ -339,7 +339,7 @@ impl Part<'_> {
             let high = high.max(low + SLACK);
             for (node, weight) in GAUSS {
                 let time = low + (high - low) * node;
-                sum += weight * (high - low) * self.batches.within(n, (x - time).clamp(0.0, horizon));
+                sum += weight * (high - low) * self.batches.between(n, (x - time).clamp(0.0, horizon));
             }
             low = high;
         }

@@ -21,7 +21,7 @@ pub struct Levels {
 /// What the laws of all batch sizes share.
 #[derive(Debug)]
 pub(super) struct Table {
-    map: Map,
+    pub(super) map: Map,
     pub(super) order: usize,
     /// The largest batch that the table serves.
     pub(super) batch: usize,
@@ -49,7 +49,7 @@ const NEVER: f64 = 1e-13;
 /// The largest part of V_j that the nodes may leave unresolved.
 const TOLERANCE: f64 = 1e-9;
 /// So many levels have one table of nodes. What small batches ask for then takes no longer where there are large ones.
-const FIRST_LEVELS: usize = 64;
+pub(super) const FIRST_LEVELS: usize = 64;
 
 impl Levels {
     /// The table for batches up to `largest` and one timeout. The time and memory it takes do not grow with a
@@ -79,11 +79,19 @@ impl Table {
         &self.end[(i * self.order + k) * levels..][..levels]
     }
 
+    fn place_of(levels: usize) -> usize {
+        (levels.div_ceil(FIRST_LEVELS).max(1) - 1).checked_ilog2().map_or(0, |power| power as usize + 1)
+    }
+
+    /// Has somebody asked for them?
+    pub(super) fn has_nodes_for(&self, levels: usize) -> bool {
+        self.nodes[Table::place_of(levels)].get().is_some()
+    }
+
     /// Nodes with at least so many levels: always the same ones, whoever asks first.
     #[inline]
     pub(super) fn nodes_for(&self, levels: usize) -> &Nodes {
-        let at =
-            (levels.div_ceil(FIRST_LEVELS).max(1) - 1).checked_ilog2().map_or(0, |power| power as usize + 1);
+        let at = Table::place_of(levels);
         self.nodes[at].get_or_init(|| {
             let levels = (FIRST_LEVELS << at).min(self.batch - 1);
             Nodes::new(&self.map, levels, self.horizon, TOLERANCE)

@@ -14,6 +14,7 @@
 //! The CDF is accurate to about 1e-8.
 
 mod batches;
+mod filling;
 mod latency;
 mod levels;
 mod march;
@@ -23,6 +24,7 @@ mod shared;
 mod sized;
 mod stages;
 mod variation;
+mod verdict;
 
 pub use batches::BatchLaw;
 pub use latency::LatencyLaw;

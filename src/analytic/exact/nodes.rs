@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::levels::Mesh;
 use super::march::march;
-use crate::analytic::counting::Counted;
+use crate::analytic::counting::{Counted, Counting};
 use crate::arrivals::map::Map;
 use crate::numeric::chebyshev::{DEGREE, NODES};
 use crate::numeric::matrix::Matrix;
@@ -54,6 +54,18 @@ impl Nodes {
         let (mesh, embedded) = (Mesh { bounds }, map.embedded());
         let timed_out = (0..levels).map(|_| OnceLock::new()).collect();
         Nodes { mesh, order, embedded, idle, rate, nodes, timed_out }
+    }
+
+    /// At two times, which are each other's time from the other end.
+    pub fn pair(map: &Map, levels: usize, times: [f64; 2]) -> Nodes {
+        let (order, rate, idle) = (map.order(), map.d1().row_sums(), map.idle());
+        let counts: Vec<f64> = (0..levels).map(|j| j as f64).collect();
+        let node = |time: f64| {
+            let (counting, _) = Counting::at(map.into(), time, levels, 0.0);
+            Node::new((counting.cells(), &(0..levels)), &counts, order)
+        };
+        let (mesh, embedded) = (Mesh { bounds: vec![0.0] }, map.embedded());
+        Nodes { mesh, order, embedded, idle, rate, nodes: times.map(node).into(), timed_out: Vec::new() }
     }
 
     /// By opening phase and node of the panel: requests per batch that are in a batch of n, which the timeout sends off, and
@@ -203,6 +215,12 @@ fn convolved(a: (&[f64], Range<usize>), b: (&[f64], Range<usize>), sum: usize) -
     // b's place of level l is its end - 1 - l.
     let a = &a.0[least - a.1.start..][..end - least];
     let b = &b.0[b.1.end - 1 + least - sum..][..end - least];
+    dot_in_lanes(a, b)
+}
+
+/// The sum of products, eight at a time.
+#[inline]
+pub(super) fn dot_in_lanes(a: &[f64], b: &[f64]) -> f64 {
     let (mut lanes, mut rest) = ([0.0; 8], 0.0);
     let (ends_a, ends_b) = (a.chunks_exact(8), b.chunks_exact(8));
     for (a, b) in ends_a.remainder().iter().zip(ends_b.remainder()) {
@@ -219,7 +237,6 @@ fn convolved(a: (&[f64], Range<usize>), b: (&[f64], Range<usize>), sum: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analytic::counting::Counting;
     use crate::numeric::gauss::GAUSS;
 
     /// Requests of two phases, and a mesh of some levels on [0, horizon].
