@@ -8,6 +8,7 @@ use batchsim::planner::constraint::{Constraint, Scope};
 use batchsim::planner::plan::{Answer, Check, Points, Request, Timeouts, grid, plan};
 use batchsim::scenario::Scenario;
 use batchsim::scenario::grid::Grid;
+use batchsim::units::Span;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -55,6 +56,48 @@ fn cost(scenario: &Scenario) -> Option<f64> {
         Answer::Recommended(evaluated) => Some(evaluated.candidate.cost),
         Answer::Infeasible(..) => None,
     }
+}
+
+/// Everything that a plan says but the points of its charts.
+fn said(scenario: &Scenario, points: Points, timeouts: Timeouts) -> (String, f64, Vec<f64>, u32) {
+    let constraint = Constraint::new(&scenario.slo, Model::Exact, Scope::Mix).unwrap();
+    let plan = plan(scenario, Request { constraint, timeouts, check: Check::Predicted, points }).unwrap();
+    let found = plan.evaluated();
+    let alternatives = plan.alternatives.iter().map(|a| (a.reason, a.candidate.setting, a.candidate.meets));
+    let alternatives: Vec<_> = alternatives.collect();
+    let remedies = match &plan.answer {
+        Answer::Recommended(_) => String::new(),
+        Answer::Infeasible(_, causes, remedies) => format!("{causes:?} {remedies:?}"),
+    };
+    let said = format!("{:?} {alternatives:?} {remedies} {}", found.setting(), plan.evaluated);
+    let percentiles = plan.alternatives.iter().filter_map(|a| a.candidate.percentile_s);
+    let percentiles = [found.percentile_s()].into_iter().chain(percentiles).collect();
+    (said, found.candidate.cost, percentiles, found.setting().batch)
+}
+
+#[test]
+fn what_is_said_does_not_depend_on_whether_charts_are_drawn() {
+    let mut draw = Xoshiro256PlusPlus::seed_from_u64(17);
+    let mut large = 0;
+    for (number, largest) in [8, 32, 64, 64, 150, 150, 200, 200, 300, 300].into_iter().enumerate() {
+        let mut scenario = scenario(&mut draw, largest);
+        if number % 2 == 0 {
+            // All batches within the SLO.
+            let slowest = scenario.profile.service_s.iter().flatten().fold(0.0, |a: f64, b| a.max(*b));
+            scenario.slo.latency = Span::from_secs_f64(slowest + 1.0);
+        }
+        for timeouts in [Timeouts::Refined, Timeouts::Grid] {
+            let shown = said(&scenario, Points::Shown, timeouts);
+            let left = said(&scenario, Points::Left, timeouts);
+            assert_eq!((shown.0, shown.1), (left.0, left.1), "draw {number}");
+            assert_eq!(shown.2.len(), left.2.len(), "draw {number}");
+            for (shown, left) in shown.2.iter().zip(&left.2) {
+                assert!((shown - left).abs() < 1e-8 * shown, "draw {number}: {shown} {left}");
+            }
+            large += usize::from(left.3 > 64);
+        }
+    }
+    assert!(large >= 1, "no draw chooses large batches");
 }
 
 #[test]

@@ -266,8 +266,12 @@ impl BatchLaw {
     pub(super) fn full_within(&self, wait: f64) -> Option<f64> {
         let n = self.share.len();
         let Waits::Following { levels, phase, filling, .. } = &self.waits else { return None };
-        if filling.is_some() {
-            return Some(self.within(n, wait));
+        if let Some(filling) = filling {
+            let within = match filling.get() {
+                Some(filling) => filling.within(wait),
+                None => Filling::once(&levels.map, n, phase, wait),
+            };
+            return Some((self.mean / n as f64 * within).clamp(0.0, self.requests(n)));
         }
         if n <= FIRST_LEVELS || levels.has_nodes_for(n - 1) {
             return None;
@@ -317,13 +321,15 @@ fn opening_phase(levels: &Table, batch: usize) -> Vec<f64> {
         .map(|i| {
             let mut sum = vec![0.0; order];
             let mut dispatched: Vec<f64> = (0..order).map(|k| f64::from(u8::from(i == k))).collect();
+            let mut next = dispatched.clone();
             for j in 0..batch - 1 {
                 for k in 0..order {
                     let open = levels.end(i, k)[j];
                     sum[k] += open;
                     dispatched[k] -= open;
                 }
-                dispatched = levels.embedded.left(&dispatched);
+                levels.embedded.left_into(&dispatched, &mut next);
+                std::mem::swap(&mut dispatched, &mut next);
             }
             sum.iter().zip(&dispatched).map(|(a, b)| (a + b).max(0.0)).collect()
         })
@@ -347,11 +353,11 @@ fn sizes(levels: &Table, batch: usize, opening: &[f64]) -> (Vec<f64>, f64) {
     let mut sizes = vec![0.0; batch - 1];
     open.iter().for_each(|open| add_scaled(&mut sizes, 1.0, open));
     // What is left over fills the batch: F_{j+1} = (F_j - V_j) E, F_0 = I; F_j is the phase at the j-th arrival.
-    let (mut dispatched, mut waited) = (opening.to_vec(), 0.0);
+    let (mut dispatched, mut rest, mut waited) = (opening.to_vec(), opening.to_vec(), 0.0);
     for j in 0..batch - 1 {
-        let rest: Vec<f64> = dispatched.iter().zip(&open).map(|(f, open)| f - open[j]).collect();
+        rest.iter_mut().zip(&dispatched).zip(&open).for_each(|((rest, f), open)| *rest = f - open[j]);
         waited += (j + 1) as f64 * dot(&rest, &levels.idle);
-        dispatched = levels.embedded.left(&rest);
+        levels.embedded.left_into(&rest, &mut dispatched);
     }
     sizes.push(dispatched.iter().sum::<f64>().max(0.0));
     (sizes, waited)

@@ -10,7 +10,7 @@
 //! `s_k = sum over q of gamma_q ((P0 + z P1)^k)_q e`, the requests that still wait after k events.
 
 use super::nodes::dot_in_lanes;
-use crate::analytic::counting::{Counted, add_scaled, uniformisation_rate};
+use crate::analytic::counting::{Counted, Counting, add_scaled, uniformisation_rate};
 use crate::arrivals::map::Map;
 use crate::numeric::matrix::Matrix;
 
@@ -54,6 +54,30 @@ impl Filling {
             counts.step();
         }
         Filling { batch: batch as f64, theta, waiting }
+    }
+
+    /// Requests per batch that wait at most `wait` \[s\], for one wait only: that takes less than the sums for all of them. Every
+    /// request of a full batch sees the phases of the opener, to within what is taken as full, so that those who still wait are
+    /// the sum over q of `(B - 1 - q) alpha V_q(w) e`; and `V(w) = V(w/2) V(w/2)`.
+    pub fn once(map: &Map, batch: usize, opening: &[f64], wait: f64) -> f64 {
+        let (order, levels) = (map.order(), batch - 1);
+        let (half, _) = Counting::at(map.into(), wait / 2.0, levels, 0.0);
+        let line = |i: usize, k: usize| &half.cells()[(i * order + k) * levels..][..levels];
+        let mut waiting = 0.0;
+        let (mut first, mut missing) = (vec![0.0; levels], vec![0.0; levels]);
+        for k in 0..order {
+            first.fill(0.0);
+            opening.iter().enumerate().for_each(|(i, share)| add_scaled(&mut first, *share, line(i, k)));
+            // By those that are missing after the first half, from the most down: how many of them still are after the second.
+            let (mut fewer, mut sum) = (0.0, 0.0);
+            for (b, missing) in missing.iter_mut().rev().enumerate() {
+                fewer += (0..order).map(|l| line(k, l)[b]).sum::<f64>();
+                sum += fewer;
+                *missing = sum;
+            }
+            waiting += dot_in_lanes(&first, &missing);
+        }
+        batch as f64 - waiting
     }
 
     /// Requests per batch that wait at most `wait` \[s\].
@@ -151,5 +175,56 @@ impl Counts {
         let is_something = |at: &usize| self.now.iter().any(|line| line[*at] > NOTHING);
         self.from = (from..end).find(is_something).unwrap_or(end);
         self.to = (self.from..end).rev().find(is_something).map_or(self.from, |last| last + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analytic::exact::{BatchLaw, Levels};
+    use crate::units::Span;
+
+    fn map(d0: [[f64; 2]; 2], d1: [[f64; 2]; 2]) -> Map {
+        let matrix = |rows: [[f64; 2]; 2]| Matrix::from_rows(&rows.map(|row| row.to_vec())).unwrap();
+        Map::new(matrix(d0), matrix(d1)).unwrap()
+    }
+
+    #[test]
+    fn one_phase_waits_for_arrivals_of_a_poisson_process() {
+        let (rate, batch, wait) = (40.0, 80, 1.5);
+        let mean: f64 = rate * wait;
+        // The sum over r of the probability that r arrivals have come.
+        let (mut weight, mut missing, mut within) = ((-mean).exp(), 1.0, 0.0);
+        for r in 0..batch {
+            within += missing;
+            missing -= weight;
+            weight *= mean / f64::from(r + 1);
+        }
+        let map = Map::poisson(rate);
+        let filling = Filling::new(&map, batch as usize, &[1.0], 6.0);
+        for found in [filling.within(wait), Filling::once(&map, batch as usize, &[1.0], wait)] {
+            assert!((found - within).abs() < 1e-10, "{found} {within}");
+        }
+    }
+
+    #[test]
+    fn waits_of_one_time_are_those_of_pairs_of_times() {
+        let modulated = map([[-63.0, 3.0], [1.0, -201.0]], [[60.0, 0.0], [0.0, 200.0]]);
+        let general = map([[-70.0, 2.0], [5.0, -160.0]], [[48.0, 20.0], [35.0, 120.0]]);
+        for map in [modulated, general, Map::poisson(90.0)] {
+            let (batch, timeout) = (90, 4.0);
+            let law = BatchLaw::new(&Levels::new(&map, 120, Span::from_secs_f64(timeout).unwrap()), batch);
+            assert!(law.timed_out() < 1e-10, "the timeout counts: {}", law.timed_out());
+            for step in 0..80 {
+                let wait = 0.0499 * f64::from(step);
+                let (found, pairs) = (law.within(90, wait), law.between(90, wait));
+                assert!((found - pairs).abs() < 1e-8 * 90.0, "{wait}: {found} {pairs}");
+                // Nobody has asked for waits of this one.
+                let fresh =
+                    BatchLaw::new(&Levels::new(&map, 120, Span::from_secs_f64(timeout).unwrap()), batch);
+                let once = fresh.full_within(wait).expect("it fills");
+                assert!((found - once).abs() < 1e-8 * 90.0, "{wait}: {found} {once}");
+            }
+        }
     }
 }

@@ -78,7 +78,8 @@ impl<'a> March<'a> {
     fn run(&mut self, keep: &mut impl FnMut(&[f64], &Range<usize>)) {
         let mut level = halvings(self.theta * self.horizon);
         if level == 0 {
-            if self.panel(0) <= self.tolerance {
+            self.panel(0);
+            if self.tail(0) <= self.tolerance {
                 self.go_on(1.0, keep);
                 return;
             }
@@ -88,7 +89,8 @@ impl<'a> March<'a> {
         let mut passed = Vec::new();
         let mut at = 0;
         while at < WHOLE / 2 {
-            let tail = self.panel(level);
+            self.panel(level);
+            let tail = self.tail(level);
             if tail > self.tolerance && level < deepest {
                 level += 1;
                 continue;
@@ -109,9 +111,8 @@ impl<'a> March<'a> {
         }
     }
 
-    /// V at the nodes of the next panel; returns the largest part that they leave unresolved. From node to node there are
-    /// few arrivals, so that a product has few terms.
-    fn panel(&mut self, level: usize) -> f64 {
+    /// V at the nodes of the next panel. From node to node there are few arrivals, so that a product has few terms.
+    fn panel(&mut self, level: usize) {
         self.prepare(level);
         let steps = self.steps[level].as_ref().expect("prepared");
         for node in 1..NODES {
@@ -120,7 +121,6 @@ impl<'a> March<'a> {
             let from = (&known[(node - 1) * self.size..], &self.reach[node - 1]);
             self.reach[node] = step.after_within(from, (&mut new[..self.size], &self.reach[node]));
         }
-        self.tail(self.horizon / 2f64.powi(level as i32))
     }
 
     /// Keeps the panel, which ends at this share of the horizon.
@@ -132,7 +132,9 @@ impl<'a> March<'a> {
         self.bounds.push(self.horizon * end);
     }
 
-    fn tail(&mut self, width: f64) -> f64 {
+    /// The largest part of V that the nodes of this panel leave unresolved.
+    fn tail(&mut self, level: usize) -> f64 {
+        let width = self.horizon / 2f64.powi(level as i32);
         let order = self.of.d0.order();
         let start = self.reach.iter().map(|reach| reach.start).min().unwrap_or(0);
         let end = self.reach.iter().map(|reach| reach.end).max().unwrap_or(0);

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_verdict_is_what_the_distribution_says() {
-        let map = Map::mmpp2([60.0, 240.0], [8.0, 4.0]);
+        let map = Map::mmpp(&[60.0, 240.0], &[8.0, 4.0]).unwrap();
         let (mut quick, mut slow) = (0, 0);
         // From those that the timeout sends off to those that always fill.
         for (batch, timeout) in [(20, 300), (80, 250), (80, 900), (80, 1500), (80, 4000), (150, 900)] {
