@@ -1,12 +1,13 @@
 //! Streams of arrivals that carry their class: drawn marks, streams side by side, marked processes.
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
 use super::marked::MarkedMap;
 use super::merge::{Fill, Merge};
 use super::{Arrivals, BLOCK};
 use crate::error::InputError;
+use crate::numeric::choice::{Bytes, Choice};
 use crate::numeric::streams::Stream;
 use crate::units::{Span, Time};
 
@@ -36,24 +37,7 @@ impl ClassArrivals for Box<dyn ClassArrivals> {
 
 /// Each arrival of `source` is of class k with probability `shares[k]`, independently of everything.
 pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<dyn ClassArrivals> {
-    Box::new(Drawn { source, up_to: bounds(shares), stream, times: Vec::new() })
-}
-
-/// The cumulated shares but the last [2^-53]: a uniform draw is a whole number of these.
-pub(super) fn bounds(shares: &[f64]) -> Vec<u64> {
-    let mut sum = 0.0;
-    let up_to = shares[..shares.len().saturating_sub(1)].iter().map(|share| {
-        sum += share;
-        (sum * (1_u64 << 53) as f64).ceil() as u64
-    });
-    up_to.collect()
-}
-
-/// The class of a uniform draw.
-#[inline]
-pub(super) fn class_of(bits: u64, bounds: &[u64]) -> u16 {
-    let draw = bits >> 11;
-    bounds.iter().filter(|bound| draw >= **bound).count() as u16
+    Box::new(Drawn { source, class: Choice::new(shares), bytes: Bytes::new(stream), times: Vec::new() })
 }
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
@@ -79,18 +63,9 @@ pub fn process(map: &MarkedMap, end: Time, mut stream: Stream) -> Box<dyn ClassA
 /// Each arrival of class k is of the i-th of m sizes with probability `shares[k][i]`, independently of everything; its mark
 /// becomes k m + i.
 pub fn sized(source: Box<dyn ClassArrivals>, shares: &[Vec<f64>], stream: Stream) -> Box<dyn ClassArrivals> {
-    let cumulated = |shares: &Vec<f64>| {
-        let mut sum = 0.0;
-        let up_to = shares.iter().map(|share| {
-            sum += share;
-            sum
-        });
-        // Behind the last size that comes at all, rounding is no size.
-        let last = shares.iter().rposition(|share| *share > 0.0).unwrap_or(0);
-        up_to.take(last).collect()
-    };
     let count = shares.first().map_or(1, Vec::len);
-    Box::new(Sized { source, up_to: shares.iter().map(cumulated).collect(), count, stream })
+    let size = shares.iter().map(|shares| Choice::new(shares)).collect();
+    Box::new(Sized { source, size, count, bytes: Bytes::new(stream) })
 }
 
 /// Only the first `requests` arrivals.
@@ -110,9 +85,8 @@ pub fn only(source: Box<dyn ClassArrivals>, classes: &[usize]) -> Box<dyn ClassA
 
 struct Drawn {
     source: Box<dyn Arrivals>,
-    /// The cumulated shares but the last [2^-53].
-    up_to: Vec<u64>,
-    stream: Stream,
+    class: Choice,
+    bytes: Bytes,
     times: Vec<Time>,
 }
 
@@ -120,29 +94,18 @@ impl ClassArrivals for Drawn {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
         self.times.clear();
         self.source.fill(&mut self.times)?;
-        let Drawn { up_to, stream, times, .. } = self;
-        // One and two classes apart: theirs is the most of the time that a request takes.
-        match up_to[..] {
-            [] => block.extend(times.iter().map(|at| Request { at: *at, class: 0 })),
-            [bound] => {
-                let mut class = || u16::from(stream.next_u64() >> 11 >= bound);
-                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
-            }
-            ref bounds => {
-                let mut class = || class_of(stream.next_u64(), bounds);
-                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
-            }
-        }
+        let Drawn { class, bytes, times, .. } = self;
+        block.extend(times.iter().map(|at| Request { at: *at, class: class.draw(bytes) }));
         Ok(())
     }
 }
 
 struct Sized {
     source: Box<dyn ClassArrivals>,
-    /// By class: the cumulated shares of its sizes but the last.
-    up_to: Vec<Vec<f64>>,
+    /// By class.
+    size: Vec<Choice>,
     count: usize,
-    stream: Stream,
+    bytes: Bytes,
 }
 
 impl ClassArrivals for Sized {
@@ -150,9 +113,8 @@ impl ClassArrivals for Sized {
         let first = block.len();
         self.source.fill(block)?;
         for request in &mut block[first..] {
-            let draw: f64 = self.stream.random();
             let class = usize::from(request.class);
-            let size = self.up_to[class].partition_point(|bound| draw >= *bound);
+            let size = usize::from(self.size[class].draw(&mut self.bytes));
             request.class = (class * self.count + size) as u16;
         }
         Ok(())

@@ -1,11 +1,12 @@
 //! Requests that carry their own size, as records of a trace do: faster, thinner, shorter, of several classes.
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 
-use super::class_streams::{ClassArrivals, Request, bounds, class_of};
+use super::class_streams::{ClassArrivals, Request};
 use super::merge::{Fill, Merge, Timed};
 use super::transform::divide;
 use crate::error::InputError;
+use crate::numeric::choice::{Bytes, Choice};
 use crate::numeric::streams::Stream;
 use crate::units::Time;
 
@@ -89,7 +90,7 @@ pub fn limit(source: Box<dyn SizedArrivals>, requests: u64) -> Box<dyn SizedArri
 
 /// Each request is of class k with probability `shares[k]`, as of [`super::class_streams::drawn`].
 pub fn drawn(source: Box<dyn SizedArrivals>, shares: &[f64], stream: Stream) -> Box<dyn SizedArrivals> {
-    Box::new(Drawn { source, up_to: bounds(shares), stream })
+    Box::new(Drawn { source, class: Choice::new(shares), bytes: Bytes::new(stream) })
 }
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
@@ -142,8 +143,8 @@ impl<F: FnMut(Time) -> Fate + Send> SizedArrivals for Each<F> {
 
 struct Drawn {
     source: Box<dyn SizedArrivals>,
-    up_to: Vec<u64>,
-    stream: Stream,
+    class: Choice,
+    bytes: Bytes,
 }
 
 impl SizedArrivals for Drawn {
@@ -151,7 +152,7 @@ impl SizedArrivals for Drawn {
         let first = block.len();
         self.source.fill(block)?;
         for request in &mut block[first..] {
-            request.class = class_of(self.stream.next_u64(), &self.up_to);
+            request.class = self.class.draw(&mut self.bytes);
         }
         Ok(())
     }
