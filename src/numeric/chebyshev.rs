@@ -48,20 +48,34 @@ impl Panel {
     /// The interpolant of `values` at `at` in `[0, 1]`: the barycentric formula (Trefethen, theorem 5.2).
     #[inline]
     pub fn interpolate(&self, values: &[f64], at: f64) -> f64 {
-        let (mut above, mut below) = (0.0, 0.0);
-        for (i, (value, node)) in values.iter().zip(&self.nodes).enumerate() {
-            let distance = at - node;
-            if distance == 0.0 {
-                return *value;
+        let weights: [f64; NODES] = std::array::from_fn(|i| SIGNS[i] / (at - self.nodes[i]));
+        // Side by side what does not wait for each other: neighbours.
+        let (mut above, mut below) = ([0.0; 2], [0.0; 2]);
+        for (weights, values) in weights.chunks(2).zip(values.chunks(2)) {
+            for (i, (weight, value)) in weights.iter().zip(values).enumerate() {
+                above[i] += weight * value;
+                below[i] += weight;
             }
-            let end = if i == 0 || i == DEGREE { 0.5 } else { 1.0 };
-            let weight = if i % 2 == 0 { end } else { -end } / distance;
-            above += weight * value;
-            below += weight;
         }
-        above / below
+        let value = (above[0] + above[1]) / (below[0] + below[1]);
+        // At a node a weight is infinite.
+        let node = || self.nodes.iter().position(|node| *node == at).map_or(value, |node| values[node]);
+        if value.is_nan() { node() } else { value }
     }
 }
+
+/// The weights of the barycentric formula: they alternate, and those of the ends are halves.
+const SIGNS: [f64; NODES] = {
+    let mut signs = [1.0; NODES];
+    let mut node = 1;
+    while node < NODES {
+        signs[node] = -1.0;
+        node += 2;
+    }
+    signs[0] = 0.5;
+    signs[DEGREE] = 0.5;
+    signs
+};
 
 /// The coefficient of the Chebyshev polynomial `order` as a sum over the values at the ascending nodes.
 fn coefficient(order: usize) -> [f64; NODES] {

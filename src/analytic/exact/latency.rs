@@ -97,15 +97,22 @@ impl<'a> LatencyLaw<'a> {
         let q = q - ROUNDING;
         let breaks = self.breaks();
         let Range { start, end } = self.around(&breaks, q);
-        let first = start + breaks[start..end].partition_point(|x| self.cdf(*x) < q);
-        let Some(high) = breaks.get(first) else { return breaks[breaks.len() - 1] };
-        let near = self.near(first.checked_sub(1).map_or(f64::NEG_INFINITY, |low| breaks[low]), *high);
+        // Where nothing jumps, it is somewhere between these; else just before the first of them that reaches q.
+        let Range { start, end } = match self.parts.iter().all(Part::is_smooth) {
+            true => start.max(1)..end.min(breaks.len() - 1),
+            false => {
+                let first = start + breaks[start..end].partition_point(|x| self.cdf(*x) < q);
+                first..first
+            }
+        };
+        let Some(high) = breaks.get(end) else { return breaks[breaks.len() - 1] };
+        let low = start.checked_sub(1).map(|low| breaks[low]);
+        let near = self.near(low.unwrap_or(f64::NEG_INFINITY), *high);
         let below = |x: f64| near.iter().map(|near| near.cdf(x)).sum::<f64>();
-        if first == 0 || below(*high) < q {
-            return *high;
+        match low {
+            Some(low) if below(*high) >= q => bracket::crossing(|x| below(x) - q, low, *high, 1e-10),
+            _ => *high,
         }
-        let low = breaks[first - 1];
-        bracket::crossing(|x| below(x) - q, low, *high, 1e-10)
     }
 
     /// The places among which the first of `breaks` with `cdf >= q` is, or the last is before it; found without a wait.
@@ -353,6 +360,11 @@ impl Part<'_> {
         let Some(pieces) = self.pieces else { return };
         let same = pieces.rows[n].windows(2).filter(|time| time[1] - time[0] <= SLACK);
         breaks.extend(same.flat_map(|time| [time[0], time[0] + horizon]));
+    }
+
+    /// Does the CDF have no jumps?
+    fn is_smooth(&self) -> bool {
+        self.pieces.is_none() && self.spread != 0.0
     }
 
     /// Are the times after a wait those of another part?
