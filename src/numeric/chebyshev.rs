@@ -45,22 +45,23 @@ impl Panel {
         Panel { nodes, integral, tail: [coefficient(DEGREE), coefficient(DEGREE - 1)] }
     }
 
-    /// The interpolant of `values` at `at` in `[0, 1]`: the barycentric formula (Trefethen, theorem 5.2).
+    /// The interpolant of `values` at places in `[0, 1]`: the barycentric formula (Trefethen, theorem 5.2).
     #[inline]
-    pub fn interpolate(&self, values: &[f64], at: f64) -> f64 {
-        let weights: [f64; NODES] = std::array::from_fn(|i| SIGNS[i] / (at - self.nodes[i]));
-        // Side by side what does not wait for each other: neighbours.
-        let (mut above, mut below) = ([0.0; 2], [0.0; 2]);
-        for (weights, values) in weights.chunks(2).zip(values.chunks(2)) {
-            for (i, (weight, value)) in weights.iter().zip(values).enumerate() {
-                above[i] += weight * value;
-                below[i] += weight;
+    pub fn interpolate<const N: usize>(&self, values: &[f64], at: [f64; N]) -> [f64; N] {
+        let (mut above, mut below) = ([0.0; N], [0.0; N]);
+        for ((value, node), sign) in values.iter().zip(&self.nodes).zip(&SIGNS) {
+            for place in 0..N {
+                let weight = sign / (at[place] - node);
+                above[place] += weight * value;
+                below[place] += weight;
             }
         }
-        let value = (above[0] + above[1]) / (below[0] + below[1]);
-        // At a node a weight is infinite.
-        let node = || self.nodes.iter().position(|node| *node == at).map_or(value, |node| values[node]);
-        if value.is_nan() { node() } else { value }
+        std::array::from_fn(|place| {
+            let value = above[place] / below[place];
+            // At a node a weight is infinite.
+            let node = || self.nodes.iter().position(|node| *node == at[place]);
+            if value.is_nan() { node().map_or(value, |node| values[node]) } else { value }
+        })
     }
 }
 
@@ -113,7 +114,8 @@ mod tests {
         let values = PANEL.nodes.map(f);
         for step in 0..=50 {
             let at = f64::from(step) / 50.0;
-            assert!((PANEL.interpolate(&values, at) - f(at)).abs() < 1e-13);
+            let [value, first] = PANEL.interpolate(&values, [at, 0.0]);
+            assert!((value - f(at)).abs() < 1e-13 && first == values[0]);
         }
         for (node, row) in PANEL.nodes.iter().zip(&PANEL.integral) {
             let sum: f64 = row.iter().zip(&values).map(|(w, v)| w * v).sum();

@@ -304,15 +304,28 @@ impl Part<'_> {
             if bounds[bound] > 0.0 {
                 high = high.min(score(x - bounds[bound])).max(low + 1e-6);
             }
-            for (node, weight) in GAUSS {
-                let z = low + (high - low) * node;
-                let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-                let within = self.batches.within(n, (x - time(z)).clamp(0.0, horizon));
-                sum += weight * (high - low) * density * within;
-            }
+            let density = |z: f64| (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            sum += self.answered(n, bound, (low, high), |z| x - time(z), density);
             low = high;
         }
         sum
+    }
+
+    /// The integral from `low` to `high` of the requests per batch that are in a batch of n and wait at most `wait`, with a
+    /// density; these waits are in one panel.
+    #[inline]
+    fn answered(
+        &self,
+        n: usize,
+        panel: usize,
+        (low, high): (f64, f64),
+        wait: impl Fn(f64) -> f64,
+        density: impl Fn(f64) -> f64,
+    ) -> f64 {
+        let at = GAUSS.map(|(node, _)| low + (high - low) * node);
+        let within = self.batches.within_all(n, panel, at.map(wait));
+        let values = GAUSS.iter().zip(at).zip(within);
+        values.map(|(((_, weight), at), within)| weight * (high - low) * density(at) * within).sum()
     }
 
     /// The same, over the pieces of a quantile function, on each of which the time is uniform.
@@ -344,10 +357,7 @@ impl Part<'_> {
             let bound = bounds.partition_point(|b| *b < wait * (1.0 - 1e-12)).saturating_sub(1);
             let high = if bounds[bound] > 0.0 { (x - bounds[bound]).min(possibly) } else { possibly };
             let high = high.max(low + SLACK);
-            for (node, weight) in GAUSS {
-                let time = low + (high - low) * node;
-                sum += weight * (high - low) * self.batches.within(n, (x - time).clamp(0.0, horizon));
-            }
+            sum += self.answered(n, bound, (low, high), |time| x - time, |_| 1.0);
             low = high;
         }
         sum / (to - from)
