@@ -150,6 +150,43 @@ fn records_of_no_class_are_counted() {
     check(&run["simulated"]["classes"], &[0, 1], &by_hand(&requests, &[0, 1]));
 }
 
+/// Names with quotes, delimiters and line breaks, in a table as CSV writes them and in JSON as JSON does.
+#[test]
+fn names_in_quotes_are_read_as_they_are_written() {
+    let requests = requests(3000);
+    let latencies = by_hand(&requests, &[0, 1, 2]);
+    let folder = Folder::new();
+    let names = ["a \"b\"", "\"", "say \"hi\", \"all\"\"; bye"];
+    let mut text = scenario("FILE", TOGETHER);
+    for (plain, name) in NAMES.iter().zip(names) {
+        text = text.replace(&format!("name = \"{plain}\""), &format!("name = '{name}'"));
+    }
+    let mut writer = csv::Writer::from_path(folder.path("a.csv")).unwrap();
+    writer.write_record(["time_us", "the \"model\""]).unwrap();
+    for (at, class) in &requests {
+        writer.write_record([&at.to_string(), names[*class]]).unwrap();
+    }
+    writer.flush().unwrap();
+    let object = |(at, class): &(u64, usize)| {
+        format!("{}\n", serde_json::json!({ "time_us": at, "the \"model\"": names[*class] }))
+    };
+    folder.write("a.jsonl", &requests.iter().map(object).collect::<String>());
+    for file in ["a.csv", "a.jsonl"] {
+        let trace = format!("file = \"{file}\"\nclass_column = 'the \"model\"'");
+        let mut run = folder.run(&text.replace("FILE", &trace));
+        for (class, name) in names.iter().enumerate() {
+            let own = run.pointer_mut(&format!("/simulated/classes/{class}/name")).unwrap();
+            assert_eq!(own, name);
+            *own = NAMES[class].into();
+        }
+        check(&run["simulated"]["classes"], &[0, 1, 2], &latencies);
+    }
+    // A condition compares the same text.
+    let trace = "file = \"a.csv\"\nclass_column = 'the \"model\"'";
+    let few = format!("{trace}\n{}", r#"where = "`the \"model\"` != '\"'""#);
+    folder.refused(&text.replace("FILE", &few), &["no record that can be used"]);
+}
+
 /// The hours of the trace are Poisson, so their fits and shares predict what happened.
 #[test]
 fn the_law_of_each_class_is_near_what_happened() {
