@@ -5,6 +5,7 @@ use rand_distr::{Distribution, Exp1};
 
 use super::marked::MarkedMap;
 use super::merge::{Fill, Merge};
+use super::transform::{Cut, Each, Flow, Timed};
 use super::{Arrivals, BLOCK};
 use crate::error::InputError;
 use crate::numeric::choice::{Bytes, Choice};
@@ -27,6 +28,18 @@ pub trait ClassArrivals: Send {
     /// # Errors
     /// A trace file that cannot be read, with the line.
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError>;
+}
+
+impl Timed for Request {
+    #[inline]
+    fn at(&self) -> Time {
+        self.at
+    }
+
+    #[inline]
+    fn moved(self, at: Time) -> Request {
+        Request { at, ..self }
+    }
 }
 
 impl ClassArrivals for Box<dyn ClassArrivals> {
@@ -63,14 +76,13 @@ pub fn process(map: &MarkedMap, end: Time, mut stream: Stream) -> Box<dyn ClassA
 /// Each arrival of class k is of the i-th of m sizes with probability `shares[k][i]`, independently of everything; its mark
 /// becomes k m + i.
 pub fn sized(source: Box<dyn ClassArrivals>, shares: &[Vec<f64>], stream: Stream) -> Box<dyn ClassArrivals> {
-    let count = shares.first().map_or(1, Vec::len);
-    let size = shares.iter().map(|shares| Choice::new(shares)).collect();
-    Box::new(Sized { source, size, count, bytes: Bytes::new(stream) })
-}
-
-/// Only the first `requests` arrivals.
-pub fn limit(source: Box<dyn ClassArrivals>, requests: u64) -> Box<dyn ClassArrivals> {
-    Box::new(Limited { source, left: requests })
+    let (count, mut bytes) = (shares.first().map_or(1, Vec::len), Bytes::new(stream));
+    let sizes: Vec<Choice> = shares.iter().map(|shares| Choice::new(shares)).collect();
+    source.each(move |request| {
+        let class = usize::from(request.class);
+        let size = usize::from(sizes[class].draw(&mut bytes));
+        Some(Request { class: (class * count + size) as u16, ..request })
+    })
 }
 
 /// Only the arrivals of `classes`, numbered by their places in that list.
@@ -80,7 +92,10 @@ pub fn only(source: Box<dyn ClassArrivals>, classes: &[usize]) -> Box<dyn ClassA
     for (number, class) in classes.iter().enumerate() {
         numbers[*class] = Some(number as u16);
     }
-    Box::new(Only { source, numbers })
+    source.each(move |request| {
+        let number = numbers.get(usize::from(request.class)).copied().flatten();
+        number.map(|class| Request { class, ..request })
+    })
 }
 
 struct Drawn {
@@ -100,24 +115,35 @@ impl ClassArrivals for Drawn {
     }
 }
 
-struct Sized {
-    source: Box<dyn ClassArrivals>,
-    /// By class.
-    size: Vec<Choice>,
-    count: usize,
-    bytes: Bytes,
+impl Flow for dyn ClassArrivals {
+    type Item = Request;
+
+    #[inline]
+    fn next_block(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        self.fill(block)
+    }
+
+    fn each(
+        self: Box<Self>,
+        change: impl FnMut(Request) -> Option<Request> + Send + 'static,
+    ) -> Box<dyn ClassArrivals> {
+        Box::new(Each { source: self, change })
+    }
+
+    fn cut(self: Box<Self>, end: Time, requests: u64) -> Box<dyn ClassArrivals> {
+        Box::new(Cut { source: self, end, left: requests })
+    }
 }
 
-impl ClassArrivals for Sized {
+impl<F: FnMut(Request) -> Option<Request> + Send> ClassArrivals for Each<dyn ClassArrivals, F> {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
-        let first = block.len();
-        self.source.fill(block)?;
-        for request in &mut block[first..] {
-            let class = usize::from(request.class);
-            let size = usize::from(self.size[class].draw(&mut self.bytes));
-            request.class = (class * self.count + size) as u16;
-        }
-        Ok(())
+        self.next_block(block)
+    }
+}
+
+impl ClassArrivals for Cut<dyn ClassArrivals> {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        self.next_block(block)
     }
 }
 
@@ -188,69 +214,17 @@ impl ClassArrivals for Process {
     }
 }
 
-struct Limited {
-    source: Box<dyn ClassArrivals>,
-    left: u64,
-}
-
-impl ClassArrivals for Limited {
-    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
-        if self.left > 0 {
-            let first = block.len();
-            self.source.fill(block)?;
-            let keep = usize::try_from(self.left).unwrap_or(usize::MAX).min(block.len() - first);
-            self.left -= keep as u64;
-            block.truncate(first + keep);
-        }
-        Ok(())
-    }
-}
-
-struct Only {
-    source: Box<dyn ClassArrivals>,
-    /// By class: its number among those that are kept.
-    numbers: Vec<Option<u16>>,
-}
-
-impl ClassArrivals for Only {
-    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
-        let first = block.len();
-        // Empty means the end, so go on until something is kept.
-        while block.len() == first {
-            self.source.fill(block)?;
-            if block.len() == first {
-                break;
-            }
-            let mut kept = first;
-            for i in first..block.len() {
-                let Request { at, class } = block[i];
-                if let Some(class) = self.numbers.get(usize::from(class)).copied().flatten() {
-                    block[kept] = Request { at, class };
-                    kept += 1;
-                }
-            }
-            block.truncate(kept);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::arrivals::map::Map;
     use crate::arrivals::map_arrivals::MapArrivals;
+    use crate::arrivals::tests;
+    use crate::arrivals::transform::limit;
     use crate::numeric::streams::Streams;
 
-    fn all(mut source: impl ClassArrivals) -> Vec<Request> {
-        let mut all = Vec::new();
-        loop {
-            let before = all.len();
-            source.fill(&mut all).unwrap();
-            if all.len() == before {
-                return all;
-            }
-        }
+    fn all(mut source: Box<dyn ClassArrivals>) -> Vec<Request> {
+        tests::all(|block| source.fill(block))
     }
 
     fn end() -> Time {
