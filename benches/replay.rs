@@ -35,12 +35,12 @@ fn mmpp() -> Map {
     Map::mmpp(&[100.0, 400.0], &[20.0, 10.0]).expect("a process")
 }
 
-fn generated() -> MapArrivals {
-    MapArrivals::new(&mmpp(), Time::ZERO, Time::NEVER, Streams::new(1).stream("arrivals"))
+fn generated() -> Box<dyn Arrivals> {
+    Box::new(MapArrivals::new(&mmpp(), Time::ZERO, Time::NEVER, Streams::new(1).stream("arrivals")))
 }
 
 fn drawn() -> Vec<Time> {
-    let (mut source, mut all) = (limit(Box::new(generated()), REQUESTS), Vec::new());
+    let (mut source, mut all) = (limit(generated(), REQUESTS), Vec::new());
     while all.len() < REQUESTS as usize {
         source.fill(&mut all).expect("a process has no file to fail on");
     }
@@ -74,8 +74,7 @@ fn parts(criterion: &mut Criterion) {
     let mut group = group(criterion, "parts");
     group.bench_function("generation, MMPP", |b| {
         b.iter(|| {
-            let (mut source, mut block, mut sum) =
-                (limit(Box::new(generated()), REQUESTS), Vec::new(), 0_u64);
+            let (mut source, mut block, mut sum) = (limit(generated(), REQUESTS), Vec::new(), 0_u64);
             loop {
                 block.clear();
                 source.fill(&mut block).expect("a process has no file to fail on");
@@ -123,7 +122,7 @@ fn fast_path(criterion: &mut Criterion) {
         let buffer = policy::batch::BatchPolicy { batch, timeout };
         let buffering = Buffering { buffer, times: &service, rules: rules(&scenario) };
         group.bench_function(format!("MMPP, B {batch}"), |b| {
-            b.iter(|| replay_in_turn(&mut limit(Box::new(generated()), REQUESTS), buffering, &mut Unwatched))
+            b.iter(|| replay_in_turn(&mut limit(generated(), REQUESTS), buffering, &mut Unwatched))
         });
         group.bench_function(format!("trace in memory, B {batch}"), |b| {
             b.iter(|| replay_in_turn(&mut InMemory::new(&times), buffering, &mut Unwatched))
@@ -144,7 +143,7 @@ fn threads(criterion: &mut Criterion) {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         group.bench_function(format!("MMPP, {threads}"), |b| {
             b.iter(|| {
-                let mut source = limit(Box::new(generated()), REQUESTS);
+                let mut source = limit(generated(), REQUESTS);
                 pool.install(|| replay(&mut source, buffering, &mut Unwatched))
             })
         });
@@ -165,7 +164,7 @@ fn engine(criterion: &mut Criterion) {
             group.bench_function(format!("{name}, B {batch}"), |b| {
                 b.iter(|| {
                     let mut recorder = Recorder::new(rules(&scenario));
-                    let mut source = limit(Box::new(generated()), REQUESTS);
+                    let mut source = limit(generated(), REQUESTS);
                     run(&scenario, setting, Streams::new(1), &mut source, &mut recorder).expect("a process");
                     recorder.into_record()
                 })
@@ -183,7 +182,7 @@ fn classes(criterion: &mut Criterion) {
     let scenario = scenario("cold_starts = false");
     let setting = Setting::new(MemoryMb(1024), batch, timeout);
     let times = scenario.service(setting).expect("covered");
-    let all = || limit(Box::new(generated()), REQUESTS);
+    let all = || limit(generated(), REQUESTS);
     let buffering = Buffering {
         buffer: policy::batch::BatchPolicy { batch, timeout },
         times: &times,
@@ -245,7 +244,7 @@ fn sweep(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(REQUESTS * pairs.len() as u64)).sample_size(10);
     group.bench_function("pass, 20 (B, T)", |b| {
         b.iter(|| {
-            let mut source = limit(Box::new(generated()), REQUESTS);
+            let mut source = limit(generated(), REQUESTS);
             evaluate_without_peaks(&scenario, Streams::new(1), &mut source, &pairs).map(|found| found.len())
         })
     });
@@ -286,7 +285,7 @@ fn cold_grid(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(FEWER * (pairs.len() * services.len()) as u64));
     group.bench_function("one pass", |b| {
         b.iter(|| {
-            let mut source = limit(Box::new(generated()), FEWER);
+            let mut source = limit(generated(), FEWER);
             evaluate(&scenario, Streams::new(1), &mut source, &pairs).map(|found| found.len())
         })
     });
@@ -296,7 +295,7 @@ fn cold_grid(criterion: &mut Criterion) {
             for (batch, timeout) in SETTINGS {
                 let setting = Setting::new(MemoryMb(1024), batch, timeout);
                 let mut recorder = Recorder::new(rules(&scenario));
-                let mut source = limit(Box::new(generated()), FEWER);
+                let mut source = limit(generated(), FEWER);
                 run(&scenario, setting, Streams::new(1), &mut source, &mut recorder).expect("a process");
                 black_box(recorder.into_record());
             }

@@ -1,14 +1,13 @@
 //! A trace of which a column says the class, and groups of classes to run: against what stands in the file, counted here
 //! by hand.
 
-use std::fs;
-use std::process::{Command, Output};
+mod common;
 
 use batchsim::numeric::streams::Streams;
+use common::{Folder, LAMBDA, replayed};
 use rand::RngExt as _;
 use serde_json::Value;
 
-const SIM: &str = env!("CARGO_BIN_EXE_sim");
 const BATCH: usize = 5;
 /// The longest wait of each class [ns].
 const WAITS: [(&str, u64); 3] = [("chat", 50_000_000), ("search", 300_000_000), ("mail", 2_000_000_000)];
@@ -44,73 +43,25 @@ fn scenario(workload: &str, policy: &str) -> String {
         .collect();
     format!(
         "[workload]\nkind = \"trace\"\n{workload}\n[profile]\nmemory_mb = [1024]\nbatch = [1, 5]\n\
-         service_s = [[0.1, 0.2]]\n[platform]\nkind = \"lambda\"\nbook = \"aws-2026\"\nmemory_mb = 1024\n[policy]\n{policy}\n{classes}"
+         service_s = [[0.1, 0.2]]\n{LAMBDA}[policy]\n{policy}\n{classes}"
     )
+}
+
+/// The scenario without its last class.
+fn without_mail(text: &str) -> String {
+    text[..text.rfind("[[class]]").unwrap()].to_owned()
 }
 
 const TOGETHER: &str = "kind = \"batch\"\nbatch = 5";
 
-/// The latencies [s] of each class by the rule: a batch leaves with its fifth request or at the earliest deadline of its
-/// members; one who comes at that time joins.
+/// The latencies [s] of each class by the rule.
 fn by_hand(requests: &[(u64, usize)], members: &[usize]) -> Vec<Vec<f64>> {
-    let mut latencies = vec![Vec::new(); NAMES.len()];
-    let mut open: Vec<(u64, usize)> = Vec::new();
-    let mut leave = |open: &mut Vec<(u64, usize)>, at: u64| {
-        let service = 100_000_000 + (open.len() as u64 - 1) * 25_000_000;
-        for (arrived, class) in open.drain(..) {
-            latencies[class].push((at + service - arrived) as f64 / 1e9);
-        }
-    };
-    let due = |open: &[(u64, usize)]| open.iter().map(|(at, class)| at + WAITS[*class].1).min();
     let first = requests[0].0;
-    for (micros, class) in requests.iter().filter(|(_, class)| members.contains(class)) {
-        let now = (micros - first) * 1000;
-        if let Some(at) = due(&open).filter(|at| *at < now) {
-            leave(&mut open, at);
-        }
-        open.push((now, *class));
-        if open.len() == BATCH {
-            leave(&mut open, now);
-        }
-    }
-    if let Some(at) = due(&open) {
-        leave(&mut open, at);
-    }
-    latencies
-}
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Folder {
-        Folder(tempfile::tempdir().unwrap())
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.path().join(name), text).unwrap();
-    }
-
-    fn sim(&self, args: &[&str]) -> Output {
-        Command::new(SIM).args(args).current_dir(&self.0).output().unwrap()
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.sim(args);
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn run(&self, text: &str) -> Value {
-        self.write("s.toml", text);
-        self.json(&["run", "s.toml", "--json", "--no-charts"])
-    }
-
-    fn refused(&self, text: &str, reason: &str) {
-        self.write("s.toml", text);
-        let output = self.sim(&["run", "s.toml", "--no-charts"]);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && told.contains(reason), "{reason}: {told}");
-    }
+    let own = requests.iter().filter(|(_, class)| members.contains(class));
+    let arrivals: Vec<_> = own.map(|(micros, class)| ((micros - first) * 1000, *class, 0.0)).collect();
+    let service = |n: usize, _| 100_000_000 + (n as u64 - 1) * 25_000_000;
+    let found = replayed(&arrivals, BATCH, &WAITS.map(|(_, wait)| wait), service);
+    found.into_iter().map(|class| class.latencies).collect()
 }
 
 fn check(classes: &Value, members: &[usize], latencies: &[Vec<f64>]) {
@@ -178,10 +129,8 @@ fn a_part_of_the_trace_begins_for_all_classes_at_once() {
     let first = requests[0].0;
     let early: Vec<_> = requests.iter().filter(|(at, _)| at - first < 20_000_000).copied().collect();
     let text = scenario("file = \"a.csv\"\nclass_column = \"model\"\nuntil = \"20s\"", TOGETHER);
-    folder.write("s.toml", &text);
-    let output = folder.sim(&["run", "s.toml", "--no-charts"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no request of class `mail`"));
-    let two = text.replace("[[class]]\nname = \"mail\"\nlongest_wait = \"2000000000ns\"\nslo = { percentile = 90, latency = \"400ms\" }\n", "");
+    folder.refused(&text, &["no request of class `mail`"]);
+    let two = without_mail(&text);
     let run = folder.run(&two);
     check(&run["simulated"]["classes"], &[0, 1], &by_hand(&early, &[0, 1]));
 }
@@ -193,12 +142,49 @@ fn records_of_no_class_are_counted() {
     let folder = Folder::new();
     folder.write("a.csv", &csv(&requests));
     let text = scenario("file = \"a.csv\"\nclass_column = \"model\"", TOGETHER);
-    let two = text.replace("[[class]]\nname = \"mail\"\nlongest_wait = \"2000000000ns\"\nslo = { percentile = 90, latency = \"400ms\" }\n", "");
+    let two = without_mail(&text);
     let run = folder.run(&two);
     assert_eq!(run["requests"], 4000 - mails);
     let notes = run["notes"].to_string();
     assert!(notes.contains(&format!("{mails} lines that are of no [[class]]")), "{notes}");
     check(&run["simulated"]["classes"], &[0, 1], &by_hand(&requests, &[0, 1]));
+}
+
+/// Names with quotes, delimiters and line breaks, in a table as CSV writes them and in JSON as JSON does.
+#[test]
+fn names_in_quotes_are_read_as_they_are_written() {
+    let requests = requests(3000);
+    let latencies = by_hand(&requests, &[0, 1, 2]);
+    let folder = Folder::new();
+    let names = ["a \"b\"", "\"", "say \"hi\", \"all\"\"; bye"];
+    let mut text = scenario("FILE", TOGETHER);
+    for (plain, name) in NAMES.iter().zip(names) {
+        text = text.replace(&format!("name = \"{plain}\""), &format!("name = '{name}'"));
+    }
+    let mut writer = csv::Writer::from_path(folder.path("a.csv")).unwrap();
+    writer.write_record(["time_us", "the \"model\""]).unwrap();
+    for (at, class) in &requests {
+        writer.write_record([&at.to_string(), names[*class]]).unwrap();
+    }
+    writer.flush().unwrap();
+    let object = |(at, class): &(u64, usize)| {
+        format!("{}\n", serde_json::json!({ "time_us": at, "the \"model\"": names[*class] }))
+    };
+    folder.write("a.jsonl", &requests.iter().map(object).collect::<String>());
+    for file in ["a.csv", "a.jsonl"] {
+        let trace = format!("file = \"{file}\"\nclass_column = 'the \"model\"'");
+        let mut run = folder.run(&text.replace("FILE", &trace));
+        for (class, name) in names.iter().enumerate() {
+            let own = run.pointer_mut(&format!("/simulated/classes/{class}/name")).unwrap();
+            assert_eq!(own, name);
+            *own = NAMES[class].into();
+        }
+        check(&run["simulated"]["classes"], &[0, 1, 2], &latencies);
+    }
+    // A condition compares the same text.
+    let trace = "file = \"a.csv\"\nclass_column = 'the \"model\"'";
+    let few = format!("{trace}\n{}", r#"where = "`the \"model\"` != '\"'""#);
+    folder.refused(&text.replace("FILE", &few), &["no record that can be used"]);
 }
 
 /// The hours of the trace are Poisson, so their fits and shares predict what happened.
@@ -263,23 +249,27 @@ fn what_cannot_act_is_refused() {
     folder.write("a.csv", &csv(&requests(100)));
     let trace = "file = \"a.csv\"\nclass_column = \"model\"";
     let text = scenario(trace, TOGETHER);
-    folder
-        .refused(&text.replace("name = \"chat\"\n", "name = \"chat\"\nshare = 0.5\n"), "a share cannot act");
-    folder.refused(&text.replace("\n[profile]", "\nrepeat = 2\n[profile]"), "`repeat` cannot act");
-    folder.refused(&text.replace("\"model\"", "\"modle\""), "did you mean `model`?");
-    folder.refused(&text.replace("name = \"chat\"", "name = \"chess\""), "no record that can be used");
+    folder.refused(
+        &text.replace("name = \"chat\"\n", "name = \"chat\"\nshare = 0.5\n"),
+        &["a share cannot act"],
+    );
+    folder.refused(&text.replace("\n[profile]", "\nrepeat = 2\n[profile]"), &["`repeat` cannot act"]);
+    folder.refused(&text.replace("\"model\"", "\"modle\""), &["did you mean `model`?"]);
+    folder.refused(&text.replace("name = \"chat\"", "name = \"chess\""), &["no record that can be used"]);
     let one = text.split("[[class]]").next().unwrap().replace("batch = 5", "batch = 5\ntimeout = \"1s\"");
-    folder.refused(&one, "has no [[class]]");
+    folder.refused(&one, &["has no [[class]]"]);
     let groups = scenario(trace, GROUPS);
-    folder
-        .refused(&groups.replace("classes = [\"mail\"]", "classes = [\"chat\"]"), "in 2 groups, not in one");
+    folder.refused(
+        &groups.replace("classes = [\"mail\"]", "classes = [\"chat\"]"),
+        &["in 2 groups, not in one"],
+    );
     folder.refused(
         &groups.replace("name = \"chat\"\n", "name = \"chat\"\nlongest_wait = \"1s\"\n"),
-        "the groups of [policy]",
+        &["the groups of [policy]"],
     );
     folder.refused(
         &groups.replace("batch = 5\nlongest_wait = [\"2s\"]", "batch = 50\nlongest_wait = [\"2s\"]"),
-        "outside the profile",
+        &["outside the profile"],
     );
-    folder.refused(&format!("{groups}[output]\nbatches = true\n"), "[output] cannot act");
+    folder.refused(&format!("{groups}[output]\nbatches = true\n"), &["[output] cannot act"]);
 }

@@ -1,8 +1,9 @@
 //! Users who wait for their answers: against closed forms, against a published load test, and through every command.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use batchsim::arrivals::closed::{Closed, Users};
 use batchsim::arrivals::renewal::Law;
@@ -17,9 +18,7 @@ use batchsim::policy::batch;
 use batchsim::profile::ServiceTimes;
 use batchsim::scenario::Scenario;
 use batchsim::units::{MemoryMb, Price, Span, Time};
-use serde_json::Value;
-
-const SIM: &str = env!("CARGO_BIN_EXE_sim");
+use common::Folder;
 
 fn scenario(workload: &str, policy: &str, more: &str) -> Scenario {
     let text = text(workload, policy, more);
@@ -217,30 +216,10 @@ fn tritons_closed_loop_is_met() {
     assert!(worst_p95 < 0.10, "{worst_p95}");
 }
 
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new(text: &str) -> Folder {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("closed.toml"), text).unwrap();
-        Folder(folder)
-    }
-
-    fn sim(&self, args: &[&str]) -> Output {
-        Command::new(SIM).args(args).current_dir(&self.0).output().unwrap()
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.sim(args);
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn refused(&self, args: &[&str], reason: &str) {
-        let output = self.sim(args);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && told.contains(reason), "{args:?}: {told}");
-    }
+fn folder(text: &str) -> Folder {
+    let folder = Folder::new();
+    folder.write("closed.toml", text);
+    folder
 }
 
 const BATCH: &str = "kind = \"batch\"\nbatch = 4\ntimeout = \"50ms\"";
@@ -252,9 +231,9 @@ const GRID: &str = "[slo]\npercentile = 95\nlatency = \"300ms\"\n[sweep]\nmemory
 #[test]
 fn sweep_and_plan_say_what_run_says() {
     for cold in ["", "cold_starts = true\nconcurrency = 3"] {
-        let folder = Folder::new(&format!("{}{GRID}", text(USERS, BATCH, cold)));
+        let folder = folder(&format!("{}{GRID}", text(USERS, BATCH, cold)));
         assert!(folder.sim(&["sweep", "closed.toml", "--no-charts", "--threads", "2"]).status.success());
-        let sweep = fs::read_to_string(folder.0.path().join("output/closed/sweep.csv")).unwrap();
+        let sweep = fs::read_to_string(folder.path("output/closed/sweep.csv")).unwrap();
         let mut lines = sweep.lines();
         let names: Vec<&str> = lines.next().unwrap().split(',').collect();
         let at = |name: &str| names.iter().position(|known| *known == name).unwrap();
@@ -280,7 +259,7 @@ fn sweep_and_plan_say_what_run_says() {
         }
         let again = folder.sim(&["sweep", "closed.toml", "--no-charts", "--threads", "1", "--out", "one"]);
         assert!(again.status.success());
-        assert_eq!(fs::read_to_string(folder.0.path().join("one/sweep.csv")).unwrap(), sweep);
+        assert_eq!(fs::read_to_string(folder.path("one/sweep.csv")).unwrap(), sweep);
         // The plan's choice is the cheapest row that meets what is asked.
         let plan = folder.json(&["plan", "closed.toml", "--grid-only", "--json", "--no-charts"]);
         let cost = |line: &&str| line.split(',').nth(6).unwrap().parse::<f64>().unwrap();
@@ -296,7 +275,7 @@ fn sweep_and_plan_say_what_run_says() {
 fn a_run_says_what_users_did_and_compare_takes_them() {
     let systems = "[[system]]\nname = \"own\"\nkind = \"lambda\"\nmemory_mb = 1024\npolicy = { kind = \"batch\", batch = 4, timeout = \"50ms\" }\n\
                    [[system]]\nname = \"single\"\nkind = \"lambda\"\nmemory_mb = 1024\npolicy = { kind = \"unbatched\" }\n";
-    let folder = Folder::new(&format!("{}{systems}", text(USERS, BATCH, "")));
+    let folder = folder(&format!("{}{systems}", text(USERS, BATCH, "")));
     let run = folder.json(&["run", "closed.toml", "--json"]);
     assert_eq!(run["closed_loop"]["users"], 12);
     let rate = run["closed_loop"]["requests_per_s"].as_f64().unwrap();
@@ -311,28 +290,28 @@ fn a_run_says_what_users_did_and_compare_takes_them() {
 
 #[test]
 fn what_needs_arrivals_beforehand_refuses_users_with_the_reason() {
-    let folder = Folder::new(&format!("{}{GRID}", text(USERS, BATCH, "")));
+    let folder = folder(&format!("{}{GRID}", text(USERS, BATCH, "")));
     let law = "no law covers users";
-    folder.refused(&["sweep", "closed.toml", "--predict-only"], law);
-    folder.refused(&["sweep", "closed.toml", "--model", "published"], law);
-    folder.refused(&["plan", "closed.toml", "--predict-only"], law);
-    folder.refused(&["plan", "closed.toml", "--model", "published"], law);
-    folder.refused(&["plan", "closed.toml", "--max-rate"], law);
-    folder.refused(&["run", "closed.toml", "--model", "published"], law);
-    folder
-        .refused(&["trace", "generate", "closed.toml", "--to", "t.txt"], "users send when they are answered");
-    folder.refused(&["run", "closed.toml", "--set", "workload.scale=2"], "change `users` or `think`");
-    folder.refused(&["run", "closed.toml", "--set", "workload.users=0"], "must be 1 to 1000000");
-    folder.refused(&["run", "closed.toml", "--set", "workload.rate=3"], "not to \"closed\"");
+    folder.fails(&["sweep", "closed.toml", "--predict-only"], &[law]);
+    folder.fails(&["sweep", "closed.toml", "--model", "published"], &[law]);
+    folder.fails(&["plan", "closed.toml", "--predict-only"], &[law]);
+    folder.fails(&["plan", "closed.toml", "--model", "published"], &[law]);
+    folder.fails(&["plan", "closed.toml", "--max-rate"], &[law]);
+    folder.fails(&["run", "closed.toml", "--model", "published"], &[law]);
+    let generate = ["trace", "generate", "closed.toml", "--to", "t.txt"];
+    folder.fails(&generate, &["users send when they are answered"]);
+    folder.fails(&["run", "closed.toml", "--set", "workload.scale=2"], &["change `users` or `think`"]);
+    folder.fails(&["run", "closed.toml", "--set", "workload.users=0"], &["must be 1 to 1000000"]);
+    folder.fails(&["run", "closed.toml", "--set", "workload.rate=3"], &["not to \"closed\""]);
     let idle = ["--set", "workload.think=0s", "--set", "workload.think_cv=0.5"];
-    folder.refused(&[&["run", "closed.toml"], &idle[..]].concat(), "users do not think");
+    folder.fails(&[&["run", "closed.toml"], &idle[..]].concat(), &["users do not think"]);
 }
 
 /// The same users and seed, the same requests: what changes is only what the policy does.
 #[test]
 fn an_adaptive_policy_follows_what_users_send() {
     let adaptive = "kind = \"adaptive\"\nbatch = 2\ntimeout = \"20ms\"\nwindow = \"1min\"\nperiod = \"1min\"";
-    let folder = Folder::new(&format!("{}{GRID}", text(USERS, adaptive, "")));
+    let folder = folder(&format!("{}{GRID}", text(USERS, adaptive, "")));
     let run = folder.json(&["run", "closed.toml", "--json", "--no-charts"]);
     assert!(run["adaptive"].is_object() && run["requests"] == 20_000, "{run}");
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use batchsim::arrivals::BLOCK;
 use batchsim::arrivals::trace::{TraceFormat, TraceSpec, Unit};
 use batchsim::numeric::streams::Streams;
 use batchsim::units::{Span, Time};
@@ -22,6 +21,8 @@ use parquet::schema::parser::parse_message_type;
 
 #[path = "../fuzz/bodies/scratch.rs"]
 mod scratch;
+#[path = "common/streams.rs"]
+mod streams;
 #[path = "../fuzz/bodies/trace.rs"]
 mod trace;
 
@@ -53,15 +54,8 @@ fn file<T: DataType>(
 
 fn all(spec: &TraceSpec) -> Result<Vec<u64>, String> {
     let mut arrivals = spec.open(Streams::new(1).stream("arrivals")).map_err(|e| e.to_string())?;
-    let mut all = Vec::new();
-    loop {
-        let before = all.len();
-        arrivals.fill(&mut all).map_err(|e| e.to_string())?;
-        assert!(all.len() <= before + BLOCK);
-        if all.len() == before {
-            return Ok(all.into_iter().map(|Time(nanos)| nanos).collect());
-        }
-    }
+    let all = streams::all(|block| arrivals.fill(block)).map_err(|e| e.to_string())?;
+    Ok(all.into_iter().map(|Time(nanos)| nanos).collect())
 }
 
 /// The arrivals of a required column, uncompressed, as the file shows them by itself.

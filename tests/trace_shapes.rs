@@ -1,6 +1,9 @@
 //! The shapes of traces that are read without a word, or with one setting: each row of the table of docs/traces.md is
 //! a file that is read here, and the table is what these rows make. `BLESS=1` writes it.
 
+#[path = "common/streams.rs"]
+mod streams;
+
 use std::path::Path;
 
 use batchsim::arrivals::Arrivals;
@@ -73,14 +76,7 @@ fn read(folder: &Path, shape: &Shape) -> Result<(Vec<Time>, Reading), InputError
     let spec = TraceSpec::from_section(&document.root())?;
     let findings = Findings::default();
     let mut arrivals = spec.open_noted(Streams::new(1).stream("trace"), &findings)?;
-    let mut all = Vec::new();
-    loop {
-        let before = all.len();
-        arrivals.fill(&mut all)?;
-        if all.len() == before {
-            break;
-        }
-    }
+    let all = streams::all(|block| arrivals.fill(block))?;
     drop(arrivals);
     Ok((all, findings.get().unwrap()))
 }

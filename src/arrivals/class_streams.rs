@@ -1,12 +1,14 @@
 //! Streams of arrivals that carry their class: drawn marks, streams side by side, marked processes.
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
 use super::marked::MarkedMap;
 use super::merge::{Fill, Merge};
+use super::transform::{Cut, Each, Flow, Timed};
 use super::{Arrivals, BLOCK};
 use crate::error::InputError;
+use crate::numeric::choice::{Bytes, Choice};
 use crate::numeric::streams::Stream;
 use crate::units::{Span, Time};
 
@@ -28,6 +30,18 @@ pub trait ClassArrivals: Send {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError>;
 }
 
+impl Timed for Request {
+    #[inline]
+    fn at(&self) -> Time {
+        self.at
+    }
+
+    #[inline]
+    fn moved(self, at: Time) -> Request {
+        Request { at, ..self }
+    }
+}
+
 impl ClassArrivals for Box<dyn ClassArrivals> {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
         (**self).fill(block)
@@ -36,24 +50,7 @@ impl ClassArrivals for Box<dyn ClassArrivals> {
 
 /// Each arrival of `source` is of class k with probability `shares[k]`, independently of everything.
 pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<dyn ClassArrivals> {
-    Box::new(Drawn { source, up_to: bounds(shares), stream, times: Vec::new() })
-}
-
-/// The cumulated shares but the last [2^-53]: a uniform draw is a whole number of these.
-pub(super) fn bounds(shares: &[f64]) -> Vec<u64> {
-    let mut sum = 0.0;
-    let up_to = shares[..shares.len().saturating_sub(1)].iter().map(|share| {
-        sum += share;
-        (sum * (1_u64 << 53) as f64).ceil() as u64
-    });
-    up_to.collect()
-}
-
-/// The class of a uniform draw.
-#[inline]
-pub(super) fn class_of(bits: u64, bounds: &[u64]) -> u16 {
-    let draw = bits >> 11;
-    bounds.iter().filter(|bound| draw >= **bound).count() as u16
+    Box::new(Drawn { source, class: Choice::new(shares), bytes: Bytes::new(stream), times: Vec::new() })
 }
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
@@ -79,23 +76,13 @@ pub fn process(map: &MarkedMap, end: Time, mut stream: Stream) -> Box<dyn ClassA
 /// Each arrival of class k is of the i-th of m sizes with probability `shares[k][i]`, independently of everything; its mark
 /// becomes k m + i.
 pub fn sized(source: Box<dyn ClassArrivals>, shares: &[Vec<f64>], stream: Stream) -> Box<dyn ClassArrivals> {
-    let cumulated = |shares: &Vec<f64>| {
-        let mut sum = 0.0;
-        let up_to = shares.iter().map(|share| {
-            sum += share;
-            sum
-        });
-        // Behind the last size that comes at all, rounding is no size.
-        let last = shares.iter().rposition(|share| *share > 0.0).unwrap_or(0);
-        up_to.take(last).collect()
-    };
-    let count = shares.first().map_or(1, Vec::len);
-    Box::new(Sized { source, up_to: shares.iter().map(cumulated).collect(), count, stream })
-}
-
-/// Only the first `requests` arrivals.
-pub fn limit(source: Box<dyn ClassArrivals>, requests: u64) -> Box<dyn ClassArrivals> {
-    Box::new(Limited { source, left: requests })
+    let (count, mut bytes) = (shares.first().map_or(1, Vec::len), Bytes::new(stream));
+    let sizes: Vec<Choice> = shares.iter().map(|shares| Choice::new(shares)).collect();
+    source.each(move |request| {
+        let class = usize::from(request.class);
+        let size = usize::from(sizes[class].draw(&mut bytes));
+        Some(Request { class: (class * count + size) as u16, ..request })
+    })
 }
 
 /// Only the arrivals of `classes`, numbered by their places in that list.
@@ -105,14 +92,16 @@ pub fn only(source: Box<dyn ClassArrivals>, classes: &[usize]) -> Box<dyn ClassA
     for (number, class) in classes.iter().enumerate() {
         numbers[*class] = Some(number as u16);
     }
-    Box::new(Only { source, numbers })
+    source.each(move |request| {
+        let number = numbers.get(usize::from(request.class)).copied().flatten();
+        number.map(|class| Request { class, ..request })
+    })
 }
 
 struct Drawn {
     source: Box<dyn Arrivals>,
-    /// The cumulated shares but the last [2^-53].
-    up_to: Vec<u64>,
-    stream: Stream,
+    class: Choice,
+    bytes: Bytes,
     times: Vec<Time>,
 }
 
@@ -120,42 +109,41 @@ impl ClassArrivals for Drawn {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
         self.times.clear();
         self.source.fill(&mut self.times)?;
-        let Drawn { up_to, stream, times, .. } = self;
-        // One and two classes apart: theirs is the most of the time that a request takes.
-        match up_to[..] {
-            [] => block.extend(times.iter().map(|at| Request { at: *at, class: 0 })),
-            [bound] => {
-                let mut class = || u16::from(stream.next_u64() >> 11 >= bound);
-                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
-            }
-            ref bounds => {
-                let mut class = || class_of(stream.next_u64(), bounds);
-                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
-            }
-        }
+        let Drawn { class, bytes, times, .. } = self;
+        block.extend(times.iter().map(|at| Request { at: *at, class: class.draw(bytes) }));
         Ok(())
     }
 }
 
-struct Sized {
-    source: Box<dyn ClassArrivals>,
-    /// By class: the cumulated shares of its sizes but the last.
-    up_to: Vec<Vec<f64>>,
-    count: usize,
-    stream: Stream,
+impl Flow for dyn ClassArrivals {
+    type Item = Request;
+
+    #[inline]
+    fn next_block(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        self.fill(block)
+    }
+
+    fn each(
+        self: Box<Self>,
+        change: impl FnMut(Request) -> Option<Request> + Send + 'static,
+    ) -> Box<dyn ClassArrivals> {
+        Box::new(Each { source: self, change })
+    }
+
+    fn cut(self: Box<Self>, end: Time, requests: u64) -> Box<dyn ClassArrivals> {
+        Box::new(Cut { source: self, end, left: requests })
+    }
 }
 
-impl ClassArrivals for Sized {
+impl<F: FnMut(Request) -> Option<Request> + Send> ClassArrivals for Each<dyn ClassArrivals, F> {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
-        let first = block.len();
-        self.source.fill(block)?;
-        for request in &mut block[first..] {
-            let draw: f64 = self.stream.random();
-            let class = usize::from(request.class);
-            let size = self.up_to[class].partition_point(|bound| draw >= *bound);
-            request.class = (class * self.count + size) as u16;
-        }
-        Ok(())
+        self.next_block(block)
+    }
+}
+
+impl ClassArrivals for Cut<dyn ClassArrivals> {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        self.next_block(block)
     }
 }
 
@@ -226,69 +214,17 @@ impl ClassArrivals for Process {
     }
 }
 
-struct Limited {
-    source: Box<dyn ClassArrivals>,
-    left: u64,
-}
-
-impl ClassArrivals for Limited {
-    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
-        if self.left > 0 {
-            let first = block.len();
-            self.source.fill(block)?;
-            let keep = usize::try_from(self.left).unwrap_or(usize::MAX).min(block.len() - first);
-            self.left -= keep as u64;
-            block.truncate(first + keep);
-        }
-        Ok(())
-    }
-}
-
-struct Only {
-    source: Box<dyn ClassArrivals>,
-    /// By class: its number among those that are kept.
-    numbers: Vec<Option<u16>>,
-}
-
-impl ClassArrivals for Only {
-    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
-        let first = block.len();
-        // Empty means the end, so go on until something is kept.
-        while block.len() == first {
-            self.source.fill(block)?;
-            if block.len() == first {
-                break;
-            }
-            let mut kept = first;
-            for i in first..block.len() {
-                let Request { at, class } = block[i];
-                if let Some(class) = self.numbers.get(usize::from(class)).copied().flatten() {
-                    block[kept] = Request { at, class };
-                    kept += 1;
-                }
-            }
-            block.truncate(kept);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::arrivals::map::Map;
     use crate::arrivals::map_arrivals::MapArrivals;
+    use crate::arrivals::tests;
+    use crate::arrivals::transform::limit;
     use crate::numeric::streams::Streams;
 
-    fn all(mut source: impl ClassArrivals) -> Vec<Request> {
-        let mut all = Vec::new();
-        loop {
-            let before = all.len();
-            source.fill(&mut all).unwrap();
-            if all.len() == before {
-                return all;
-            }
-        }
+    fn all(mut source: Box<dyn ClassArrivals>) -> Vec<Request> {
+        tests::all(|block| source.fill(block))
     }
 
     fn end() -> Time {

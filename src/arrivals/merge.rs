@@ -1,24 +1,11 @@
 //! Streams side by side, in the order of time.
 
 use super::BLOCK;
+use super::transform::Timed;
 use crate::error::InputError;
-use crate::units::Time;
 
 /// Appends the next items of a stream; nothing at the end.
 pub type Fill<T> = Box<dyn FnMut(&mut Vec<T>) -> Result<(), InputError> + Send>;
-
-/// What comes at some time.
-pub trait Timed: Copy {
-    /// When.
-    fn at(&self) -> Time;
-}
-
-impl Timed for Time {
-    #[inline]
-    fn at(&self) -> Time {
-        *self
-    }
-}
 
 /// Several streams.
 pub struct Merge<T> {

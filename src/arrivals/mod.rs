@@ -87,12 +87,24 @@ pub(crate) mod tests {
 
     /// All arrivals of a source.
     pub fn drawn(mut source: impl Arrivals) -> Vec<Time> {
+        all(|block| source.fill(block))
+    }
+
+    /// All that a stream hands over block by block.
+    pub fn all<T>(mut fill: impl FnMut(&mut Vec<T>) -> Result<(), InputError>) -> Vec<T> {
+        tried(&mut fill).unwrap()
+    }
+
+    /// The same, or its error.
+    pub fn tried<T>(
+        mut fill: impl FnMut(&mut Vec<T>) -> Result<(), InputError>,
+    ) -> Result<Vec<T>, InputError> {
         let mut all = Vec::new();
         loop {
             let before = all.len();
-            source.fill(&mut all).unwrap();
+            fill(&mut all)?;
             if all.len() == before {
-                return all;
+                return Ok(all);
             }
         }
     }

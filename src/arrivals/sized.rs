@@ -1,11 +1,10 @@
-//! Requests that carry their own size, as records of a trace do: faster, thinner, shorter, of several classes.
+//! Requests that carry their own size, as records of a trace do, and may be of several classes.
 
-use rand::{Rng, RngExt};
-
-use super::class_streams::{ClassArrivals, Request, bounds, class_of};
-use super::merge::{Fill, Merge, Timed};
-use super::transform::divide;
+use super::class_streams::{ClassArrivals, Request};
+use super::merge::{Fill, Merge};
+use super::transform::{Cut, Each, Flow, Timed};
 use crate::error::InputError;
+use crate::numeric::choice::{Bytes, Choice};
 use crate::numeric::streams::Stream;
 use crate::units::Time;
 
@@ -21,8 +20,14 @@ pub struct SizedRequest {
 }
 
 impl Timed for SizedRequest {
+    #[inline]
     fn at(&self) -> Time {
         self.at
+    }
+
+    #[inline]
+    fn moved(self, at: Time) -> SizedRequest {
+        SizedRequest { at, ..self }
     }
 }
 
@@ -35,61 +40,10 @@ pub trait SizedArrivals: Send {
     fn fill(&mut self, block: &mut Vec<SizedRequest>) -> Result<(), InputError>;
 }
 
-/// What becomes of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It comes then.
-    At(Time),
-    /// It is left out.
-    Dropped,
-    /// Neither it comes nor any after it.
-    End,
-}
-
-/// Changes or drops each request by its time, order kept.
-pub fn each(
-    source: Box<dyn SizedArrivals>,
-    fate: impl FnMut(Time) -> Fate + Send + 'static,
-) -> Box<dyn SizedArrivals> {
-    Box::new(Each { source, fate, ended: false })
-}
-
-/// Multiplies the rate by `factor`, as [`super::transform::scale`] does.
-pub fn scale(source: Box<dyn SizedArrivals>, factor: f64) -> Box<dyn SizedArrivals> {
-    match factor == 1.0 {
-        true => source,
-        false => each(source, move |at| Fate::At(Time(divide(at.0, factor)))),
-    }
-}
-
-/// Keeps each request with probability `keep`, as [`super::transform::thin`] does.
-pub fn thin(source: Box<dyn SizedArrivals>, keep: f64, mut stream: Stream) -> Box<dyn SizedArrivals> {
-    match keep == 1.0 {
-        true => source,
-        false => each(source, move |at| if stream.random_bool(keep) { Fate::At(at) } else { Fate::Dropped }),
-    }
-}
-
-/// Only the requests before `end`.
-pub fn until(source: Box<dyn SizedArrivals>, end: Time) -> Box<dyn SizedArrivals> {
-    each(source, move |at| if at < end { Fate::At(at) } else { Fate::End })
-}
-
-/// Only the first `requests`.
-pub fn limit(source: Box<dyn SizedArrivals>, requests: u64) -> Box<dyn SizedArrivals> {
-    let mut left = requests;
-    each(source, move |at| match left.checked_sub(1) {
-        Some(fewer) => {
-            left = fewer;
-            Fate::At(at)
-        }
-        None => Fate::End,
-    })
-}
-
 /// Each request is of class k with probability `shares[k]`, as of [`super::class_streams::drawn`].
 pub fn drawn(source: Box<dyn SizedArrivals>, shares: &[f64], stream: Stream) -> Box<dyn SizedArrivals> {
-    Box::new(Drawn { source, up_to: bounds(shares), stream })
+    let (choice, mut bytes) = (Choice::new(shares), Bytes::new(stream));
+    source.each(move |request| Some(SizedRequest { class: choice.draw(&mut bytes), ..request }))
 }
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
@@ -105,55 +59,38 @@ pub fn marked(source: Box<dyn SizedArrivals>, values: &[f64], name: &str) -> Box
     Box::new(Marked { source, values: values.to_vec(), name: name.to_owned(), block: Vec::new() })
 }
 
-struct Each<F> {
-    source: Box<dyn SizedArrivals>,
-    fate: F,
-    ended: bool,
-}
+impl Flow for dyn SizedArrivals {
+    type Item = SizedRequest;
 
-impl<F: FnMut(Time) -> Fate + Send> SizedArrivals for Each<F> {
-    fn fill(&mut self, block: &mut Vec<SizedRequest>) -> Result<(), InputError> {
-        let first = block.len();
-        // Empty means the end, so go on until something is kept.
-        while block.len() == first && !self.ended {
-            self.source.fill(block)?;
-            if block.len() == first {
-                break;
-            }
-            let mut kept = first;
-            for i in first..block.len() {
-                match (self.fate)(block[i].at) {
-                    Fate::At(at) => {
-                        block[kept] = SizedRequest { at, ..block[i] };
-                        kept += 1;
-                    }
-                    Fate::Dropped => {}
-                    Fate::End => {
-                        self.ended = true;
-                        break;
-                    }
-                }
-            }
-            block.truncate(kept);
-        }
-        Ok(())
+    #[inline]
+    fn next_block(&mut self, block: &mut Vec<SizedRequest>) -> Result<(), InputError> {
+        self.fill(block)
+    }
+
+    fn each(
+        self: Box<Self>,
+        change: impl FnMut(SizedRequest) -> Option<SizedRequest> + Send + 'static,
+    ) -> Box<dyn SizedArrivals> {
+        Box::new(Each { source: self, change })
+    }
+
+    fn cut(self: Box<Self>, end: Time, requests: u64) -> Box<dyn SizedArrivals> {
+        Box::new(Cut { source: self, end, left: requests })
     }
 }
 
-struct Drawn {
-    source: Box<dyn SizedArrivals>,
-    up_to: Vec<u64>,
-    stream: Stream,
+impl<F> SizedArrivals for Each<dyn SizedArrivals, F>
+where
+    F: FnMut(SizedRequest) -> Option<SizedRequest> + Send,
+{
+    fn fill(&mut self, block: &mut Vec<SizedRequest>) -> Result<(), InputError> {
+        self.next_block(block)
+    }
 }
 
-impl SizedArrivals for Drawn {
+impl SizedArrivals for Cut<dyn SizedArrivals> {
     fn fill(&mut self, block: &mut Vec<SizedRequest>) -> Result<(), InputError> {
-        let first = block.len();
-        self.source.fill(block)?;
-        for request in &mut block[first..] {
-            request.class = class_of(self.stream.next_u64(), &self.up_to);
-        }
-        Ok(())
+        self.next_block(block)
     }
 }
 
@@ -194,6 +131,8 @@ impl ClassArrivals for Marked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arrivals::tests::all;
+    use crate::arrivals::transform::{limit, scale, thin, until};
     use crate::numeric::streams::Streams;
 
     /// Requests at 0, 10, 20, ... ns in blocks of three; the i-th is of size i + 1.
@@ -209,19 +148,8 @@ mod tests {
         }
     }
 
-    fn all(mut source: Box<dyn SizedArrivals>) -> Vec<SizedRequest> {
-        let mut all = Vec::new();
-        loop {
-            let before = all.len();
-            source.fill(&mut all).unwrap();
-            if all.len() == before {
-                return all;
-            }
-        }
-    }
-
-    fn pairs(source: Box<dyn SizedArrivals>) -> Vec<(u64, u64)> {
-        all(source).iter().map(|request| (request.at.0, request.size as u64)).collect()
+    fn pairs(mut source: Box<dyn SizedArrivals>) -> Vec<(u64, u64)> {
+        all(|block| source.fill(block)).iter().map(|request| (request.at.0, request.size as u64)).collect()
     }
 
     #[test]
@@ -234,7 +162,8 @@ mod tests {
         let kept = pairs(thin(tens(), 0.25, Streams::new(1).stream("thin")));
         assert!((150..350).contains(&kept.len()) && kept.iter().all(|(at, size)| at / 10 + 1 == *size));
         let other = || scale(limit(tens(), 3), 2.0);
-        let both = all(merged(vec![limit(tens(), 2), other()]));
+        let mut both = merged(vec![limit(tens(), 2), other()]);
+        let both = all(|block| both.fill(block));
         let found: Vec<_> = both.iter().map(|r| (r.at.0, r.class, r.size as u64)).collect();
         assert_eq!(found, [(0, 0, 1), (0, 1, 1), (5, 1, 2), (10, 0, 2), (10, 1, 3)]);
         let mut marks = Vec::new();
@@ -247,8 +176,8 @@ mod tests {
 
     #[test]
     fn classes_are_drawn_as_those_of_requests_without_sizes() {
+        use crate::arrivals::Arrivals;
         use crate::arrivals::class_streams;
-        use crate::arrivals::{Arrivals, transform};
 
         struct Times(Tens);
         impl Arrivals for Times {
@@ -260,12 +189,10 @@ mod tests {
             }
         }
         let (shares, stream) = ([0.2, 0.5, 0.3], || Streams::new(3).stream("classes"));
-        let found = all(drawn(Box::new(Tens(0)), &shares, stream()));
-        let plain = transform::until(Box::new(Times(Tens(0))), Time::NEVER);
-        let (mut plain, mut expected) = (class_streams::drawn(plain, &shares, stream()), Vec::new());
-        while expected.len() < found.len() {
-            plain.fill(&mut expected).unwrap();
-        }
+        let mut sized = drawn(Box::new(Tens(0)), &shares, stream());
+        let found = all(|block| sized.fill(block));
+        let mut plain = class_streams::drawn(Box::new(Times(Tens(0))), &shares, stream());
+        let expected = all(|block| plain.fill(block));
         let found: Vec<_> = found.iter().map(|r| Request { at: r.at, class: r.class }).collect();
         assert_eq!(found, expected);
     }

@@ -8,63 +8,106 @@ use crate::error::InputError;
 use crate::numeric::streams::Stream;
 use crate::units::Time;
 
+/// What comes at some time.
+pub trait Timed: Copy {
+    /// When.
+    fn at(&self) -> Time;
+
+    /// The same at another time.
+    #[must_use]
+    fn moved(self, at: Time) -> Self;
+}
+
+impl Timed for Time {
+    #[inline]
+    fn at(&self) -> Time {
+        *self
+    }
+
+    #[inline]
+    fn moved(self, at: Time) -> Time {
+        at
+    }
+}
+
+/// A stream that can be changed: of times alone, or of requests with all that belongs to them.
+pub trait Flow: Send {
+    /// What it hands over.
+    type Item: Timed;
+
+    /// Appends the next items, in non-decreasing order; appends nothing at the end.
+    ///
+    /// # Errors
+    /// Those of the stream.
+    fn next_block(&mut self, block: &mut Vec<Self::Item>) -> Result<(), InputError>;
+
+    /// Changes or drops each item, order kept.
+    #[must_use]
+    fn each(
+        self: Box<Self>,
+        change: impl FnMut(Self::Item) -> Option<Self::Item> + Send + 'static,
+    ) -> Box<Self>;
+
+    /// Only what comes before `end`, and of this the first `requests`.
+    #[must_use]
+    fn cut(self: Box<Self>, end: Time, requests: u64) -> Box<Self>;
+}
+
 /// Multiplies the rate by `factor`: divides every time by it. A factor of 1 changes nothing.
 /// Panics unless `factor` is positive and finite.
-pub fn scale(source: Box<dyn Arrivals>, factor: f64) -> Box<dyn Arrivals> {
+pub fn scale<S: Flow + ?Sized>(source: Box<S>, factor: f64) -> Box<S> {
     assert!(factor > 0.0 && factor.is_finite(), "a rate scale must be positive, is {factor}");
     match factor == 1.0 {
         true => source,
-        false => Box::new(Each { source, change: move |time: Time| Some(Time(divide(time.0, factor))) }),
+        false => source.each(move |item| Some(item.moved(Time(divide(item.at().0, factor))))),
     }
 }
 
 /// Keeps each arrival with probability `keep`. A probability of 1 changes nothing.
 /// Panics unless `0 < keep <= 1`.
-pub fn thin(source: Box<dyn Arrivals>, keep: f64, mut stream: Stream) -> Box<dyn Arrivals> {
+pub fn thin<S: Flow + ?Sized>(source: Box<S>, keep: f64, mut stream: Stream) -> Box<S> {
     assert!(keep > 0.0 && keep <= 1.0, "a thinning must be in (0, 1], is {keep}");
     match keep == 1.0 {
         true => source,
-        false => {
-            let kept = move |time| stream.random_bool(keep).then_some(time);
-            Box::new(Each { source, change: kept })
-        }
+        false => source.each(move |item| stream.random_bool(keep).then_some(item)),
     }
 }
 
 /// Only the arrivals before `end`.
-pub fn until(source: Box<dyn Arrivals>, end: Time) -> Box<dyn Arrivals> {
-    Box::new(Cut { source, end, left: u64::MAX })
+pub fn until<S: Flow + ?Sized>(source: Box<S>, end: Time) -> Box<S> {
+    source.cut(end, u64::MAX)
 }
 
 /// Only the first `requests` arrivals.
-pub fn limit(source: Box<dyn Arrivals>, requests: u64) -> Box<dyn Arrivals> {
-    Box::new(Cut { source, end: Time::NEVER, left: requests })
+pub fn limit<S: Flow + ?Sized>(source: Box<S>, requests: u64) -> Box<S> {
+    source.cut(Time::NEVER, requests)
 }
 
 /// `nanos / factor` to the nearest nanosecond; exact to 1 part in 2^53.
-pub(super) fn divide(nanos: u64, factor: f64) -> u64 {
+fn divide(nanos: u64, factor: f64) -> u64 {
     (nanos as f64 / factor).round() as u64
 }
 
-/// Changes or drops each arrival, order kept.
-struct Each<F> {
-    source: Box<dyn Arrivals>,
-    change: F,
+/// A stream of which each item is changed or dropped.
+pub(super) struct Each<S: ?Sized, F> {
+    pub(super) source: Box<S>,
+    pub(super) change: F,
 }
 
-impl<F: FnMut(Time) -> Option<Time> + Send> Arrivals for Each<F> {
-    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+impl<S: Flow + ?Sized, F: FnMut(S::Item) -> Option<S::Item>> Each<S, F> {
+    #[inline]
+    pub(super) fn next_block(&mut self, block: &mut Vec<S::Item>) -> Result<(), InputError> {
         let first = block.len();
         // Empty means the end, so go on until something is kept.
         while block.len() == first {
-            self.source.fill(block)?;
+            self.source.next_block(block)?;
             if block.len() == first {
                 break;
             }
             let mut kept = first;
             for i in first..block.len() {
-                if let Some(time) = (self.change)(block[i]) {
-                    block[kept] = time;
+                if let Some(item) = (self.change)(block[i]) {
+                    block[kept] = item;
                     kept += 1;
                 }
             }
@@ -74,20 +117,22 @@ impl<F: FnMut(Time) -> Option<Time> + Send> Arrivals for Each<F> {
     }
 }
 
-struct Cut {
-    source: Box<dyn Arrivals>,
-    end: Time,
-    left: u64,
+/// The begin of a stream.
+pub(super) struct Cut<S: ?Sized> {
+    pub(super) source: Box<S>,
+    pub(super) end: Time,
+    pub(super) left: u64,
 }
 
-impl Arrivals for Cut {
-    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+impl<S: Flow + ?Sized> Cut<S> {
+    #[inline]
+    pub(super) fn next_block(&mut self, block: &mut Vec<S::Item>) -> Result<(), InputError> {
         if self.left == 0 {
             return Ok(());
         }
         let first = block.len();
-        self.source.fill(block)?;
-        let in_time = first + block[first..].partition_point(|time| *time < self.end);
+        self.source.next_block(block)?;
+        let in_time = first + block[first..].partition_point(|item| item.at() < self.end);
         let keep = in_time.min(first.saturating_add(usize::try_from(self.left).unwrap_or(usize::MAX)));
         self.left -= (keep - first) as u64;
         if keep < block.len() {
@@ -95,6 +140,35 @@ impl Arrivals for Cut {
         }
         block.truncate(keep);
         Ok(())
+    }
+}
+
+impl Flow for dyn Arrivals {
+    type Item = Time;
+
+    #[inline]
+    fn next_block(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        self.fill(block)
+    }
+
+    fn each(self: Box<Self>, change: impl FnMut(Time) -> Option<Time> + Send + 'static) -> Box<dyn Arrivals> {
+        Box::new(Each { source: self, change })
+    }
+
+    fn cut(self: Box<Self>, end: Time, requests: u64) -> Box<dyn Arrivals> {
+        Box::new(Cut { source: self, end, left: requests })
+    }
+}
+
+impl<F: FnMut(Time) -> Option<Time> + Send> Arrivals for Each<dyn Arrivals, F> {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        self.next_block(block)
+    }
+}
+
+impl Arrivals for Cut<dyn Arrivals> {
+    fn fill(&mut self, block: &mut Vec<Time>) -> Result<(), InputError> {
+        self.next_block(block)
     }
 
     fn portion(&mut self) -> Option<Portion> {
@@ -130,7 +204,7 @@ mod tests {
 
     #[test]
     fn each_change_does_what_it_says() {
-        let tens = || Box::new(Tens(0));
+        let tens = || -> Box<dyn Arrivals> { Box::new(Tens(0)) };
         assert_eq!(all(limit(tens(), 4)), [0, 10, 20, 30]);
         assert_eq!(all(until(tens(), Time(31))), [0, 10, 20, 30]);
         assert_eq!(all(scale(limit(tens(), 4), 2.0)), [0, 5, 10, 15]);

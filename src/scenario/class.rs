@@ -9,7 +9,7 @@ use crate::arrivals::class_streams::{self, ClassArrivals};
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::marked::MarkedMap;
-use crate::arrivals::sized;
+use crate::arrivals::{sized, transform};
 use crate::document::Section;
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
@@ -205,7 +205,7 @@ impl Classes {
     ) -> Result<Box<dyn ClassArrivals>, InputError> {
         let end = workload.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
         let limited = |all| match workload.requests {
-            Some(requests) => class_streams::limit(all, requests),
+            Some(requests) => transform::limit(all, requests),
             None => all,
         };
         if let Some(sizes) = self.sizes.as_ref().filter(|sizes| sizes.recorded.is_some()) {

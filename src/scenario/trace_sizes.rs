@@ -8,6 +8,7 @@ use super::class_tables::Written;
 use super::size_groups::grouped;
 use super::workload::{Source, Workload};
 use crate::arrivals::sized::{self, SizedArrivals};
+use crate::arrivals::transform;
 use crate::document::{Section, Value};
 use crate::error::InputError;
 use crate::numeric::streams::Streams;
@@ -72,11 +73,11 @@ pub(super) fn open(
     };
     let end = workload.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
     let changed = |raw, streams: Streams| {
-        let scaled = sized::scale(raw, trace.scale);
-        sized::until(sized::thin(scaled, trace.thin, streams.stream("thin")), end)
+        let scaled = transform::scale(raw, trace.scale);
+        transform::until(transform::thin(scaled, trace.thin, streams.stream("thin")), end)
     };
     let limited = |all| match workload.requests {
-        Some(requests) => sized::limit(all, requests),
+        Some(requests) => transform::limit(all, requests),
         None => all,
     };
     match marks {

@@ -287,7 +287,7 @@ impl Workload {
                 transform::until(thinned, end)
             }
             Source::Memory(memory) => {
-                let replayed = Box::new(Replayed::new(Arc::clone(&memory.held)));
+                let replayed: Box<dyn Arrivals> = Box::new(Replayed::new(Arc::clone(&memory.held)));
                 let scaled = transform::scale(replayed, memory.scale);
                 match self.duration {
                     Some(_) => transform::until(scaled, end),

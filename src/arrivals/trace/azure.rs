@@ -5,6 +5,7 @@
 use super::counts::{Bins, whole};
 use super::lines::{Fields, Lines};
 use super::names::minutes_start;
+use super::quotes::unquoted_text;
 use super::reading::Reading;
 use super::table::Table;
 use crate::error::{InputError, nearest};
@@ -38,7 +39,7 @@ impl AzureRow {
         let mut names: Vec<String> = Vec::new();
         while let Some(line) = lines.next()? {
             let field = lines.field(&line, table.delimiter, key, "the name of the row")?;
-            let name = String::from_utf8_lossy(&lines.text(&line)[field]).into_owned();
+            let name = unquoted_text(lines.text(&line), &field);
             if Some(name.as_str()) == wanted {
                 return AzureRow::parse(&lines, line, table, first_minute, name);
             }

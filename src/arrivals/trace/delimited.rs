@@ -7,6 +7,7 @@ use super::datetime::date_time;
 use super::decimal::{self, Kind};
 use super::layout::{Fault, Layout, Strictness};
 use super::lines::{Fields, Lines};
+use super::quotes::unquoted;
 use super::reading::Reading;
 use super::table::{Column, Table};
 use super::unit::Chosen;
@@ -99,7 +100,7 @@ impl Layout for Delimited {
     }
 
     fn value<'a>(&'a self, record: &'a [u8], key: usize) -> Option<Cow<'a, [u8]>> {
-        self.fields.get(self.keys[key]).map(|place| Cow::Borrowed(&record[place.clone()]))
+        self.fields.get(self.keys[key]).map(|place| unquoted(record, place))
     }
 
     /// Where `;` is between columns, a comma may be the sign of decimals.

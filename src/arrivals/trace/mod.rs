@@ -35,6 +35,7 @@ mod order;
 mod parquet;
 mod plain;
 mod point;
+mod quotes;
 mod reading;
 mod replay;
 mod sized;

@@ -12,7 +12,8 @@ use super::reading::{Findings, Reading};
 use super::replay::Noted;
 use super::{Reader, TraceSpec, source};
 use crate::arrivals::Arrivals;
-use crate::arrivals::sized::{Fate, SizedArrivals, SizedRequest, each};
+use crate::arrivals::sized::{SizedArrivals, SizedRequest};
+use crate::arrivals::transform::{Flow as _, until};
 use crate::error::InputError;
 use crate::numeric::streams::{Stream, Streams};
 use crate::units::{Span, Time};
@@ -146,11 +147,10 @@ impl TraceSpec {
         if self.from == Span::ZERO && self.until.is_none() {
             return Ok(all);
         }
-        let (from, until) = (self.from, self.until.unwrap_or(Span::MAX));
-        Ok(each(all, move |at| match at.0 {
-            late if late >= until.0 => Fate::End,
-            early if early < from.0 => Fate::Dropped,
-            nanos => Fate::At(Time(nanos - from.0)),
+        let (from, end) = (self.from.0, Time(self.until.unwrap_or(Span::MAX).0));
+        Ok(until(all, end).each(move |request| {
+            let at = request.at.0.checked_sub(from)?;
+            Some(SizedRequest { at: Time(at), ..request })
         }))
     }
 

@@ -4,6 +4,7 @@ use super::datetime::date_time;
 use super::decimal::is_number;
 use super::lines::{Fields, Lines, has_open_quote};
 use super::names::{COUNT_NAMES, GAP_NAMES, PERIOD_NAMES, TIME_NAMES, Wanted, minutes_start, split_unit};
+use super::quotes::unquoted_text;
 use super::unit::{Chosen, by_magnitude};
 use super::{TraceFormat, Unit};
 use crate::error::{InputError, nearest};
@@ -40,11 +41,10 @@ impl Table {
         let ready = lines.ready()?;
         let delimiter = delimiter(ready);
         let split = |text: &[u8]| -> Vec<String> {
-            let lossy = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
             let fields = Fields::new(text, delimiter).map_while(Result::ok);
-            let fields: Vec<String> = fields.map(|field| lossy(&text[field])).collect();
+            let fields: Vec<String> = fields.map(|field| unquoted_text(text, &field)).collect();
             // A line that begins with an open quote is one field, so that every row has a first.
-            if fields.is_empty() { vec![lossy(text)] } else { fields }
+            if fields.is_empty() { vec![String::from_utf8_lossy(text).into_owned()] } else { fields }
         };
         let mut rows: Vec<Vec<String>> = records(ready, delimiter).take(SAMPLE_ROWS + 1).map(split).collect();
         let mut names = Vec::new();

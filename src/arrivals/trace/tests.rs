@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::*;
+use crate::arrivals::tests::tried;
 use crate::document::Document;
 use crate::numeric::streams::{Stream, Streams};
 use crate::units::{Span, Time};
@@ -20,15 +21,12 @@ fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, TraceSpec) {
 
 fn all(spec: &TraceSpec) -> Result<Vec<Time>, InputError> {
     let mut arrivals = spec.open(stream())?;
-    let mut all = Vec::new();
-    loop {
-        let before = all.len();
-        arrivals.fill(&mut all)?;
-        assert!(all.len() <= before + crate::arrivals::BLOCK, "a block of {}", all.len() - before);
-        if all.len() == before {
-            return Ok(all);
-        }
-    }
+    tried(|block| {
+        let before = block.len();
+        arrivals.fill(block)?;
+        assert!(block.len() <= before + crate::arrivals::BLOCK, "a block of {}", block.len() - before);
+        Ok(())
+    })
 }
 
 fn millis(spec: &TraceSpec) -> Vec<u64> {

@@ -1,6 +1,7 @@
 //! The load test: how many requests per second an instance sustains within the SLO.
 
 use super::{Fleet, Kind, replay_fleet};
+use crate::arrivals::Arrivals;
 use crate::arrivals::map::Map;
 use crate::arrivals::map_arrivals::MapArrivals;
 use crate::arrivals::transform;
@@ -50,8 +51,9 @@ pub fn sustainable_rate(tested: &Tested, slo: Span, percentile: f64, streams: St
 
 fn quantile_s(tested: &Tested, rate: f64, percentile: f64, streams: Streams) -> f64 {
     let map = Map::mmpp(&[rate], &[1.0]).expect("a positive rate");
-    let arrivals = MapArrivals::new(&map, Time::ZERO, Time::NEVER, streams.stream("load-test"));
-    let mut arrivals = transform::limit(Box::new(arrivals), REQUESTS);
+    let arrivals: Box<dyn Arrivals> =
+        Box::new(MapArrivals::new(&map, Time::ZERO, Time::NEVER, streams.stream("load-test")));
+    let mut arrivals = transform::limit(arrivals, REQUESTS);
     let kind = Kind {
         service: ServiceDraws::of_instance(tested.times.clone(), streams.stream("load-test-service")),
         workers: tested.workers,

@@ -136,7 +136,8 @@ proptest! {
         let arrivals = || {
             let end = Time::ZERO + Span::from_secs(end);
             let stream = Streams::new(3).stream("arrivals");
-            limit(Box::new(MapArrivals::new(&map, Time::ZERO, end, stream)), requests)
+            let all: Box<dyn Arrivals> = Box::new(MapArrivals::new(&map, Time::ZERO, end, stream));
+            limit(all, requests)
         };
         let service = service(&(1..=9).map(|n| Span::from_millis(10 + 3 * n)).collect::<Vec<_>>());
         let buffer = BatchPolicy { batch, timeout: Span::from_millis(20) };

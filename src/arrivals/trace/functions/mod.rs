@@ -17,6 +17,7 @@ use super::counts::{Bins, Spread};
 use super::lines::Lines;
 use super::names::minutes_start;
 use super::order::{Instants, Raw};
+use super::quotes::unquoted_text;
 use super::reading::Reading;
 use super::table::Table;
 use super::{StampMode, Unit, coarse, source};
@@ -277,7 +278,7 @@ fn checked(
     place: &std::ops::Range<usize>,
     field: std::ops::Range<usize>,
 ) -> Result<String, InputError> {
-    let name = String::from_utf8_lossy(&lines.text(place)[field.clone()]).into_owned();
+    let name = unquoted_text(lines.text(place), &field);
     if name.is_empty() {
         return Err(lines
             .error(place, field, "a row without the name of a function".into())

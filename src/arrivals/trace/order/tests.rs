@@ -1,4 +1,5 @@
 use super::*;
+use crate::arrivals::tests::tried;
 
 struct Listed(Vec<i64>);
 
@@ -25,14 +26,7 @@ impl Raw for Listed {
 }
 
 fn all(mut raw: impl Raw) -> Result<Vec<i64>, InputError> {
-    let mut all = Vec::new();
-    loop {
-        let before = all.len();
-        raw.fill(i64::MIN, &mut all)?;
-        if all.len() == before {
-            return Ok(all);
-        }
-    }
+    tried(|block| raw.fill(i64::MIN, block))
 }
 
 /// 0, 1, 2, ... with every hundredth value `late` places behind its own.
