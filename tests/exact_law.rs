@@ -199,6 +199,7 @@ proptest! {
         exponents in prop::collection::vec(-1.0..2.0_f64, 32),
         batch in 1..=12_u32,
         timeout_ms in 0..800_u64,
+        cv in 0.02..2.0_f64,
     ) {
         let rate = |at: usize| 10_f64.powf(exponents[at]);
         let d1 = Matrix::from_fn(order, |i, k| rate(4 * i + k));
@@ -226,5 +227,11 @@ proptest! {
             let x = law.quantile(q);
             prop_assert!(law.cdf(x) >= q - 1e-9 && law.cdf(x - 1e-8) < q);
         }
+        let random = LatencyLaw::new(&batches, &service, cv);
+        for q in [1e-6, 0.05, 0.5, 0.95, 0.999, 1.0 - 1e-9] {
+            let x = random.quantile(q);
+            prop_assert!(random.cdf(x) >= q - 1e-9 && random.cdf(x - 1e-8) < q + 1e-9, "{x} of {q}");
+        }
+        prop_assert!(random.quantile(0.0) <= random.quantile(1e-6) && random.cdf(random.quantile(1.0)) > 1.0 - 1e-9);
     }
 }

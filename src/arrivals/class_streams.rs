@@ -1,6 +1,6 @@
 //! Streams of arrivals that carry their class: drawn marks, streams side by side, marked processes.
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
 use super::marked::MarkedMap;
@@ -8,6 +8,7 @@ use super::merge::{Fill, Merge};
 use super::transform::{Cut, Each, Flow, Timed};
 use super::{Arrivals, BLOCK};
 use crate::error::InputError;
+use crate::numeric::choice::{Bytes, Choice};
 use crate::numeric::streams::Stream;
 use crate::units::{Span, Time};
 
@@ -49,24 +50,7 @@ impl ClassArrivals for Box<dyn ClassArrivals> {
 
 /// Each arrival of `source` is of class k with probability `shares[k]`, independently of everything.
 pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<dyn ClassArrivals> {
-    Box::new(Drawn { source, up_to: bounds(shares), stream, times: Vec::new() })
-}
-
-/// The cumulated shares but the last [2^-53]: a uniform draw is a whole number of these.
-pub(super) fn bounds(shares: &[f64]) -> Vec<u64> {
-    let mut sum = 0.0;
-    let up_to = shares[..shares.len().saturating_sub(1)].iter().map(|share| {
-        sum += share;
-        (sum * (1_u64 << 53) as f64).ceil() as u64
-    });
-    up_to.collect()
-}
-
-/// The class of a uniform draw.
-#[inline]
-pub(super) fn class_of(bits: u64, bounds: &[u64]) -> u16 {
-    let draw = bits >> 11;
-    bounds.iter().filter(|bound| draw >= **bound).count() as u16
+    Box::new(Drawn { source, class: Choice::new(shares), bytes: Bytes::new(stream), times: Vec::new() })
 }
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
@@ -92,22 +76,11 @@ pub fn process(map: &MarkedMap, end: Time, mut stream: Stream) -> Box<dyn ClassA
 /// Each arrival of class k is of the i-th of m sizes with probability `shares[k][i]`, independently of everything; its mark
 /// becomes k m + i.
 pub fn sized(source: Box<dyn ClassArrivals>, shares: &[Vec<f64>], stream: Stream) -> Box<dyn ClassArrivals> {
-    let cumulated = |shares: &Vec<f64>| {
-        let mut sum = 0.0;
-        let up_to = shares.iter().map(|share| {
-            sum += share;
-            sum
-        });
-        // Behind the last size that comes at all, rounding is no size.
-        let last = shares.iter().rposition(|share| *share > 0.0).unwrap_or(0);
-        up_to.take(last).collect()
-    };
-    let (count, up_to) = (shares.first().map_or(1, Vec::len), shares.iter().map(cumulated));
-    let (up_to, mut stream): (Vec<Vec<f64>>, _) = (up_to.collect(), stream);
+    let (count, mut bytes) = (shares.first().map_or(1, Vec::len), Bytes::new(stream));
+    let sizes: Vec<Choice> = shares.iter().map(|shares| Choice::new(shares)).collect();
     source.each(move |request| {
-        let draw: f64 = stream.random();
         let class = usize::from(request.class);
-        let size = up_to[class].partition_point(|bound| draw >= *bound);
+        let size = usize::from(sizes[class].draw(&mut bytes));
         Some(Request { class: (class * count + size) as u16, ..request })
     })
 }
@@ -127,9 +100,8 @@ pub fn only(source: Box<dyn ClassArrivals>, classes: &[usize]) -> Box<dyn ClassA
 
 struct Drawn {
     source: Box<dyn Arrivals>,
-    /// The cumulated shares but the last [2^-53].
-    up_to: Vec<u64>,
-    stream: Stream,
+    class: Choice,
+    bytes: Bytes,
     times: Vec<Time>,
 }
 
@@ -137,19 +109,8 @@ impl ClassArrivals for Drawn {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
         self.times.clear();
         self.source.fill(&mut self.times)?;
-        let Drawn { up_to, stream, times, .. } = self;
-        // One and two classes apart: theirs is the most of the time that a request takes.
-        match up_to[..] {
-            [] => block.extend(times.iter().map(|at| Request { at: *at, class: 0 })),
-            [bound] => {
-                let mut class = || u16::from(stream.next_u64() >> 11 >= bound);
-                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
-            }
-            ref bounds => {
-                let mut class = || class_of(stream.next_u64(), bounds);
-                block.extend(times.iter().map(|at| Request { at: *at, class: class() }))
-            }
-        }
+        let Drawn { class, bytes, times, .. } = self;
+        block.extend(times.iter().map(|at| Request { at: *at, class: class.draw(bytes) }));
         Ok(())
     }
 }

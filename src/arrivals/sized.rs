@@ -1,10 +1,9 @@
 //! Requests that carry their own size, as records of a trace do, and may be of several classes.
 
-use rand::Rng;
-
-use super::class_streams::{ClassArrivals, Request, bounds, class_of};
+use super::class_streams::{ClassArrivals, Request};
 use super::transform::{Cut, Each, Flow, Timed};
 use crate::error::InputError;
+use crate::numeric::choice::{Bytes, Choice};
 use crate::numeric::streams::Stream;
 use crate::units::Time;
 
@@ -42,8 +41,8 @@ pub trait SizedArrivals: Send {
 
 /// Each request is of class k with probability `shares[k]`, as of [`super::class_streams::drawn`].
 pub fn drawn(source: Box<dyn SizedArrivals>, shares: &[f64], stream: Stream) -> Box<dyn SizedArrivals> {
-    let (bounds, mut stream) = (bounds(shares), stream);
-    source.each(move |request| Some(SizedRequest { class: class_of(stream.next_u64(), &bounds), ..request }))
+    let (choice, mut bytes) = (Choice::new(shares), Bytes::new(stream));
+    source.each(move |request| Some(SizedRequest { class: choice.draw(&mut bytes), ..request }))
 }
 
 /// The requests without their sizes.

@@ -45,23 +45,38 @@ impl Panel {
         Panel { nodes, integral, tail: [coefficient(DEGREE), coefficient(DEGREE - 1)] }
     }
 
-    /// The interpolant of `values` at `at` in `[0, 1]`: the barycentric formula (Trefethen, theorem 5.2).
+    /// The interpolant of `values` at places in `[0, 1]`: the barycentric formula (Trefethen, theorem 5.2).
     #[inline]
-    pub fn interpolate(&self, values: &[f64], at: f64) -> f64 {
-        let (mut above, mut below) = (0.0, 0.0);
-        for (i, (value, node)) in values.iter().zip(&self.nodes).enumerate() {
-            let distance = at - node;
-            if distance == 0.0 {
-                return *value;
+    pub fn interpolate<const N: usize>(&self, values: &[f64], at: [f64; N]) -> [f64; N] {
+        let (mut above, mut below) = ([0.0; N], [0.0; N]);
+        for ((value, node), sign) in values.iter().zip(&self.nodes).zip(&SIGNS) {
+            for place in 0..N {
+                let weight = sign / (at[place] - node);
+                above[place] += weight * value;
+                below[place] += weight;
             }
-            let end = if i == 0 || i == DEGREE { 0.5 } else { 1.0 };
-            let weight = if i % 2 == 0 { end } else { -end } / distance;
-            above += weight * value;
-            below += weight;
         }
-        above / below
+        std::array::from_fn(|place| {
+            let value = above[place] / below[place];
+            // At a node a weight is infinite.
+            let node = || self.nodes.iter().position(|node| *node == at[place]);
+            if value.is_nan() { node().map_or(value, |node| values[node]) } else { value }
+        })
     }
 }
+
+/// The weights of the barycentric formula: they alternate, and those of the ends are halves.
+const SIGNS: [f64; NODES] = {
+    let mut signs = [1.0; NODES];
+    let mut node = 1;
+    while node < NODES {
+        signs[node] = -1.0;
+        node += 2;
+    }
+    signs[0] = 0.5;
+    signs[DEGREE] = 0.5;
+    signs
+};
 
 /// The coefficient of the Chebyshev polynomial `order` as a sum over the values at the ascending nodes.
 fn coefficient(order: usize) -> [f64; NODES] {
@@ -99,7 +114,8 @@ mod tests {
         let values = PANEL.nodes.map(f);
         for step in 0..=50 {
             let at = f64::from(step) / 50.0;
-            assert!((PANEL.interpolate(&values, at) - f(at)).abs() < 1e-13);
+            let [value, first] = PANEL.interpolate(&values, [at, 0.0]);
+            assert!((value - f(at)).abs() < 1e-13 && first == values[0]);
         }
         for (node, row) in PANEL.nodes.iter().zip(&PANEL.integral) {
             let sum: f64 = row.iter().zip(&values).map(|(w, v)| w * v).sum();

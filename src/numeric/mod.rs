@@ -1,7 +1,8 @@
-//! Random streams, histograms, small dense matrices, quadrature and interpolation.
+//! Random streams and choices, histograms, small dense matrices, quadrature and interpolation.
 
 pub mod bracket;
 pub mod chebyshev;
+pub mod choice;
 pub mod gauss;
 pub mod histogram;
 pub(crate) mod lanes;

@@ -242,8 +242,15 @@ impl BatchLaw {
         if mesh.bounds.len() == 1 {
             return self.panel(n, 0)[0];
         }
-        let (panel, at) = mesh.place(wait);
-        PANEL.interpolate(&self.panel(n, panel), at).clamp(0.0, self.requests(n))
+        self.within_all(n, mesh.panel(wait), [wait])[0]
+    }
+
+    /// The same for waits of one panel.
+    #[inline]
+    pub(super) fn within_all<const N: usize>(&self, n: usize, panel: usize, waits: [f64; N]) -> [f64; N] {
+        let mesh = self.mesh(n);
+        let at = waits.map(|wait| mesh.place(panel, wait));
+        PANEL.interpolate(&self.panel(n, panel), at).map(|value| value.clamp(0.0, self.requests(n)))
     }
 
     /// Seconds waited per batch: the integral of `n p_n - G_n`, summed over n.

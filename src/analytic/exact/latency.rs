@@ -97,15 +97,22 @@ impl<'a> LatencyLaw<'a> {
         let q = q - ROUNDING;
         let breaks = self.breaks();
         let Range { start, end } = self.around(&breaks, q);
-        let first = start + breaks[start..end].partition_point(|x| self.cdf(*x) < q);
-        let Some(high) = breaks.get(first) else { return breaks[breaks.len() - 1] };
-        let near = self.near(first.checked_sub(1).map_or(f64::NEG_INFINITY, |low| breaks[low]), *high);
+        // Where nothing jumps, it is somewhere between these; else just before the first of them that reaches q.
+        let Range { start, end } = match self.parts.iter().all(Part::is_smooth) {
+            true => start.max(1)..end.min(breaks.len() - 1),
+            false => {
+                let first = start + breaks[start..end].partition_point(|x| self.cdf(*x) < q);
+                first..first
+            }
+        };
+        let Some(high) = breaks.get(end) else { return breaks[breaks.len() - 1] };
+        let low = start.checked_sub(1).map(|low| breaks[low]);
+        let near = self.near(low.unwrap_or(f64::NEG_INFINITY), *high);
         let below = |x: f64| near.iter().map(|near| near.cdf(x)).sum::<f64>();
-        if first == 0 || below(*high) < q {
-            return *high;
+        match low {
+            Some(low) if below(*high) >= q => bracket::crossing(|x| below(x) - q, low, *high, 1e-10),
+            _ => *high,
         }
-        let low = breaks[first - 1];
-        bracket::crossing(|x| below(x) - q, low, *high, 1e-10)
     }
 
     /// The places among which the first of `breaks` with `cdf >= q` is, or the last is before it; found without a wait.
@@ -297,15 +304,28 @@ impl Part<'_> {
             if bounds[bound] > 0.0 {
                 high = high.min(score(x - bounds[bound])).max(low + 1e-6);
             }
-            for (node, weight) in GAUSS {
-                let z = low + (high - low) * node;
-                let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-                let within = self.batches.within(n, (x - time(z)).clamp(0.0, horizon));
-                sum += weight * (high - low) * density * within;
-            }
+            let density = |z: f64| (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            sum += self.answered(n, bound, (low, high), |z| x - time(z), density);
             low = high;
         }
         sum
+    }
+
+    /// The integral from `low` to `high` of the requests per batch that are in a batch of n and wait at most `wait`, with a
+    /// density; these waits are in one panel.
+    #[inline]
+    fn answered(
+        &self,
+        n: usize,
+        panel: usize,
+        (low, high): (f64, f64),
+        wait: impl Fn(f64) -> f64,
+        density: impl Fn(f64) -> f64,
+    ) -> f64 {
+        let at = GAUSS.map(|(node, _)| low + (high - low) * node);
+        let within = self.batches.within_all(n, panel, at.map(wait));
+        let values = GAUSS.iter().zip(at).zip(within);
+        values.map(|(((_, weight), at), within)| weight * (high - low) * density(at) * within).sum()
     }
 
     /// The same, over the pieces of a quantile function, on each of which the time is uniform.
@@ -337,10 +357,7 @@ impl Part<'_> {
             let bound = bounds.partition_point(|b| *b < wait * (1.0 - 1e-12)).saturating_sub(1);
             let high = if bounds[bound] > 0.0 { (x - bounds[bound]).min(possibly) } else { possibly };
             let high = high.max(low + SLACK);
-            for (node, weight) in GAUSS {
-                let time = low + (high - low) * node;
-                sum += weight * (high - low) * self.batches.within(n, (x - time).clamp(0.0, horizon));
-            }
+            sum += self.answered(n, bound, (low, high), |time| x - time, |_| 1.0);
             low = high;
         }
         sum / (to - from)
@@ -353,6 +370,11 @@ impl Part<'_> {
         let Some(pieces) = self.pieces else { return };
         let same = pieces.rows[n].windows(2).filter(|time| time[1] - time[0] <= SLACK);
         breaks.extend(same.flat_map(|time| [time[0], time[0] + horizon]));
+    }
+
+    /// Does the CDF have no jumps?
+    fn is_smooth(&self) -> bool {
+        self.pieces.is_none() && self.spread != 0.0
     }
 
     /// Are the times after a wait those of another part?

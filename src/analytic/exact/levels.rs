@@ -98,11 +98,16 @@ impl Mesh {
         self.bounds[self.bounds.len() - 1]
     }
 
-    /// The panel that holds `at`, and where in it, in [0, 1]. For `at` in [0, horizon], horizon above 0.
+    /// The panel that holds a wait in [0, horizon], of a horizon above 0.
     #[inline]
-    pub fn place(&self, at: f64) -> (usize, f64) {
-        let panel = self.bounds.partition_point(|bound| *bound <= at).clamp(1, self.bounds.len() - 1) - 1;
+    pub fn panel(&self, wait: f64) -> usize {
+        self.bounds.partition_point(|bound| *bound <= wait).clamp(1, self.bounds.len() - 1) - 1
+    }
+
+    /// Where in a panel a wait is, in [0, 1].
+    #[inline]
+    pub fn place(&self, panel: usize, wait: f64) -> f64 {
         let (from, to) = (self.bounds[panel], self.bounds[panel + 1]);
-        (panel, ((at - from) / (to - from)).clamp(0.0, 1.0))
+        ((wait - from) / (to - from)).clamp(0.0, 1.0)
     }
 }

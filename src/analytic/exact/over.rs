@@ -164,7 +164,7 @@ impl SharedLimits {
         for (limit, values) in limits.iter().zip(&mut densities).filter(|(limit, _)| **limit < to) {
             integrate(&[from, to], 0.0, values);
             let at = ((limit - from) / (to - from)).max(0.0);
-            over += values[NODES - 1] - PANEL.interpolate(values, at);
+            over += values[NODES - 1] - PANEL.interpolate(values, [at])[0];
         }
         over
     }

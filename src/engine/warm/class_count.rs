@@ -4,10 +4,11 @@
 
 use super::classes::ClassBuffering;
 use super::cut::Batches;
+use super::frame::Frame;
 use super::running::BusyCount;
 use crate::arrivals::class_streams::Request;
 use crate::engine::classes::{Charged, ClassRecord, ClassRules};
-use crate::engine::recorder::{Hours, MOST_REQUESTS, Record, Slices, Stretches, Tally};
+use crate::engine::recorder::{Hours, MOST_REQUESTS, Record, Slices, Tally};
 use crate::numeric::histogram::{Counts, Histogram, Recording};
 use crate::units::{Span, Time};
 
@@ -20,11 +21,8 @@ pub struct ClassCounter {
     /// The bill of a batch by size [MB ms].
     mb_ms: Vec<u64>,
     running: BusyCount,
-    stretches: Stretches,
-    /// The stretch that is open, its requests so far, and its batches by size.
-    at: Time,
-    end: Time,
-    requests: u64,
+    frame: Frame,
+    /// In the open stretch.
     sizes: Vec<u64>,
     longest_wait: u64,
     classes: Vec<OfClass>,
@@ -72,10 +70,7 @@ impl ClassCounter {
         ClassCounter {
             mb_ms: service.iter().map(bill).collect(),
             running: BusyCount::new(service.iter().copied().max().unwrap_or_default()),
-            stretches: Stretches::default(),
-            at: Time::ZERO,
-            end: Time::ZERO,
-            requests: 0,
+            frame: Frame::new(rules.warmup, MOST_REQUESTS),
             sizes: vec![0; batch],
             longest_wait: 0,
             classes: rules.slo.iter().map(|_| OfClass::new(batch)).collect(),
@@ -90,21 +85,15 @@ impl ClassCounter {
 
     /// Counts batches, which come in the order of time.
     pub fn count(&mut self, batches: Batches<'_, Request>) {
-        let skipped = batches.left.partition_point(|left| *left < self.rules.warmup);
-        let (skipped, mut rest) = batches.split_at(skipped);
-        let finishes = self.running.start(skipped.left).iter_mut();
-        skipped.sizes().zip(finishes).for_each(|(size, finish)| *finish += self.service[size - 1]);
-        self.running.pass();
+        let (skipped, mut rest) = self.frame.warm(batches);
+        self.running.skip(skipped, &self.service);
         while let Some(left) = rest.left.first() {
-            if *left >= self.end || self.requests >= MOST_REQUESTS {
+            if self.frame.is_over(*left) {
                 self.close();
-                (self.at, self.end) = (*left, self.stretches.end(*left));
+                self.frame.open(*left);
             }
-            let within = rest.left.partition_point(|left| *left < self.end);
-            let (now, later) = rest.split_at(within);
-            self.requests += (later.first - now.first) as u64;
+            let now = self.frame.take(&mut rest);
             self.count_within(now);
-            rest = later;
         }
     }
 
@@ -163,16 +152,16 @@ impl ClassCounter {
             all.latency += tally.latency;
             all.max_latency = all.max_latency.max(tally.max_latency);
         }
-        self.hours.add(self.at, &all, parts.iter().map(|(_, latency)| latency));
-        self.slices.add(self.at, all, Histogram::default());
+        self.hours.add(self.frame.at, &all, parts.iter().map(|(_, latency)| latency));
+        self.slices.add(self.frame.at, all, Histogram::default());
         for (class, (tally, latency)) in self.classes.iter_mut().zip(parts) {
             if tally.requests > 0 {
-                class.slices.add(self.at, tally, latency);
+                class.slices.add(self.frame.at, tally, latency);
             }
         }
         add(&mut self.all_sizes, &self.sizes);
         self.sizes.fill(0);
-        (self.end, self.requests) = (Time::ZERO, 0);
+        self.frame.close();
     }
 
     /// What the open stretch holds of a class; no latency of which is less than `least`.

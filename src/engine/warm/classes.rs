@@ -96,36 +96,45 @@ impl Open {
     fn cut(&mut self, requests: &[Request], policy: &SharedBatch, cuts: &mut Cuts) {
         let batch = policy.batch as usize;
         let leaves = |request: &Request| request.at + policy.longest_wait[usize::from(request.class)];
+        let shortest = policy.longest_wait.iter().copied().min().unwrap_or_default();
         // Taken out, so that their lengths stay in registers.
         let mut found = std::mem::take(cuts);
         let Open { mut first, mut seen, mut deadline } = *self;
         while seen < requests.len() {
-            // After a full batch comes another, mostly. Arrivals do not come earlier and deadlines not later as a batch
-            // grows: if its last request comes by the deadline of the others, so does each.
+            // After a full batch comes another, mostly.
             while first == seen
-                && let Some([others @ .., last]) = requests.get(first..first + batch)
+                && let Some(full) = requests.get(first..first + batch)
             {
-                if others.iter().map(leaves).fold(Time::NEVER, Time::min) < last.at {
+                // Arrivals do not come earlier and deadlines not later as a batch grows: if its last request comes by the
+                // deadline of the others, so does each. The first one tells mostly.
+                let [opener, last] = [&full[0], &full[batch - 1]];
+                if last.at > opener.at + shortest
+                    && full[..batch - 1].iter().any(|request| leaves(request) < last.at)
+                {
                     break;
                 }
                 seen += batch;
                 found.push(seen, last.at);
                 first = seen;
             }
-            for request in &requests[seen..] {
-                // A request that comes exactly at the deadline joins.
+            // A request that comes exactly at the deadline joins.
+            let room = batch - (seen - first);
+            let before = seen;
+            for request in requests[before..].iter().take(room) {
                 if request.at > deadline {
-                    found.push(seen, deadline);
-                    (first, deadline) = (seen, Time::NEVER);
+                    break;
                 }
                 deadline = deadline.min(leaves(request));
                 seen += 1;
-                if seen - first == batch {
-                    found.push(seen, request.at);
-                    (first, deadline) = (seen, Time::NEVER);
-                    break;
-                }
             }
+            if seen - before == room {
+                found.push(seen, requests[seen - 1].at);
+            } else if seen < requests.len() {
+                found.push(seen, deadline);
+            } else {
+                break;
+            }
+            (first, deadline) = (seen, Time::NEVER);
         }
         *cuts = found;
         *self = Open { first, seen, deadline };

@@ -2,8 +2,9 @@
 
 use super::Buffering;
 use super::cut::Batches;
+use super::frame::Frame;
 use super::running::{BusyCount, Started};
-use crate::engine::recorder::{Rules, Stretch, Stretches, Tally};
+use crate::engine::recorder::{Rules, Stretch, Tally};
 use crate::numeric::histogram::Recording;
 use crate::units::{Span, Time};
 
@@ -17,11 +18,7 @@ pub struct Counter {
     /// The bill of a batch by size [MB ms].
     mb_ms: Vec<u64>,
     running: BusyCount,
-    stretches: Stretches,
-    /// The stretch that is open, and its requests so far.
-    at: Time,
-    end: Time,
-    requests: u64,
+    frame: Frame,
     sizes: Vec<u64>,
     latencies: Recording,
     sums: Sums,
@@ -50,10 +47,7 @@ impl Counter {
             timeout: buffering.buffer.timeout,
             mb_ms: service.iter().map(bill).collect(),
             running: BusyCount::new(service.iter().copied().max().unwrap_or_default()),
-            stretches: Stretches::default(),
-            at: Time::ZERO,
-            end: Time::ZERO,
-            requests: 0,
+            frame: Frame::new(buffering.rules.warmup, buffering.rules.stretch),
             sizes: vec![0; service.len()],
             latencies: Recording::default(),
             sums: Sums::default(),
@@ -69,21 +63,15 @@ impl Counter {
 
     /// Counts batches, which come in the order of time.
     pub fn count(&mut self, batches: Batches<'_>) {
-        let skipped = batches.left.partition_point(|left| *left < self.rules.warmup);
-        let (skipped, mut rest) = batches.split_at(skipped);
-        let finishes = self.running.start(skipped.left).iter_mut();
-        skipped.sizes().zip(finishes).for_each(|(size, finish)| *finish += self.service[size - 1]);
-        self.running.pass();
+        let (skipped, mut rest) = self.frame.warm(batches);
+        self.running.skip(skipped, &self.service);
         while let Some(left) = rest.left.first() {
-            if *left >= self.end || self.requests >= self.rules.stretch {
+            if self.frame.is_over(*left) {
                 self.close();
-                (self.at, self.end) = (*left, self.stretches.end(*left));
+                self.frame.open(*left);
             }
-            let within = rest.left.partition_point(|left| *left < self.end);
-            let (now, later) = rest.split_at(within);
-            self.requests += (later.first - now.first) as u64;
+            let now = self.frame.take(&mut rest);
             self.count_within(now);
-            rest = later;
         }
     }
 
@@ -185,7 +173,13 @@ impl Counter {
             ..Tally::default()
         };
         let latency = self.latencies.drain();
-        self.counted.push(Stretch { at: self.at, tally, latency, sizes, last_finish: sums.last_finish });
-        (self.end, self.requests) = (Time::ZERO, 0);
+        self.counted.push(Stretch {
+            at: self.frame.at,
+            tally,
+            latency,
+            sizes,
+            last_finish: sums.last_finish,
+        });
+        self.frame.close();
     }
 }

@@ -9,6 +9,7 @@ mod class_count;
 mod classes;
 mod count;
 mod cut;
+mod frame;
 mod running;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! How many batches run at once, where their finishes are known when they start.
 
+use super::cut::Batches;
 use crate::numeric::lanes::{Due, Lanes};
 use crate::units::{Span, Time};
 
@@ -80,8 +81,15 @@ impl BusyCount {
         &mut self.finish[before..]
     }
 
+    /// Batches start that are left out of the peak; `service` is how long one of 1, 2, ... requests takes.
+    pub fn skip<A: Copy>(&mut self, batches: Batches<'_, A>, service: &[Span]) {
+        let finishes = self.start(batches.left).iter_mut();
+        batches.sizes().zip(finishes).for_each(|(size, finish)| *finish += service[size - 1]);
+        self.pass();
+    }
+
     /// Leaves the batches that started since the last call out of the peak.
-    pub fn pass(&mut self) {
+    fn pass(&mut self) {
         let peak = self.peak;
         self.follow();
         self.peak = peak;
