@@ -57,12 +57,11 @@ pub(super) fn prefix(text: &[u8], digits: u32) -> Option<(u64, usize)> {
     if text.get(at) == Some(&b'.') {
         at += 1;
         let fraction = &text[at..];
-        let (mut part, mut part_digits) = run_of_digits(fraction);
-        at += part_digits;
+        let (part, part_digits) = run_of_digits(fraction);
         if part_digits > MOST_DIGITS {
-            // Whether a half is reached, the first digit below one unit says.
-            (part, part_digits) = run_of_digits(&fraction[..MOST_DIGITS]);
+            return Some((of_begin(&text[..at + MOST_DIGITS], digits)?, at + part_digits));
         }
+        at += part_digits;
         let missing = digits as i32 - part_digits as i32;
         let part = if missing >= 0 {
             part * POWERS[missing as usize]
@@ -73,6 +72,13 @@ pub(super) fn prefix(text: &[u8], digits: u32) -> Option<(u64, usize)> {
         value = value.checked_add(part)?;
     }
     (value <= LARGEST).then_some((value, at))
+}
+
+/// The value of a decimal by its first digits: whether a half is reached, the first one below a nanosecond says.
+#[cold]
+#[inline(never)]
+fn of_begin(text: &[u8], digits: u32) -> Option<u64> {
+    prefix(text, digits).map(|(value, _)| value)
 }
 
 /// The value of the leading digits and their number; the value is right for up to [`MOST_DIGITS`].
