@@ -121,6 +121,33 @@ fn several_files_in_no_order_are_one_trace() {
 }
 
 #[test]
+fn records_of_one_time_come_in_the_order_of_the_file() {
+    // Three or so of each time.
+    let coarse = |(at, class): &(u64, usize)| (at / 150_000 * 150_000, *class);
+    let requests: Vec<_> = requests(6000).iter().map(coarse).collect();
+    let mixed = requests.windows(2).filter(|pair| pair[0].0 == pair[1].0 && pair[0].1 > pair[1].1);
+    assert!(mixed.count() > 500);
+    let folder = Folder::new();
+    folder.write("a.csv", &csv(&requests));
+    let exact = "class_column = \"model\"\nstamps = \"exact\"";
+    let run = folder.run(&scenario(&format!("file = \"a.csv\"\n{exact}"), TOGETHER));
+    check(&run["simulated"]["classes"], &[0, 1, 2], &by_hand(&requests, &[0, 1, 2]));
+    // In another order, it is that order; of several files, the first comes first.
+    let mut back: Vec<_> = requests.iter().rev().copied().collect();
+    folder.write("b.csv", &csv(&back));
+    back.sort_by_key(|(at, _)| *at);
+    let run = folder.run(&scenario(&format!("file = \"b.csv\"\nsort = true\n{exact}"), TOGETHER));
+    check(&run["simulated"]["classes"], &[0, 1, 2], &by_hand(&back, &[0, 1, 2]));
+    let parts: [Vec<_>; 2] = [0, 1].map(|part| requests.iter().skip(part).step_by(2).copied().collect());
+    let mut both = parts.concat();
+    both.sort_by_key(|(at, _)| *at);
+    folder.write("1.csv", &csv(&parts[0]));
+    folder.write("2.csv", &csv(&parts[1]));
+    let run = folder.run(&scenario(&format!("file = [\"1.csv\", \"2.csv\"]\n{exact}"), TOGETHER));
+    check(&run["simulated"]["classes"], &[0, 1, 2], &by_hand(&both, &[0, 1, 2]));
+}
+
+#[test]
 fn a_part_of_the_trace_begins_for_all_classes_at_once() {
     let requests = requests(4000);
     let folder = Folder::new();
@@ -184,7 +211,7 @@ fn names_in_quotes_are_read_as_they_are_written() {
     // A condition compares the same text.
     let trace = "file = \"a.csv\"\nclass_column = 'the \"model\"'";
     let few = format!("{trace}\n{}", r#"where = "`the \"model\"` != '\"'""#);
-    folder.refused(&text.replace("FILE", &few), &["no record that can be used"]);
+    folder.refused(&text.replace("FILE", &few), &["has no record of class `\"`"]);
 }
 
 /// The hours of the trace are Poisson, so their fits and shares predict what happened.
@@ -255,7 +282,10 @@ fn what_cannot_act_is_refused() {
     );
     folder.refused(&text.replace("\n[profile]", "\nrepeat = 2\n[profile]"), &["`repeat` cannot act"]);
     folder.refused(&text.replace("\"model\"", "\"modle\""), &["did you mean `model`?"]);
-    folder.refused(&text.replace("name = \"chat\"", "name = \"chess\""), &["no record that can be used"]);
+    folder.refused(
+        &text.replace("name = \"chat\"", "name = \"chess\""),
+        &["has no record of class `chess` in `model`"],
+    );
     let one = text.split("[[class]]").next().unwrap().replace("batch = 5", "batch = 5\ntimeout = \"1s\"");
     folder.refused(&one, &["has no [[class]]"]);
     let groups = scenario(trace, GROUPS);

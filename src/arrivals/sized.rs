@@ -1,7 +1,6 @@
 //! Requests that carry their own size, as records of a trace do, and may be of several classes.
 
 use super::class_streams::{ClassArrivals, Request};
-use super::merge::{Fill, Merge};
 use super::transform::{Cut, Each, Flow, Timed};
 use crate::error::InputError;
 use crate::numeric::choice::{Bytes, Choice};
@@ -46,11 +45,9 @@ pub fn drawn(source: Box<dyn SizedArrivals>, shares: &[f64], stream: Stream) -> 
     source.each(move |request| Some(SizedRequest { class: choice.draw(&mut bytes), ..request }))
 }
 
-/// Several streams side by side, each a class. Of equal times the lower class comes first.
-pub fn merged(sources: Vec<Box<dyn SizedArrivals>>) -> Box<dyn SizedArrivals> {
-    let streams =
-        sources.into_iter().map(|mut source| -> Fill<_> { Box::new(move |block| source.fill(block)) });
-    Box::new(Merged(Merge::new(streams.collect())))
+/// The requests without their sizes.
+pub fn classes(source: Box<dyn SizedArrivals>) -> Box<dyn ClassArrivals> {
+    Box::new(Unsized { source, block: Vec::new() })
 }
 
 /// The requests with marks: the class times the number of `values`, and the place of the size among these. `name` is what
@@ -94,11 +91,17 @@ impl SizedArrivals for Cut<dyn SizedArrivals> {
     }
 }
 
-struct Merged(Merge<SizedRequest>);
+struct Unsized {
+    source: Box<dyn SizedArrivals>,
+    block: Vec<SizedRequest>,
+}
 
-impl SizedArrivals for Merged {
-    fn fill(&mut self, block: &mut Vec<SizedRequest>) -> Result<(), InputError> {
-        self.0.next_block(|request, class| block.push(SizedRequest { class, ..request }))
+impl ClassArrivals for Unsized {
+    fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {
+        self.block.clear();
+        self.source.fill(&mut self.block)?;
+        block.extend(self.block.iter().map(|request| Request { at: request.at, class: request.class }));
+        Ok(())
     }
 }
 
@@ -161,15 +164,13 @@ mod tests {
         assert_eq!(pairs(limit(tens(), 0)), []);
         let kept = pairs(thin(tens(), 0.25, Streams::new(1).stream("thin")));
         assert!((150..350).contains(&kept.len()) && kept.iter().all(|(at, size)| at / 10 + 1 == *size));
-        let other = || scale(limit(tens(), 3), 2.0);
-        let mut both = merged(vec![limit(tens(), 2), other()]);
-        let both = all(|block| both.fill(block));
-        let found: Vec<_> = both.iter().map(|r| (r.at.0, r.class, r.size as u64)).collect();
-        assert_eq!(found, [(0, 0, 1), (0, 1, 1), (5, 1, 2), (10, 0, 2), (10, 1, 3)]);
-        let mut marks = Vec::new();
-        let source = merged(vec![limit(tens(), 2), other()]);
-        marked(source, &[1.0, 2.0, 3.0], "it").fill(&mut marks).unwrap();
-        assert_eq!(marks.iter().map(|request| request.class).collect::<Vec<_>>(), [0, 3, 4, 1, 5]);
+        let other = || limit(tens(), 3).each(|r| Some(SizedRequest { class: (r.at.0 / 10 % 2) as u16, ..r }));
+        let (mut plain, mut marks) = (Vec::new(), Vec::new());
+        classes(other()).fill(&mut plain).unwrap();
+        marked(other(), &[1.0, 2.0, 3.0], "it").fill(&mut marks).unwrap();
+        let of = |requests: &[Request]| requests.iter().map(|r| (r.at.0, r.class)).collect::<Vec<_>>();
+        assert_eq!(of(&plain), [(0, 0), (10, 1), (20, 0)]);
+        assert_eq!(of(&marks), [(0, 0), (10, 3 + 1), (20, 2)]);
         let error = marked(tens(), &[1.0, 2.0], "it").fill(&mut marks).unwrap_err().to_string();
         assert!(error.contains("size 3 now"), "{error}");
     }

@@ -225,8 +225,8 @@ impl Classes {
                 limited(class_streams::merged(own.iter().enumerate().map(source).collect()))
             }
             Marks::Process(map) => limited(class_streams::process(map, end, streams.stream("arrivals"))),
-            Marks::Column(column) => {
-                limited(class_streams::merged(workload.open_by_class(column, &self.names(), streams)?))
+            Marks::Column(_) => {
+                sized::classes(trace_sizes::open(workload, &self.marks, &self.names(), streams)?)
             }
         };
         let Some(sizes) = &self.sizes else {

@@ -8,6 +8,7 @@ use super::class_tables::Written;
 use super::size_groups::grouped;
 use super::workload::{Source, Workload};
 use crate::arrivals::sized::{self, SizedArrivals};
+use crate::arrivals::trace::{ClassColumn, TraceSpec};
 use crate::arrivals::transform;
 use crate::document::{Section, Value};
 use crate::error::InputError;
@@ -58,7 +59,7 @@ fn column<'a>(
     Ok(Some(value))
 }
 
-/// The requests of all classes in one replication, with the sizes of their records.
+/// The requests of all classes in one replication, with what their records say of them.
 ///
 /// # Errors
 /// A trace that cannot be opened.
@@ -69,27 +70,26 @@ pub(super) fn open(
     streams: Streams,
 ) -> Result<Box<dyn SizedArrivals>, InputError> {
     let Source::Trace(trace) = &workload.source else {
-        return Err(InputError::new("workload", "only the records of a trace have sizes"));
+        return Err(InputError::new("workload", "only the records of a trace say sizes and classes"));
     };
     let end = workload.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
-    let changed = |raw, streams: Streams| {
+    let changed = |raw| {
         let scaled = transform::scale(raw, trace.scale);
         transform::until(transform::thin(scaled, trace.thin, streams.stream("thin")), end)
     };
-    let limited = |all| match workload.requests {
+    let class_column = match marks {
+        Marks::Column(column) => Some(ClassColumn::new(column, names)),
+        _ => None,
+    };
+    let spec = TraceSpec { class_column, ..trace.spec.clone() };
+    let all = changed(spec.open_sized(streams.stream("trace"), &trace.findings)?);
+    let all = match workload.requests {
         Some(requests) => transform::limit(all, requests),
         None => all,
     };
     match marks {
-        Marks::Column(column) => {
-            let all = trace.spec.open_sized_by_class(column, names, streams, &trace.findings)?;
-            let own = |(class, raw)| changed(raw, streams.part(class as u64));
-            Ok(limited(sized::merged(all.into_iter().enumerate().map(own).collect())))
-        }
-        Marks::Shares(shares) => {
-            let raw = trace.spec.open_sized(streams.stream("trace"), &trace.findings)?;
-            Ok(sized::drawn(limited(changed(raw, streams)), shares, streams.stream("classes")))
-        }
+        Marks::Column(_) => Ok(all),
+        Marks::Shares(shares) => Ok(sized::drawn(all, shares, streams.stream("classes"))),
         Marks::Own(_) | Marks::Process(_) => unreachable!("these are of no trace"),
     }
 }

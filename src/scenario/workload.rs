@@ -306,29 +306,6 @@ impl Workload {
     }
 }
 
-impl Workload {
-    /// The arrivals of each class of a trace, whose `column` has its name; none for other workloads.
-    ///
-    /// # Errors
-    /// A trace that cannot be opened, or has no record of a class.
-    pub fn open_by_class(
-        &self,
-        column: &str,
-        names: &[String],
-        streams: Streams,
-    ) -> Result<Vec<Box<dyn Arrivals>>, InputError> {
-        let Source::Trace(trace) = &self.source else { return Ok(Vec::new()) };
-        let end = self.duration.map_or(Time::NEVER, |duration| Time::ZERO + duration);
-        let all = trace.spec.open_by_class(column, names, streams, &trace.findings)?;
-        let changed = |(class, raw)| {
-            let scaled = transform::scale(raw, trace.scale);
-            let stream = streams.part(class as u64).stream("thin");
-            transform::until(transform::thin(scaled, trace.thin, stream), end)
-        };
-        Ok(all.into_iter().enumerate().map(changed).collect())
-    }
-}
-
 /// Each user is an entry of a heap.
 const MOST_USERS: u32 = 1_000_000;
 

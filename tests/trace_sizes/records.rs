@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use batchsim::arrivals::sized::SizedRequest;
-use batchsim::arrivals::trace::{Findings, Order, SizeColumn, TraceSpec};
+use batchsim::arrivals::trace::{ClassColumn, Findings, Order, SizeColumn, StampMode, TraceSpec};
 use batchsim::numeric::streams::Streams;
 use batchsim::units::{Span, Time};
 use rand::RngExt as _;
@@ -66,6 +66,12 @@ fn a_size_stays_with_its_record_whatever_the_order_of_the_file() {
     folder.write("2.csv", &table(&even, ','));
     let workload = format!("file = [\"1.csv\", \"2.csv\"]\nsort = true\n{COLUMNS}");
     check(&folder.run(&scenario(&workload, &both(["", ""]))), &by_hand(&arrivals(&rows, &rows)));
+    // Several of one time.
+    let tied = rows.iter().map(|row| Row { micros: row.micros / 100_000 * 100_000, ..*row });
+    let tied: Vec<Row> = tied.collect();
+    folder.write("4.csv", &table(&tied, ','));
+    let workload = format!("file = \"4.csv\"\nstamps = \"exact\"\n{COLUMNS}");
+    check(&folder.run(&scenario(&workload, &both(["", ""]))), &by_hand(&arrivals(&tied, &tied)));
     // Hardly out of order, within the window.
     let mut swapped = rows.clone();
     swapped.chunks_mut(3).for_each(<[Row]>::reverse);
@@ -92,7 +98,8 @@ fn a_part_of_the_trace_has_the_sizes_of_that_part() {
     let small: Vec<_> = all.iter().filter(|(.., size)| *size <= 50.0).copied().collect();
     let run = run("where = \"bytes <= 50\"");
     check(&run, &by_hand(&small));
-    assert!(run["notes"].to_string().contains(&format!("{} lines that are of no", 4000 - small.len())));
+    let left_out = format!("{} lines that do not meet `bytes <= 50`", 4000 - small.len());
+    assert!(run["notes"].to_string().contains(&left_out), "{}", run["notes"]);
 }
 
 /// All requests of a trace.
@@ -142,6 +149,40 @@ fn coarse_stamps_are_spread_and_every_record_keeps_its_size() {
     let expected = (100..5000).flat_map(|second| &by_second[&second]).map(|i| record(*i).1);
     assert!(found.iter().map(|request| request.size).eq(expected));
     assert!(found.iter().all(|request| request.at < Time(4_900_000_000_000)));
+}
+
+/// With classes, a trace has the times that it has without them, and the classes in the order of the file; what is of none
+/// is left out of these.
+#[test]
+fn classes_are_marks_on_the_times_of_the_whole_trace() {
+    let names = ["chat", "letters", "other"];
+    let class = |i: u64| (i * i % 7 % 3) as usize;
+    let folder = Folder::new();
+    let lines: String = (0..100_000).map(|i| format!("{},{},{}\n", i / 40, names[class(i)], i + 1)).collect();
+    folder.write("a.csv", &format!("time,model,bytes\n{lines}"));
+    let stream = || Streams::new(3).stream("trace");
+    for (stamps, order) in [(StampMode::Auto, Order::Window), (StampMode::Exact, Order::Whole)] {
+        let plain = TraceSpec { stamps, order, ..TraceSpec::new(folder.path("a.csv")) };
+        let mut source = plain.open(stream()).unwrap();
+        let times = all(|block| source.fill(block)).unwrap();
+        let known = names[..2].iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let classes = TraceSpec { class_column: Some(ClassColumn::new("model", &known)), ..plain.clone() };
+        let sizes = TraceSpec { size_column: Some(SizeColumn::new("bytes")), ..classes.clone() };
+        for (spec, has_size) in [(classes, false), (sizes, true)] {
+            let findings = Findings::default();
+            let mut source = spec.open_sized(stream(), &findings).unwrap();
+            let found = all(|block| source.fill(block)).unwrap();
+            let size = |i: u64| if has_size { (i + 1) as f64 } else { 0.0 };
+            let whole = (0..).zip(&times).map(|(i, at)| (*at, class(i), size(i)));
+            let expected: Vec<_> = whole.filter(|(_, class, _)| *class < 2).collect();
+            let found: Vec<_> = found.iter().map(|r| (r.at, usize::from(r.class), r.size)).collect();
+            assert!(found == expected && found.len() < times.len());
+            drop(source);
+            let left_out = &findings.get().unwrap().left_out[..];
+            assert!(left_out.len() == 1 && left_out[0].reason == "are of no [[class]]", "{left_out:?}");
+            assert_eq!(left_out[0].lines as usize, times.len() - found.len());
+        }
+    }
 }
 
 #[test]

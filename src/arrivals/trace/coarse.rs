@@ -17,7 +17,7 @@ use crate::numeric::streams::Stream;
 use crate::units::{Span, Time};
 
 /// Arrivals by which the resolution is judged.
-pub(super) const JUDGED: usize = 1 << 16;
+const JUDGED: usize = 1 << 16;
 /// See rule 2.
 const LEAST_EQUAL: f64 = 0.01;
 /// See rule 3.
@@ -27,36 +27,6 @@ const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1000 * MILLI;
 /// See rule 1; from the longest down.
 const TICKS: [u64; 5] = [3600 * SECOND, 60 * SECOND, SECOND, 100 * MILLI, 10 * MILLI];
-
-/// How fine the stamps of a trace are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// They are replayed as they are.
-    Exact,
-    /// They are spread within this tick.
-    Ticks(Span),
-}
-
-impl Clock {
-    /// By the first arrivals, if `mode` allows it to matter.
-    pub(super) fn of(first: &[Time], mode: StampMode) -> Clock {
-        let tick = if mode == StampMode::Exact { None } else { coarse_tick(first) };
-        tick.map_or(Clock::Exact, Clock::Ticks)
-    }
-}
-
-/// The arrivals of `inner`, spread by a clock that is known.
-pub(super) fn known(inner: Box<dyn Reader>, clock: Clock, stream: Stream) -> Box<dyn Reader> {
-    let begun = Begun { first: Vec::new(), given: 0, inner };
-    match clock {
-        Clock::Exact => Box::new(begun),
-        Clock::Ticks(tick) => Box::new(Spread::new(
-            Ticks { inner: begun, tick: tick.0, block: Vec::new(), at: 0 },
-            tick,
-            stream,
-        )),
-    }
-}
 
 /// The arrivals of `inner`, spread if their stamps are coarse and `mode` allows it.
 pub(super) fn judged(

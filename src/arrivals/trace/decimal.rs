@@ -40,13 +40,16 @@ const POWERS: [u64; 20] = {
 /// The largest value: all are differences of i64 nanoseconds.
 const LARGEST: u64 = i64::MAX as u64;
 
+/// Any so many digits are a u64, and nanoseconds since 1970 have as many.
+const MOST_DIGITS: usize = 19;
+
 /// The unsigned decimal that `text` starts with, times `10^digits`, and its length in bytes.
 ///
 /// Exact; digits below one unit are rounded half up. `None` leaves the case to [`parse`].
 #[inline]
 pub(super) fn prefix(text: &[u8], digits: u32) -> Option<(u64, usize)> {
     let (whole, whole_digits) = run_of_digits(text);
-    if whole_digits == 0 || whole_digits > 18 {
+    if whole_digits == 0 || whole_digits > MOST_DIGITS {
         return None;
     }
     let mut at = whole_digits;
@@ -55,8 +58,8 @@ pub(super) fn prefix(text: &[u8], digits: u32) -> Option<(u64, usize)> {
         at += 1;
         let fraction = &text[at..];
         let (part, part_digits) = run_of_digits(fraction);
-        if part_digits > 18 {
-            return None;
+        if part_digits > MOST_DIGITS {
+            return Some((of_begin(&text[..at + MOST_DIGITS], digits)?, at + part_digits));
         }
         at += part_digits;
         let missing = digits as i32 - part_digits as i32;
@@ -71,7 +74,14 @@ pub(super) fn prefix(text: &[u8], digits: u32) -> Option<(u64, usize)> {
     (value <= LARGEST).then_some((value, at))
 }
 
-/// The value of the leading digits and their number; the value is right for up to 19 digits.
+/// The value of a decimal by its first digits: whether a half is reached, the first one below a nanosecond says.
+#[cold]
+#[inline(never)]
+fn of_begin(text: &[u8], digits: u32) -> Option<u64> {
+    prefix(text, digits).map(|(value, _)| value)
+}
+
+/// The value of the leading digits and their number; the value is right for up to [`MOST_DIGITS`].
 #[inline]
 fn run_of_digits(text: &[u8]) -> (u64, usize) {
     let mut value = 0u64;
@@ -140,7 +150,7 @@ fn number(text: &[u8], digits: u32) -> Result<i64, Refused> {
     match prefix(text, digits) {
         Some((value, length)) if length == text.len() => Ok(value as i64),
         _ => {
-            // Exponents and more than 18 digits on a side: to the 53 bits of a double.
+            // Exponents, and more digits before the point than any time has: to the 53 bits of a double.
             scaled(fast_float2::parse(text).map_err(|_| Refused::NoNumber)?, digits)
         }
     }
@@ -194,10 +204,14 @@ mod tests {
             ("-0", 0),
             ("0.07949090003967285", 79_490_900),
             ("9223372036.854775807", i64::MAX),
+            ("0.12345678949999999999999", 123_456_789),
+            ("1700000000.12345678950000000000001", 1_700_000_000_123_456_790),
         ] {
             assert_eq!(seconds(text), Ok(nanos), "{text}");
         }
         assert_eq!(parse(b"1700000000123", Kind::Number { digits: 6 }), Ok(1_700_000_000_123_000_000));
+        assert_eq!(parse(b"1700000000123456789", Kind::Number { digits: 0 }), Ok(1_700_000_000_123_456_789));
+        assert_eq!(parse(b"9223372036854775807.4", Kind::Number { digits: 0 }), Ok(i64::MAX));
     }
 
     #[test]

@@ -80,13 +80,6 @@ impl Filter {
         Filter { text: format!("{name} = {value}"), conditions: vec![condition] }
     }
 
-    /// Records whose `name` reads `value`, which is text even if it looks like a number.
-    pub(super) fn same(name: &str, value: &str) -> Filter {
-        let condition =
-            Condition { name: name.to_owned(), test: Test::Equal, value: value.to_owned(), number: None };
-        Filter { text: format!("{name} = {value}"), conditions: vec![condition] }
-    }
-
     /// Both.
     pub(super) fn and(self, other: Filter) -> Filter {
         Filter {

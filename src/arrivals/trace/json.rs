@@ -163,6 +163,7 @@ fn time_field(objects: &[Value], names: &[String]) -> Option<Path> {
     named.or_else(dated).map(|name| Path(name.clone()))
 }
 
+/// A number is as it is written.
 fn text_of(value: &Value) -> Vec<u8> {
     match value {
         Value::String(text) => text.trim().as_bytes().to_vec(),

@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::filter::Filter;
 use super::lines::Lines;
 use super::order::Raw;
-use super::point::Point;
+use super::point::{Mark, Point};
 use super::reading::{NOT_MET, Reading};
-use super::sized::SizeColumn;
+use super::sized::{ClassColumn, SizeColumn};
 use super::table::SAMPLE_ROWS;
 use crate::arrivals::BLOCK;
 use crate::error::{InputError, nearest};
@@ -107,28 +107,31 @@ pub(super) struct Records<L> {
     keys: Vec<usize>,
     /// The column of sizes with its key.
     size: Option<(SizeColumn, usize)>,
+    /// The column of classes with its key.
+    class: Option<(ClassColumn, usize)>,
     found: Reading,
     used: u64,
 }
 
 impl<L: Layout> Records<L> {
     /// # Errors
-    /// The filter has a name that the records do not have, or there is no such column of sizes.
+    /// The filter has a name that the records do not have, or there is no such column of sizes or classes.
     pub(super) fn new(
         lines: Lines,
         mut layout: L,
         filter: Option<Filter>,
-        size: Option<&SizeColumn>,
+        (size, class): (Option<&SizeColumn>, Option<&ClassColumn>),
     ) -> Result<Records<L>, InputError> {
         let mut key = |name: &str| layout.key(name).map_err(|names| no_field(lines.name(), name, &names));
         let conditions = filter.iter().flat_map(|filter| &filter.conditions);
         let keys = conditions.map(|condition| key(&condition.name)).collect::<Result<_, _>>()?;
         let size = size.map(|size| Ok((size.clone(), key(&size.name)?))).transpose()?;
-        Ok(Records { lines, layout, filter, keys, size, found: Reading::default(), used: 0 })
+        let class = class.map(|class| Ok((class.clone(), key(&class.name)?))).transpose()?;
+        Ok(Records { lines, layout, filter, keys, size, class, found: Reading::default(), used: 0 })
     }
 
-    /// The time of a record that counts, with its size where sizes are read.
-    fn take(&mut self, place: &Range<usize>, floor: i64) -> Result<Option<(i64, f64)>, InputError> {
+    /// The time of a record that counts, with what it says of itself where that is read.
+    fn take(&mut self, place: &Range<usize>, floor: i64) -> Result<Option<(i64, Mark)>, InputError> {
         let Records { lines, layout, filter, keys, found, .. } = self;
         let line = lines.number();
         let record = lines.text(place);
@@ -151,9 +154,14 @@ impl<L: Layout> Records<L> {
             found.leave_out(format!("{NOT_MET} `{filter}`"), line);
             return Ok(None);
         }
+        let class =
+            self.class.as_ref().map_or(0, |(column, key)| column.class_of(layout.value(record, *key)));
+        if class == Mark::OF_NONE {
+            return Ok(self.take_of_none(place, floor));
+        }
         let (fault, help) = match layout.arrival(record) {
             Ok(at) if at >= floor => match self.size(place)? {
-                Ok(size) => return Ok(Some((at, size))),
+                Ok(size) => return Ok(Some((at, Mark { size, class }))),
                 Err(fault) => (fault, SIZE_MEND.to_owned()),
             },
             Ok(_) => return Err(too_late(lines.error(place, 0..place.len(), "this record".into()))),
@@ -162,10 +170,18 @@ impl<L: Layout> Records<L> {
         match self.layout.strictness() {
             Strictness::Refuse => Err(self.lines.error(place, fault.token, fault.reason).help(help)),
             Strictness::LeaveOut => {
-                self.found.leave_out_of_class(fault.reason, line);
+                self.found.leave_out_faulty(fault.reason, line);
                 Ok(None)
             }
         }
+    }
+
+    /// The time of a record of no class, which is left out once time 0 and the clock are known; whatever else is the matter
+    /// with it.
+    fn take_of_none(&mut self, place: &Range<usize>, floor: i64) -> Option<(i64, Mark)> {
+        self.found.leave_out("are of no [[class]]", self.lines.number());
+        let at = self.layout.arrival(self.lines.text(place)).ok().filter(|at| *at >= floor)?;
+        Some((at, Mark { size: 0.0, class: Mark::OF_NONE }))
     }
 
     /// The size of a record, 0 where sizes are not read; else why it has none.
@@ -233,9 +249,9 @@ impl<L: Layout, P: Point> Raw<P> for Records<L> {
                 return Ok(());
             };
             self.found.records += 1;
-            if let Some((at, size)) = self.take(&place, floor)? {
-                self.used += 1;
-                block.push(P::new(at, size));
+            if let Some((at, mark)) = self.take(&place, floor)? {
+                self.used += u64::from(mark.class != Mark::OF_NONE);
+                block.push(P::new(at, mark));
             }
         }
         Ok(())
@@ -243,7 +259,6 @@ impl<L: Layout, P: Point> Raw<P> for Records<L> {
 
     fn report(&self, reading: &mut Reading) {
         reading.merge(self.found.clone());
-        reading.used += self.used;
         self.lines.report(reading);
         self.layout.describe(reading);
     }

@@ -17,7 +17,6 @@ mod access;
 mod azure;
 mod balancer;
 mod binary;
-mod by_class;
 mod coarse;
 mod counts;
 mod datetime;
@@ -49,12 +48,11 @@ mod unit;
 mod w3c;
 
 pub(super) use binary::MAGIC;
-pub use by_class::Pin;
 pub use filter::Filter;
 pub use functions::{Function, FunctionLayout, Functions, FunctionsSpec, HeldFunctions};
 pub use order::Order;
 pub use reading::{Findings, LeftOut, Reading, Stamps};
-pub use sized::SizeColumn;
+pub use sized::{ClassColumn, SizeColumn};
 pub use spec::{StampMode, TraceSpec};
 
 use self::decimal::Kind;

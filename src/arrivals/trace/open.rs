@@ -72,8 +72,7 @@ impl TraceSpec {
             return Ok(inner);
         }
         let until = self.until.unwrap_or(Span::MAX);
-        let is_part = self.pin.is_some();
-        Ok(Box::new(Window { name: self.name(), inner, from: self.from, until, length: None, is_part }))
+        Ok(Box::new(Window { name: self.name(), inner, from: self.from, until, length: None }))
     }
 
     /// What a file holds, read as far as it shows what that is.
@@ -177,17 +176,18 @@ impl TraceSpec {
         Ok(filter)
     }
 
-    /// The records of a layout, with their sizes where these are read.
+    /// The records of a layout, with their sizes and classes where these are read.
     fn records(
         &self,
         lines: Lines,
         layout: impl Layout + 'static,
         filter: Option<Filter>,
     ) -> Result<Content, InputError> {
-        let records = Records::new(lines, layout, filter, self.size_column.as_ref())?;
-        Ok(match self.size_column {
-            Some(_) => Content::Sized(Box::new(records)),
-            None => Content::Stamps(Box::new(records)),
+        let marks = (self.size_column.as_ref(), self.class_column.as_ref());
+        let records = Records::new(lines, layout, filter, marks)?;
+        Ok(match self.is_marked() {
+            true => Content::Marked(Box::new(records)),
+            false => Content::Stamps(Box::new(records)),
         })
     }
 
@@ -228,7 +228,7 @@ impl TraceSpec {
             // The lines are in the order of the ends, and an invocation may take days.
             return Ok(match self.records(lines, Delimited::new(table, time, unit), filter)? {
                 Content::Stamps(raw) => Content::Stamps(Box::new(Sorted::new(raw))),
-                Content::Sized(raw) => Content::Sized(Box::new(Sorted::new(raw))),
+                Content::Marked(raw) => Content::Marked(Box::new(Sorted::new(raw))),
                 other => other,
             });
         } else if let (None, Some((date, time))) = (&self.column, table.date_and_time()) {
@@ -236,7 +236,7 @@ impl TraceSpec {
         } else {
             let column = self.value_column(table, lines.name(), format)?;
             let unit = self.unit_of(table, &column);
-            if filter.is_none() && self.size_column.is_none() {
+            if filter.is_none() && !self.is_marked() {
                 let stamps = Stamps::new(lines, column, unit, Meaning::Instant, table.others());
                 return Ok(Content::Stamps(Box::new(stamps)));
             }
@@ -255,10 +255,10 @@ impl TraceSpec {
             return Err(InputError::new(source::name_of(path), "is a Parquet file, which is not filtered")
                 .help("convert it to CSV to use `where`, `function` or `app`"));
         }
-        if self.size_column.is_some() {
-            let message = "is a Parquet file, of which one column alone is read, and no sizes";
+        if self.is_marked() {
+            let message = "is a Parquet file, of which one column alone is read: no sizes and no classes";
             return Err(InputError::new(source::name_of(path), message)
-                .help("convert it to CSV to use `size_column`"));
+                .help("convert it to CSV to use `size_column` and `class_column`"));
         }
         let column = self.value_column(&table, &source::name_of(path), format)?;
         let unit = self.unit_of(&table, &column).unit();

@@ -297,7 +297,7 @@ impl<P: Point> Feed for Run<P> {
     }
 }
 
-/// The arrivals of ordered points in time: the first is at time 0, unless that is given.
+/// The arrivals of ordered points in time: the first is at time 0.
 pub(super) struct Instants {
     raw: Box<dyn Raw>,
     block: Vec<i64>,
@@ -309,11 +309,6 @@ pub(super) struct Instants {
 impl Instants {
     pub(super) fn new(raw: Box<dyn Raw>) -> Instants {
         Instants { raw, block: Vec::new(), zero: None, last: 0, count: 0 }
-    }
-
-    /// With another time 0 than the first.
-    pub(super) fn from(raw: Box<dyn Raw>, zero: i64) -> Instants {
-        Instants { zero: Some(zero), ..Instants::new(raw) }
     }
 }
 

@@ -32,13 +32,9 @@ pub struct Reading {
     pub resolution: Option<Span>,
     /// What else was assumed, in sentences without a full stop.
     pub assumed: Vec<String>,
-    /// Records that met the filter, and were left out for another reason: where a trace is read once a class, each of them
-    /// is so in the reading of its own class alone.
+    /// Records that met the filter and had another fault: they are told after all others.
     #[serde(skip)]
-    pub(super) of_class: Vec<LeftOut>,
-    /// Records that were used, where they were read one by one.
-    #[serde(skip)]
-    pub(super) used: u64,
+    pub(super) faulty: Vec<LeftOut>,
 }
 
 /// Lines that were left out for one reason.
@@ -68,62 +64,29 @@ impl Reading {
         self.leave_out_some(reason, 1, line);
     }
 
-    /// Counts one record that is left out although it meets the filter.
-    pub(super) fn leave_out_of_class(&mut self, reason: impl Into<String>, line: usize) {
-        count_lines(&mut self.of_class, LeftOut { reason: reason.into(), lines: 1, first_line: line });
+    /// Counts one record that is left out for a fault of its own.
+    pub(super) fn leave_out_faulty(&mut self, reason: impl Into<String>, line: usize) {
+        count_lines(&mut self.faulty, LeftOut { reason: reason.into(), lines: 1, first_line: line });
+    }
+
+    /// All that is left out, whatever the reason.
+    pub(super) fn all_left_out(&self) -> impl Iterator<Item = &LeftOut> {
+        self.left_out.iter().chain(&self.faulty)
     }
 
     pub(super) fn leave_out_some(&mut self, reason: impl Into<String>, lines: u64, first_line: usize) {
         count_lines(&mut self.left_out, LeftOut { reason: reason.into(), lines, first_line });
     }
 
-    /// All that is left out, whatever the reason.
-    pub(super) fn all_left_out(&self) -> impl Iterator<Item = &LeftOut> {
-        self.left_out.iter().chain(&self.of_class)
-    }
-
-    /// Puts all that is left out into one list, once no class is to be told from others any more.
-    pub(super) fn settle(&mut self) {
-        for left in std::mem::take(&mut self.of_class) {
-            count_lines(&mut self.left_out, left);
-        }
-    }
-
     /// Adds what was found in another file of the same trace.
     pub(super) fn merge(&mut self, other: Reading) {
         self.records += other.records;
-        self.used += other.used;
         self.out_of_order += other.out_of_order;
         other.left_out.into_iter().for_each(|left| count_lines(&mut self.left_out, left));
-        other.of_class.into_iter().for_each(|left| count_lines(&mut self.of_class, left));
+        other.faulty.into_iter().for_each(|left| count_lines(&mut self.faulty, left));
         for assumed in other.assumed {
             self.assume(assumed);
         }
-    }
-
-    /// The reading of a trace that was read once a class, each time without the records of the others: those that no
-    /// reading took are left out.
-    fn of_classes(parts: Vec<Reading>) -> Option<Reading> {
-        let whole = parts.iter().max_by_key(|part| part.records)?.clone();
-        let is_other = |left: &&LeftOut| left.reason.starts_with(NOT_MET);
-        let others =
-            |part: &Reading| part.left_out.iter().filter(is_other).map(|left| left.lines).sum::<u64>();
-        let own = |part: &Reading| part.used + part.of_class.iter().map(|left| left.lines).sum::<u64>();
-        // A record of one class was left out by all others; one of none, by all.
-        let passed: u64 = parts.iter().map(others).sum();
-        let all: u64 = parts.iter().map(|part| others(part) + own(part)).max()?;
-        let none = passed.saturating_sub((parts.len() as u64 - 1) * all);
-        let first_line = whole.left_out.iter().find(is_other).map_or(0, |left| left.first_line);
-        let mut left_out: Vec<LeftOut> =
-            whole.left_out.iter().filter(|left| !is_other(left)).cloned().collect();
-        let mut of_class: Vec<&LeftOut> = parts.iter().flat_map(|part| &part.of_class).collect();
-        of_class.sort_by_key(|left| left.first_line);
-        of_class.into_iter().for_each(|left| count_lines(&mut left_out, left.clone()));
-        if none > 0 {
-            let reason = "are of no [[class]], or do not meet `where`".to_owned();
-            left_out.push(LeftOut { reason, lines: none, first_line });
-        }
-        Some(Reading { left_out, of_class: Vec::new(), ..whole })
     }
 
     /// Notes an assumption once.
@@ -186,23 +149,6 @@ fn tick_name(resolution: Span) -> &'static str {
 #[derive(Clone, Default)]
 pub struct Findings {
     place: Arc<Mutex<Option<Reading>>>,
-    /// The whole that it is a part of.
-    together: Option<Arc<Together>>,
-}
-
-/// What the parts of a trace found.
-struct Together {
-    whole: Findings,
-    parts: Mutex<Vec<Reading>>,
-}
-
-impl Drop for Together {
-    fn drop(&mut self) {
-        let parts = std::mem::take(&mut *self.parts.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(whole) = Reading::of_classes(parts) {
-            self.whole.keep(whole);
-        }
-    }
 }
 
 impl Findings {
@@ -211,18 +157,10 @@ impl Findings {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Places for the readings of one trace in parts; once all are dropped, what they found as a whole is in `whole`.
-    pub(super) fn parts(count: usize, whole: &Findings) -> Vec<Findings> {
-        let together = Arc::new(Together { whole: whole.clone(), parts: Mutex::default() });
-        (0..count).map(|_| Findings { place: Arc::default(), together: Some(together.clone()) }).collect()
-    }
-
     pub(super) fn keep(&self, mut reading: Reading) {
-        if let Some(together) = &self.together {
-            together.parts.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
-            return;
+        for left in std::mem::take(&mut reading.faulty) {
+            count_lines(&mut reading.left_out, left);
         }
-        reading.settle();
         let mut kept = self.place.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.as_ref().is_none_or(|kept| kept.records <= reading.records) {
             *kept = Some(reading);

@@ -46,8 +46,6 @@ pub(super) struct Window {
     pub(super) until: Span,
     /// Known at the end.
     pub(super) length: Option<Span>,
-    /// Is it a part of a trace, which may end early?
-    pub(super) is_part: bool,
 }
 
 impl Arrivals for Window {
@@ -57,10 +55,6 @@ impl Arrivals for Window {
             self.inner.fill(block)?;
             if block.len() == before {
                 let end = self.inner.length();
-                if end <= self.from && self.is_part {
-                    self.length = Some(Span::ZERO);
-                    break;
-                }
                 if end <= self.from {
                     let message = format!("ends at {end}, before `from` = {}", self.from.written());
                     return Err(InputError::new(&self.name, message).help("choose an earlier `from`"));

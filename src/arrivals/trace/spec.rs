@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::by_class::Pin;
 use super::filter::Filter;
 use super::order::Order;
-use super::sized::SizeColumn;
+use super::sized::{ClassColumn, SizeColumn};
 use super::{TraceFormat, Unit, source};
 use crate::error::InputError;
 use crate::units::Span;
@@ -35,6 +34,8 @@ pub struct TraceSpec {
     pub filter: Option<Filter>,
     /// The column with the size of each request.
     pub size_column: Option<SizeColumn>,
+    /// The column with the class of each request.
+    pub class_column: Option<ClassColumn>,
     /// Whether coarse time stamps are spread.
     pub stamps: StampMode,
     /// How the records are put in order.
@@ -46,8 +47,6 @@ pub struct TraceSpec {
     /// How often the trace is played, end to end. The length of one pass is that of the window, but
     /// not beyond the trace's own: for counts all bins, else the last arrival and a mean gap.
     pub repeat: u32,
-    /// Time 0 and the clock, where this is a part of a trace that has both.
-    pub pin: Option<Pin>,
 }
 
 /// What is done with time stamps.
@@ -85,12 +84,12 @@ impl TraceSpec {
             app: None,
             filter: None,
             size_column: None,
+            class_column: None,
             stamps: StampMode::Auto,
             order: Order::Window,
             from: Span::ZERO,
             until: None,
             repeat: 1,
-            pin: None,
         }
     }
 
@@ -121,6 +120,11 @@ impl TraceSpec {
         Ok(files)
     }
 
+    /// Is more read of a record than its time?
+    pub(super) fn is_marked(&self) -> bool {
+        self.size_column.is_some() || self.class_column.is_some()
+    }
+
     pub(super) fn check(&self, format: TraceFormat) -> Result<(), InputError> {
         match self.fault(Some(format)) {
             Some((_, message)) => Err(InputError::new(self.name(), message)),
@@ -132,7 +136,7 @@ impl TraceSpec {
     pub(crate) fn fault(&self, format: Option<TraceFormat>) -> Option<(&'static str, String)> {
         use TraceFormat::*;
         const LINES: &[TraceFormat] = &[Timestamps, JsonLines, AccessLog, Alb, W3c, Azure2021];
-        let uses: [(&str, bool, &[TraceFormat]); 10] = [
+        let uses: [(&str, bool, &[TraceFormat]); 11] = [
             ("column", self.column.is_some(), &[Timestamps, Interarrivals, Counts, JsonLines]),
             ("unit", self.unit.is_some(), &[Timestamps, Interarrivals, Counts, Azure2021, JsonLines]),
             ("bin", self.bin.is_some(), &[Counts, Azure2019]),
@@ -141,6 +145,7 @@ impl TraceSpec {
             ("app", self.app.is_some(), &[Timestamps, JsonLines, Azure2021]),
             ("where", self.filter.is_some(), LINES),
             ("size_column", self.size_column.is_some(), LINES),
+            ("class_column", self.class_column.is_some(), LINES),
             ("sort", self.order == Order::Whole, LINES),
             (
                 "stamps",
@@ -150,7 +155,11 @@ impl TraceSpec {
         ];
         let misfit = |format: TraceFormat| {
             let (field, ..) = uses.iter().find(|(_, set, formats)| *set && !formats.contains(&format))?;
-            Some((*field, format!("`{field}` does not apply to the format {}", format.name())))
+            let why = match *field {
+                "size_column" | "class_column" => ", whose records have no time and fields of their own",
+                _ => "",
+            };
+            Some((*field, format!("`{field}` does not apply to the format {}{why}", format.name())))
         };
         if self.repeat == 0 {
             Some(("repeat", "`repeat` must be 1 or more".into()))

@@ -1,9 +1,8 @@
 //! The stages that make arrivals of what files hold: put in order, one after the other, spread where a clock is coarse.
 
-use super::by_class::Pin;
 use super::coarse;
-use super::order::{Order, Ordered, Raw, Several, Sorted};
-use super::point::{Point, SizedPoint};
+use super::order::{Instants, Order, Ordered, Raw, Several, Sorted};
+use super::point::{MarkedPoint, Point};
 use super::reading::Reading;
 use super::sized::Apart;
 use super::{Reader, TraceSpec, source};
@@ -16,8 +15,8 @@ use crate::units::{Span, Time};
 pub(super) enum Content {
     /// Points in time, to be put in order and judged.
     Stamps(Box<dyn Raw>),
-    /// The same with sizes.
-    Sized(Box<dyn Raw<SizedPoint>>),
+    /// The same with sizes or classes.
+    Marked(Box<dyn Raw<MarkedPoint>>),
     /// Arrivals in order whose stamps are to be judged.
     Arrivals(Box<dyn Reader>),
     /// Arrivals that are what they are: of counts and of gaps.
@@ -25,12 +24,12 @@ pub(super) enum Content {
 }
 
 impl TraceSpec {
-    /// All that the files hold, without sizes.
+    /// The times of all that the files hold.
     pub(super) fn reader(&self, stream: Stream) -> Result<Box<dyn Reader>, InputError> {
-        let stamps = match (&self.files()?[..], &self.size_column) {
-            ([file], None) => match self.content(file, stream.clone())? {
+        let stamps = match (&self.files()?[..], self.is_marked()) {
+            ([file], false) => match self.content(file, stream.clone())? {
                 Content::Stamps(raw) => self.ordered(raw),
-                Content::Sized(raw) => Box::new(Apart::without_sizes(self.ordered(raw))),
+                Content::Marked(raw) => Box::new(Apart::without_marks(self.ordered(raw))),
                 Content::Arrivals(reader) => return coarse::judged(reader, self.stamps, stream),
                 Content::Made(reader, found) => return Ok(Box::new(Described { reader, found })),
             },
@@ -39,28 +38,23 @@ impl TraceSpec {
         self.on_the_clock(stamps, stream)
     }
 
-    /// The arrivals of points in time: the first is at time 0, and coarse stamps are spread, unless another time 0 and the
-    /// clock are known.
+    /// The arrivals of points in time: the first is at time 0, and coarse stamps are spread.
     pub(super) fn on_the_clock(
         &self,
         stamps: Box<dyn Raw>,
         stream: Stream,
     ) -> Result<Box<dyn Reader>, InputError> {
-        let instants = Box::new(Pin::instants(self.pin, stamps));
-        match Pin::clock(self.pin) {
-            Some(clock) => Ok(coarse::known(instants, clock, stream)),
-            None => coarse::judged(instants, self.stamps, stream),
-        }
+        coarse::judged(Box::new(Instants::new(stamps)), self.stamps, stream)
     }
 
-    /// The times of what is read, sizes or none.
+    /// The times of what is read, whatever else is.
     ///
     /// # Errors
     /// As those of [`TraceSpec::stamps_of`].
-    pub(super) fn times_of(&self, stream: Stream) -> Result<Box<dyn Raw>, InputError> {
-        match self.size_column {
-            None => self.stamps_of(stream),
-            Some(_) => Ok(Box::new(Apart::without_sizes(self.stamps_of(stream)?))),
+    fn times_of(&self, stream: Stream) -> Result<Box<dyn Raw>, InputError> {
+        match self.is_marked() {
+            false => self.stamps_of(stream),
+            true => Ok(Box::new(Apart::without_marks(self.stamps_of(stream)?))),
         }
     }
 
@@ -69,26 +63,18 @@ impl TraceSpec {
     /// # Errors
     /// A file holds something else.
     pub(super) fn stamps_of<P: Point>(&self, stream: Stream) -> Result<Box<dyn Raw<P>>, InputError> {
-        Ok(match &self.files()?[..] {
-            [file] => match P::of(self.content(file, stream)?) {
-                Some(raw) => self.ordered(raw),
-                None => {
-                    let field = if self.size_column.is_some() { "size_column" } else { "class_column" };
-                    let message = "has no records with a time and fields of their own";
-                    return Err(InputError::new(source::name_of(file), message)
-                        .help(format!("`{field}` needs a table, JSON lines or a log")));
-                }
-            },
-            files => {
-                let stamps = files.iter().map(|file| match P::of(self.content(file, stream.clone())?) {
-                    Some(raw) => Ok(self.ordered(raw)),
-                    None => Err(InputError::new(source::name_of(file), "cannot be merged with other files by its times")
-                        .help("several files are merged by their dates; counts, gaps and binary files begin at time 0 each: \
-                                give one, or put them one after the other into one file")),
-                });
-                Box::new(Several::new(self.name(), stamps.collect::<Result<_, InputError>>()?)?)
-            }
-        })
+        let files = self.files()?;
+        let stamps = files.iter().map(|file| match P::of(self.content(file, stream.clone())?) {
+            Some(raw) => Ok(self.ordered(raw)),
+            None => Err(InputError::new(source::name_of(file), "cannot be merged with other files by its times")
+                .help("several files are merged by their dates; counts, gaps and binary files begin at time 0 each: \
+                        give one, or put them one after the other into one file")),
+        });
+        let mut stamps = stamps.collect::<Result<Vec<_>, InputError>>()?;
+        match stamps.len() {
+            1 => Ok(stamps.remove(0)),
+            _ => Ok(Box::new(Several::new(self.name(), stamps)?)),
+        }
     }
 
     fn ordered<P: Point>(&self, raw: Box<dyn Raw<P>>) -> Box<dyn Raw<P>> {

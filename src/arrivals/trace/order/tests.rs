@@ -1,3 +1,4 @@
+use super::super::point::{Mark, MarkedPoint};
 use super::*;
 use crate::arrivals::tests::tried;
 
@@ -58,6 +59,44 @@ fn runs_on_disk_give_what_sorting_in_memory_gives() {
     sorted.merge = Some(sorted.sort(6000).unwrap());
     assert_eq!(sorted.merge.as_ref().unwrap().feeds.len(), 7);
     assert_eq!(all(sorted).unwrap(), expected);
+}
+
+/// Points of these times whose marks are their places.
+struct Numbered(Vec<i64>, usize);
+
+impl Raw<MarkedPoint> for Numbered {
+    fn fill(&mut self, _floor: i64, block: &mut Vec<MarkedPoint>) -> Result<(), InputError> {
+        let end = (self.1 + BLOCK).min(self.0.len());
+        let place = |i: usize| Mark { size: i as f64, class: (i % 1000) as u16 };
+        block.extend((self.1..end).map(|i| MarkedPoint::new(self.0[i], place(i))));
+        self.1 = end;
+        Ok(())
+    }
+
+    fn report(&self, _reading: &mut Reading) {}
+
+    fn name(&self) -> &str {
+        "numbered"
+    }
+
+    fn others(&self) -> String {
+        String::new()
+    }
+}
+
+#[test]
+fn records_of_one_time_keep_the_order_of_the_file_also_on_disk() {
+    let values: Vec<i64> = (0..50_000_i64).map(|i| i * 7919 % 13).collect();
+    let mut expected: Vec<usize> = (0..values.len()).collect();
+    expected.sort_by_key(|i| values[*i]);
+    for in_memory in [6000, usize::MAX] {
+        let mut sorted = Sorted::new(Box::new(Numbered(values.clone(), 0)));
+        sorted.merge = Some(sorted.sort(in_memory).unwrap());
+        let found = tried(|block| sorted.fill(i64::MIN, block)).unwrap();
+        assert!(found.iter().map(|point| point.mark.size as usize).eq(expected.iter().copied()));
+        assert!(found.iter().all(|point| usize::from(point.mark.class) == point.mark.size as usize % 1000));
+        assert!(found.iter().all(|point| point.at() == values[point.mark.size as usize]));
+    }
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Origin {
         let stream = get(&["logStreamName", "logStream", "@logStream"]).and_then(Value::as_str);
         let at = |value: &Value| match value {
             Value::String(text) => instant(text),
-            other => other.as_i64().and_then(|number| instant(&number.to_string())),
+            other => instant(&other.to_string()),
         };
         let of_platform = object.get("time").filter(|_| object.contains_key("record")).and_then(at);
         let own = get(&["timestamp", "@timestamp"]).and_then(at);

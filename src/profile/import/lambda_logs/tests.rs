@@ -97,6 +97,7 @@ fn exports() -> Vec<(&'static str, String, bool)> {
         ("get-log-events", json!({ "events": all(|i| json!({ "timestamp": BEGIN_MS + 1000 * i as i64, "message": report(i), "ingestionTime": 1 })), "nextForwardToken": "f/1", "nextBackwardToken": "b/1" }).to_string(), true),
         ("a list of events with JSON within", format!("{:#}", json!(all(|i| event(i, format!("{}\n", record(i)))))), true),
         ("a list of events that was cut off", { let text = format!("{:#}", json!(all(|i| event(i, report(i))))); text[..text.len() - 2].to_owned() }, true),
+        ("events in seconds", json!(all(|i| json!({ "timestamp": (BEGIN_MS + 1000 * i as i64) as f64 / 1e3, "message": report(i) }))).to_string(), true),
         ("messages alone", json!(all(report)).to_string(), false),
         ("messages alone, one a line", all(|i| format!("{}\n", json!(report(i)))).concat(), false),
         ("Insights: pairs", format!("{results:#}"), true),
