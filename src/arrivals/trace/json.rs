@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use serde_json::Value;
-
 use super::Unit;
 use super::datetime::date_time;
 use super::decimal::{self, Kind};
+use super::json_value::Value;
 use super::layout::{Fault, Layout, Strictness, no_field, sample};
 use super::lines::Lines;
 use super::names::{Wanted, is_time_name, split_unit};
@@ -45,7 +44,7 @@ impl Path {
     fn of<'a>(&self, object: &'a Value) -> Option<&'a Value> {
         let found =
             object.get(&self.0).or_else(|| self.0.split('.').try_fold(object, |inner, name| inner.get(name)));
-        found.filter(|value| !value.is_null())
+        found.filter(|value| **value != Value::Null)
     }
 }
 
@@ -85,13 +84,13 @@ impl Json {
         let Some(first) = objects.iter().find_map(|object| time.of(object)) else {
             return Err(no_field(lines.name(), &time.0, &names));
         };
-        let text = text_of(first);
-        let (kind, unit) = match date_time(&text) {
+        let text = first.text().as_bytes();
+        let (kind, unit) = match date_time(text) {
             Some(_) => (Kind::DateTime, Chosen::Dated),
             None => {
                 let name = time.0.rsplit('.').next().unwrap_or(&time.0);
                 let chosen = unit.map(Chosen::Said).or(split_unit(name).1.map(Chosen::Named));
-                let chosen = chosen.or(known(&objects)).unwrap_or_else(|| by_magnitude(&text));
+                let chosen = chosen.or(known(&objects)).unwrap_or_else(|| by_magnitude(text));
                 (chosen.unit().kind(), chosen)
             }
         };
@@ -112,7 +111,7 @@ fn known(objects: &[Value]) -> Option<Chosen> {
     let has = |name: &str| objects[0].get(name).is_some();
     // Mooncake counts milliseconds; Bailian's otherwise like traces have chats, and seconds.
     let mooncake = has("hash_ids") && has("input_length") && !has("chat_id");
-    let whole = |object: &Value| object.get("timestamp").is_some_and(|time| time.is_u64());
+    let whole = |object: &Value| object.get("timestamp").is_some_and(Value::is_whole);
     (mooncake && objects.iter().all(whole)).then_some(Chosen::Layout(Unit::Millis, "Mooncake"))
 }
 
@@ -137,12 +136,12 @@ fn first_objects(lines: &mut Lines) -> Result<Vec<Value>, InputError> {
 
 /// The names of all plain fields, `a.b` for those within others.
 fn collect(value: &Value, prefix: String, level: usize, names: &mut Vec<String>) {
-    let Some(object) = value.as_object() else { return };
-    for (name, value) in object {
+    let Value::Object(fields) = value else { return };
+    for (name, value) in fields {
         let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
             Value::Object(_) if level < DEEPEST => collect(value, name, level + 1, names),
-            Value::Array(_) | Value::Object(_) => (),
+            Value::List(_) | Value::Object(_) => (),
             _ if names.contains(&name) => (),
             _ => names.push(name),
         }
@@ -151,24 +150,19 @@ fn collect(value: &Value, prefix: String, level: usize, names: &mut Vec<String>)
 
 /// The outermost field with the name of a time that holds one, else the first that holds a date.
 fn time_field(objects: &[Value], names: &[String]) -> Option<Path> {
-    let text = |name: &String| objects.iter().find_map(|object| Path(name.clone()).of(object)).map(text_of);
+    let text =
+        |name: &String| objects.iter().find_map(|object| Path(name.clone()).of(object)).map(Value::text);
     let is_time = |name: &&String| {
         let value = text(name);
-        let is_value = value.is_some_and(|text| decimal::is_number(&text) || date_time(&text).is_some());
+        let is_value = value
+            .is_some_and(|text| decimal::is_number(text.as_bytes()) || date_time(text.as_bytes()).is_some());
         is_time_name(name.rsplit('.').next().unwrap_or(name)) && is_value
     };
     let by_depth = |level: usize| names.iter().filter(move |name| name.matches('.').count() == level);
     let named = (0..=DEEPEST).find_map(|level| by_depth(level).find(is_time));
-    let dated = || names.iter().find(|name| text(name).is_some_and(|text| date_time(&text).is_some()));
+    let dated =
+        || names.iter().find(|name| text(name).is_some_and(|text| date_time(text.as_bytes()).is_some()));
     named.or_else(dated).map(|name| Path(name.clone()))
-}
-
-/// A number is as it is written.
-fn text_of(value: &Value) -> Vec<u8> {
-    match value {
-        Value::String(text) => text.trim().as_bytes().to_vec(),
-        other => other.to_string().into_bytes(),
-    }
 }
 
 /// How many braces and brackets are open at the end of `text`.
@@ -198,22 +192,17 @@ fn parse(text: &[u8], into: &mut VecDeque<Value>) {
     let inner = text.strip_suffix(b",").unwrap_or(text);
     let candidates =
         [text, inner, inner.strip_prefix(b"[").unwrap_or(inner), inner.strip_suffix(b"]").unwrap_or(inner)];
-    let Some(value) = candidates.iter().find_map(|text| serde_json::from_slice::<Value>(text).ok()) else {
+    let Some(value) = candidates.iter().find_map(|text| Value::read(text)) else {
         return into.push_back(Value::Null);
     };
-    let lists = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(Value::is_object));
+    let lists = |value: &Value| matches!(value, Value::List(list) if list.iter().any(Value::is_object));
     match value {
-        Value::Array(list) => into.extend(list),
-        Value::Object(object) if object.len() == 1 && object.values().all(lists) => {
-            into.extend(
-                object
-                    .into_iter()
-                    .filter_map(|(_, list)| match list {
-                        Value::Array(list) => Some(list),
-                        _ => None,
-                    })
-                    .flatten(),
-            );
+        Value::List(list) => into.extend(list),
+        Value::Object(fields) if fields.len() == 1 && lists(&fields[0].1) => {
+            fields.into_iter().for_each(|(_, list)| match list {
+                Value::List(list) => into.extend(list),
+                other => into.push_back(other),
+            });
         }
         other => into.push_back(other),
     }
@@ -261,15 +250,15 @@ impl Layout for Json {
 
     fn value<'a>(&'a self, _record: &'a [u8], key: usize) -> Option<Cow<'a, [u8]>> {
         self.keys[key].of(&self.current).map(|value| match value {
-            Value::String(text) => Cow::Borrowed(text.as_bytes()),
-            other => Cow::Owned(text_of(other)),
+            Value::Text(text) => Cow::Borrowed(text.as_bytes()),
+            other => Cow::Borrowed(other.text().as_bytes()),
         })
     }
 
     fn arrival(&self, record: &[u8]) -> Result<i64, Fault> {
         let fault = |reason: String| Fault { token: 0..record.len(), reason };
         let value = self.time.of(&self.current).ok_or_else(|| fault(format!("have no `{}`", self.time.0)))?;
-        decimal::parse(&text_of(value), self.kind)
+        decimal::parse(value.text().as_bytes(), self.kind)
             .map_err(|_| fault(format!("have a `{}` that is no time", self.time.0)))
     }
 

@@ -25,6 +25,7 @@ mod delimited;
 mod filter;
 mod functions;
 mod json;
+mod json_value;
 mod layout;
 mod lines;
 mod names;
