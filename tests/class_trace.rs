@@ -303,3 +303,43 @@ fn what_cannot_act_is_refused() {
     );
     folder.refused(&format!("{groups}[output]\nbatches = true\n"), &["[output] cannot act"]);
 }
+
+/// One of several files may have nothing to use; alone it is refused with what there is to mend.
+#[test]
+fn a_file_without_a_record_of_the_classes_is_a_part_like_any_other() {
+    let folder = Folder::new();
+    folder.write("a.csv", "t,model\n0.5,chat\n0.75,search\n1.3,mail\n");
+    folder.write("b.csv", "t,model\n0.6,other\n0.8,other\n");
+    let text = |file: &str| scenario(&format!("file = {file}\nclass_column = \"model\""), TOGETHER);
+    let summary = folder.run(&text("[\"a.csv\", \"b.csv\"]"));
+    assert_eq!(summary["requests"], 3);
+    assert!(
+        summary["notes"].to_string().contains("2 lines that are of no [[class]]"),
+        "{}",
+        summary["notes"]
+    );
+    folder.refused(&text("\"b.csv\""), &["of 2, 2 are of no [[class]]", "the names of the [[class]]"]);
+}
+
+/// Neither gaps without phases nor arrivals that are too few have a law: the run says so, with classes as without.
+#[test]
+fn what_no_law_covers_is_simulated_alone_with_classes_too() {
+    let folder = Folder::new();
+    let class = "[[class]]\nname = \"a\"\nshare = 1\nlongest_wait = \"100ms\"\n";
+    for (workload, why) in [
+        ("kind = \"gamma\"\nrate = 3\ncv = 2\nrequests = 500", "gaps of other distributions"),
+        ("kind = \"trace\"\nfile = \"one.csv\"", "too few"),
+    ] {
+        folder.write("one.csv", "t,x\n5,1\n");
+        for (timeout, class) in [("", class), ("timeout = \"100ms\"\n", "")] {
+            let text = format!(
+                "[workload]\n{workload}\n[profile]\nmemory_mb = [1024]\nbatch = [1, 5]\nservice_s = [[0.1, 0.2]]\n\
+                 {LAMBDA}[policy]\nkind = \"batch\"\nbatch = 5\n{timeout}{class}"
+            );
+            let summary = folder.run(&text);
+            assert!(summary["predicted"].is_null(), "{summary}");
+            let notes = summary["notes"].to_string();
+            assert!(notes.contains("Not predicted") && notes.contains(why), "{notes}");
+        }
+    }
+}

@@ -111,7 +111,7 @@ fn one_size_is_none() {
         let classes = scenario.classes.as_ref().unwrap();
         let group = classes.together(scenario.setting().memory, 8);
         let simulated = simulate_group(&scenario, classes, &group, &mut Unwatched).unwrap();
-        (simulated, predict_group(&scenario, classes, &group).unwrap())
+        (simulated, predict_group(&scenario, classes, &group).unwrap().unwrap())
     };
     let (sized, plain) = (run(&with), run(&without));
     for (a, b) in sized.0.classes.iter().zip(&plain.0.classes) {
@@ -139,7 +139,7 @@ fn the_law_predicts_what_is_simulated() {
         let classes = scenario.classes.as_ref().unwrap();
         let group = classes.together(scenario.setting().memory, policy.parse().unwrap());
         let simulated = simulate_group(&scenario, classes, &group, &mut Unwatched).unwrap();
-        let predicted = predict_group(&scenario, classes, &group).unwrap();
+        let predicted = predict_group(&scenario, classes, &group).unwrap().unwrap();
         for (s, p) in simulated.classes.iter().zip(&predicted.classes) {
             let interval = s.latency_ci95_s.and_then(|intervals| intervals.mean).unwrap();
             let slack = 1.25 * (interval[1] - interval[0]) + 1e-4;
@@ -254,7 +254,7 @@ fn a_group_with_sizes_has_the_cheapest_configuration_of_a_grid() {
                     let longest_wait = members.iter().map(wait).collect();
                     let memory = scenario.setting().memory;
                     let group = Group { members: members.clone(), memory, batch, longest_wait };
-                    let found = predict_group(&scenario, classes, &group).unwrap();
+                    let found = predict_group(&scenario, classes, &group).unwrap().unwrap();
                     if found.classes.iter().all(|class| class.slo_violation_share.unwrap() <= 0.05) {
                         least = least.min(found.prediction.predicted.cost_usd_per_million);
                     }

@@ -196,7 +196,7 @@ fn predicted(
         Some(_) if model == Model::Published => Err(classes_have_one_law()),
         Some((classes, group)) => {
             let found = predict_group(scenario, classes, group)?;
-            Ok((Some(found.prediction), found.classes))
+            Ok(found.map_or_else(Default::default, |found| (Some(found.prediction), found.classes)))
         }
     }
 }

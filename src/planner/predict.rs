@@ -137,7 +137,10 @@ pub fn too_few(scenario: &Scenario) -> InputError {
 }
 
 /// As [`scenario_parts`], but empty where no process can be fitted.
-fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
+///
+/// # Errors
+/// A trace that cannot be read.
+pub fn fitted_parts(scenario: &Scenario) -> Result<Vec<Part>, InputError> {
     no_users(scenario)?;
     if let Some(parts) = parts(&scenario.workload) {
         return Ok(parts);

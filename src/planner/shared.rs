@@ -8,7 +8,7 @@ use crate::error::InputError;
 use crate::numeric::streams::Streams;
 use crate::outcome::{ClassFigures, Latency, Model, Predicted};
 use crate::planner::laws::{batch_cost, variation};
-use crate::planner::predict::{HOUR, Part, Prediction, hours as hourly, scenario_parts, too_few};
+use crate::planner::predict::{HOUR, Part, Prediction, fitted_parts, hours as hourly, is_covered, too_few};
 use crate::profile::ServiceTimes;
 use crate::scenario::class::{Classes, Group, Marks, Sizes};
 use crate::scenario::slo::Slo;
@@ -37,18 +37,22 @@ impl ClassParts {
     /// Those of a scenario; a trace by the fits of its hours.
     ///
     /// # Errors
-    /// A trace that cannot be read.
+    /// A trace that cannot be read, or to which no process can be fitted.
     pub fn new(scenario: &Scenario, classes: &Classes) -> Result<ClassParts, InputError> {
+        ClassParts::fitted(scenario, classes)?.ok_or_else(|| too_few(scenario))
+    }
+
+    /// As [`ClassParts::new`]; `None` where no process can be fitted.
+    fn fitted(scenario: &Scenario, classes: &Classes) -> Result<Option<ClassParts>, InputError> {
+        let marked = |parts: Vec<MarkedPart>| (!parts.is_empty()).then_some(ClassParts::Marked(parts));
         Ok(match &classes.marks {
-            Marks::Own(own) => ClassParts::Own(own.clone()),
-            Marks::Process(map) => {
-                ClassParts::Marked(vec![MarkedPart { duration: 1.0, process: map.clone() }])
-            }
+            Marks::Own(own) => Some(ClassParts::Own(own.clone())),
+            Marks::Process(map) => marked(vec![MarkedPart { duration: 1.0, process: map.clone() }]),
             Marks::Shares(shares) => {
                 let part = |part: &Part| MarkedPart::shared(part, shares);
-                ClassParts::Marked(scenario_parts(scenario)?.iter().map(part).collect())
+                marked(fitted_parts(scenario)?.iter().map(part).collect())
             }
-            Marks::Column(_) => ClassParts::Marked(of_hours(scenario, classes)?),
+            Marks::Column(_) => marked(of_hours(scenario, classes)?),
         })
     }
 
@@ -102,12 +106,7 @@ fn of_hours(scenario: &Scenario, classes: &Classes) -> Result<Vec<MarkedPart>, I
         let shares: Vec<f64> = shares.iter().map(|share| share / sum).collect();
         part.map(|part| MarkedPart::shared(&part, &shares))
     };
-    let parts: Vec<MarkedPart> =
-        fitted.into_iter().map(|(_, part)| part).zip(&hours).filter_map(part).collect();
-    match parts.is_empty() {
-        true => Err(too_few(scenario)),
-        false => Ok(parts),
-    }
+    Ok(fitted.into_iter().map(|(_, part)| part).zip(&hours).filter_map(part).collect())
 }
 
 /// The laws of a group in every part of a workload.
@@ -208,7 +207,8 @@ pub struct ClassPrediction {
     pub classes: Vec<ClassFigures>,
 }
 
-/// Predicts a group of the scenario's classes; a trace by the fits of its hours.
+/// Predicts a group of the scenario's classes; a trace by the fits of its hours. `None` where classes are drawn for arrivals
+/// that no law covers, and for a trace to which no process can be fitted.
 ///
 /// # Errors
 /// The profile does not cover the group; a trace cannot be read.
@@ -216,9 +216,12 @@ pub fn predict_group(
     scenario: &Scenario,
     classes: &Classes,
     group: &Group,
-) -> Result<ClassPrediction, InputError> {
-    let parts = ClassParts::new(scenario, classes)?.of(&group.members);
-    predict_parts(scenario, classes, group, &parts)
+) -> Result<Option<ClassPrediction>, InputError> {
+    if matches!(classes.marks, Marks::Shares(_)) && !is_covered(&scenario.workload) {
+        return Ok(None);
+    }
+    let Some(parts) = ClassParts::fitted(scenario, classes)? else { return Ok(None) };
+    predict_parts(scenario, classes, group, &parts.of(&group.members)).map(Some)
 }
 
 /// As [`predict_group`], of arrivals that are known.

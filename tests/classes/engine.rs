@@ -54,7 +54,7 @@ proptest! {
         let list = scenario.classes.as_ref().unwrap();
         let group = list.together(scenario.setting().memory, batch);
         let simulated = simulate_group(&scenario, list, &group, &mut Unwatched).unwrap();
-        let predicted = predict_group(&scenario, list, &group).unwrap();
+        let predicted = predict_group(&scenario, list, &group).unwrap().unwrap();
         let [a, b] = [simulated.simulation.simulated.mean_batch, predicted.prediction.predicted.mean_batch];
         prop_assert!((a / b - 1.0).abs() < 0.02, "mean batch {} {}", a, b);
         for (s, p) in simulated.classes.iter().zip(&predicted.classes) {

@@ -124,6 +124,14 @@ pub(super) fn parse(text: &[u8], kind: Kind) -> Result<i64, String> {
     }
 }
 
+/// As [`parse`], without the value in the reason.
+pub(super) fn value(text: &[u8], kind: Kind) -> Result<i64, Refused> {
+    match kind {
+        Kind::DateTime => date_time(text).ok_or(Refused::NoNumber),
+        Kind::Number { digits } => number(text, digits),
+    }
+}
+
 /// Why a value is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -134,6 +142,16 @@ pub(super) enum Refused {
 }
 
 impl Refused {
+    /// What such a value is.
+    pub(super) fn is(self) -> &'static str {
+        match self {
+            Refused::NoNumber => "is no time",
+            Refused::NotFinite => "is not finite",
+            Refused::Negative => "is negative",
+            Refused::TooLarge => "is beyond 292 years in its unit",
+        }
+    }
+
     /// The reason in words; `shown` is the value.
     pub(super) fn reason(self, shown: &str) -> String {
         match self {
@@ -149,11 +167,22 @@ fn number(text: &[u8], digits: u32) -> Result<i64, Refused> {
     let text = text.strip_prefix(b"+").unwrap_or(text);
     match prefix(text, digits) {
         Some((value, length)) if length == text.len() => Ok(value as i64),
-        _ => {
-            // Exponents, and more digits before the point than any time has: to the 53 bits of a double.
-            scaled(fast_float2::parse(text).map_err(|_| Refused::NoNumber)?, digits)
-        }
+        // More digits than any time has are read to the 53 bits of a double.
+        _ => match raised(text, digits) {
+            Some(value) => Ok(value as i64),
+            None => scaled(fast_float2::parse(text).map_err(|_| Refused::NoNumber)?, digits),
+        },
     }
+}
+
+/// The value of a decimal with an exponent that leaves a power of ten that is whole; exact.
+fn raised(text: &[u8], digits: u32) -> Option<u64> {
+    let at = text.iter().position(|byte| matches!(byte, b'e' | b'E'))?;
+    let exponent: i32 = std::str::from_utf8(&text[at + 1..]).ok()?.parse().ok()?;
+    let power =
+        u32::try_from(digits.cast_signed().checked_add(exponent)?).ok().filter(|power| *power < 20)?;
+    let (value, length) = prefix(&text[..at], power)?;
+    (length == at).then_some(value)
 }
 
 /// `value * 10^digits`, rounded to a whole number of nanoseconds.
@@ -205,6 +234,10 @@ mod tests {
             ("0.07949090003967285", 79_490_900),
             ("9223372036.854775807", i64::MAX),
             ("0.12345678949999999999999", 123_456_789),
+            ("1795442136.250000150e0", 1_795_442_136_250_000_150),
+            ("1.795442136250000151e+9", 1_795_442_136_250_000_151),
+            ("9007199254740993e-6", 9_007_199_254_740_993_000),
+            ("1e-9", 1),
             ("1700000000.12345678950000000000001", 1_700_000_000_123_456_790),
         ] {
             assert_eq!(seconds(text), Ok(nanos), "{text}");

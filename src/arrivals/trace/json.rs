@@ -258,8 +258,9 @@ impl Layout for Json {
     fn arrival(&self, record: &[u8]) -> Result<i64, Fault> {
         let fault = |reason: String| Fault { token: 0..record.len(), reason };
         let value = self.time.of(&self.current).ok_or_else(|| fault(format!("have no `{}`", self.time.0)))?;
-        decimal::parse(value.text().as_bytes(), self.kind)
-            .map_err(|_| fault(format!("have a `{}` that is no time", self.time.0)))
+        let text = value.text();
+        decimal::value(text.as_bytes(), self.kind)
+            .map_err(|refused| fault(format!("have a `{}` that {}", self.time.0, refused.is())))
     }
 
     fn strictness(&self) -> Strictness {

@@ -7,7 +7,7 @@ use super::filter::Filter;
 use super::lines::Lines;
 use super::order::Raw;
 use super::point::{Mark, Point};
-use super::reading::{NOT_MET, Reading};
+use super::reading::{NOT_MET, OF_NO_CLASS, Reading};
 use super::sized::{ClassColumn, SizeColumn};
 use super::table::SAMPLE_ROWS;
 use crate::arrivals::BLOCK;
@@ -111,6 +111,8 @@ pub(super) struct Records<L> {
     class: Option<(ClassColumn, usize)>,
     found: Reading,
     used: u64,
+    /// Other files are of the same trace: this one may have nothing to use.
+    is_part: bool,
 }
 
 impl<L: Layout> Records<L> {
@@ -127,7 +129,17 @@ impl<L: Layout> Records<L> {
         let keys = conditions.map(|condition| key(&condition.name)).collect::<Result<_, _>>()?;
         let size = size.map(|size| Ok((size.clone(), key(&size.name)?))).transpose()?;
         let class = class.map(|class| Ok((class.clone(), key(&class.name)?))).transpose()?;
-        Ok(Records { lines, layout, filter, keys, size, class, found: Reading::default(), used: 0 })
+        Ok(Records {
+            lines,
+            layout,
+            filter,
+            keys,
+            size,
+            class,
+            found: Reading::default(),
+            used: 0,
+            is_part: false,
+        })
     }
 
     /// The time of a record that counts, with what it says of itself where that is read.
@@ -179,7 +191,7 @@ impl<L: Layout> Records<L> {
     /// The time of a record of no class, which is left out once time 0 and the clock are known; whatever else is the matter
     /// with it.
     fn take_of_none(&mut self, place: &Range<usize>, floor: i64) -> Option<(i64, Mark)> {
-        self.found.leave_out("are of no [[class]]", self.lines.number());
+        self.found.leave_out(OF_NO_CLASS, self.lines.number());
         let at = self.layout.arrival(self.lines.text(place)).ok().filter(|at| *at >= floor)?;
         Some((at, Mark { size: 0.0, class: Mark::OF_NONE }))
     }
@@ -243,7 +255,7 @@ impl<L: Layout, P: Point> Raw<P> for Records<L> {
         let full = block.len() + BLOCK;
         while block.len() < full {
             let Some(place) = self.layout.next(&mut self.lines)? else {
-                if self.used == 0 {
+                if self.used == 0 && !(self.is_part && self.found.records > 0) {
                     return Err(self.nothing_used());
                 }
                 return Ok(());
@@ -273,12 +285,22 @@ impl<L: Layout, P: Point> Raw<P> for Records<L> {
 }
 
 impl<L: Layout> Records<L> {
+    /// The same as one of several files, of which one may have nothing to use.
+    pub(super) fn part(self, is_part: bool) -> Records<L> {
+        Records { is_part, ..self }
+    }
+
     fn nothing_used(&self) -> InputError {
         let reasons = self.found.all_left_out().map(|left| format!("{} {}", left.lines, left.reason));
         let reasons: Vec<String> = reasons.collect();
         let message =
             format!("has no record that can be used: of {}, {}", self.found.records, reasons.join("; "));
-        InputError::new(self.lines.name(), message).help(self.layout.others())
+        let is_chosen = |reason: &str| reason.starts_with(NOT_MET) || reason == OF_NO_CLASS;
+        let error = InputError::new(self.lines.name(), message);
+        match self.found.all_left_out().all(|left| is_chosen(&left.reason)) {
+            true => error.help("look at `where`, at `class_column` and at the names of the [[class]]"),
+            false => error.help(self.layout.others()),
+        }
     }
 }
 

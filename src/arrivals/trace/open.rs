@@ -184,7 +184,7 @@ impl TraceSpec {
         filter: Option<Filter>,
     ) -> Result<Content, InputError> {
         let marks = (self.size_column.as_ref(), self.class_column.as_ref());
-        let records = Records::new(lines, layout, filter, marks)?;
+        let records = Records::new(lines, layout, filter, marks)?.part(self.paths.len() > 1);
         Ok(match self.is_marked() {
             true => Content::Marked(Box::new(records)),
             false => Content::Stamps(Box::new(records)),

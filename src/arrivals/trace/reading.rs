@@ -9,6 +9,8 @@ use crate::units::Span;
 
 /// How the reason begins for records that do not meet a filter.
 pub(super) const NOT_MET: &str = "do not meet";
+/// How the reason of a record begins that none of the classes asks for.
+pub(super) const OF_NO_CLASS: &str = "are of no [[class]]";
 
 /// What a reading of a trace found, as far as it went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -15,7 +15,7 @@ use super::format;
 use super::notes::{always_warm, cautions, misfit};
 use super::omitted::omitted;
 use crate::outcome::{HourRow, KeepAlivePoint, Simulation};
-use crate::planner::predict::Prediction;
+use crate::planner::predict::{Prediction, is_covered};
 use crate::policy::adaptive::{Decision, Reason};
 use crate::scenario::Scenario;
 use crate::scenario::platform::Environments;
@@ -149,10 +149,19 @@ impl RunReport<'_> {
         notes.extend(cautions(self.scenario));
         match (&self.scenario.workload.source, self.prediction) {
             (Source::Closed(_), _) => notes.extend(self.closed().map(|closed| closed.words())),
-            (_, None) if self.scenario.policy.adaptive().is_none() => notes.push(
-                "Not predicted: no process can be fitted to a trace whose arrivals are too few, or all at one instant."
-                    .to_owned(),
-            ),
+            (_, None) if self.scenario.policy.adaptive().is_none() => {
+                let cause = match is_covered(&self.scenario.workload) {
+                    true => {
+                        "Not predicted: no process can be fitted to a trace whose arrivals are too few, or all at one \
+                         instant."
+                    }
+                    false => {
+                        "Not predicted: the law covers Poisson processes, MMPPs and MAPs; gaps of other distributions \
+                         are simulated."
+                    }
+                };
+                notes.push(cause.to_owned());
+            }
             (_, None) => notes.push(
                 "An adaptive policy has no one configuration to predict; its plans are in decisions.csv."
                     .to_owned(),

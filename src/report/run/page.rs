@@ -98,10 +98,11 @@ impl RunReport<'_> {
             return format!("{model}, planned anew every {}, prices of {book}", settings.period);
         }
         if let Some(classes) = &self.scenario.classes {
-            let classes = classes.list.len();
-            return format!(
-                "{model} at {memory}, {classes} classes in batches of up to {batch}, prices of {book}"
-            );
+            let classes = match classes.list.len() {
+                1 => "1 class".to_owned(),
+                several => format!("{several} classes"),
+            };
+            return format!("{model} at {memory}, {classes} in batches of up to {batch}, prices of {book}");
         }
         match batch {
             1 => format!("{model} at {memory}, unbatched, prices of {book}"),
@@ -239,17 +240,16 @@ fn class_table(tables: &ClassTables, scenario: &Scenario) -> (Vec<&'static str>,
     (headers, class_rows(tables, scenario))
 }
 
-/// Two rows a class: simulated, predicted.
+/// Two rows a class: simulated and, where a law covers it, predicted.
 fn class_rows(tables: &ClassTables, scenario: &Scenario) -> Vec<Vec<String>> {
     let classes = scenario.classes.iter().flat_map(|classes| &classes.list);
     let mut rows = Vec::new();
-    for ((class, simulated), predicted) in classes.zip(tables.simulated).zip(tables.predicted) {
+    for (i, (class, simulated)) in classes.zip(tables.simulated).enumerate() {
         let objective =
             class.slo.map_or(String::new(), |slo| format!("{} within {}", slo.name(), slo.latency));
-        let name = [class.name.clone(), String::new()];
-        for ((name, what), figures) in
-            name.into_iter().zip(["simulated", "predicted"]).zip([simulated, predicted])
-        {
+        let figures = [("simulated", Some(simulated)), ("predicted", tables.predicted.get(i))];
+        let figures = figures.into_iter().filter_map(|(what, figures)| Some((what, figures?)));
+        for (name, (what, figures)) in [class.name.clone(), String::new()].into_iter().zip(figures) {
             let latency = &figures.latency_s;
             let times = [latency.mean, latency.p50, latency.p95, latency.p99].map(format::duration);
             let mut row = vec![name, what.to_owned(), format::percent(figures.share)];

@@ -180,8 +180,10 @@ pub fn run(options: Options, name: &str, seen: &Seen) -> Result<Outcome, InputEr
         (_, Some((list, group))) => {
             let predicted = predict_group(&scenario, list, group)?;
             let found = simulate_group(&scenario, list, group, &mut counter)?;
-            classes = Some((found.classes, predicted.classes));
-            (found.simulation, Some(predicted.prediction))
+            let (prediction, by_class) =
+                predicted.map_or_else(Default::default, |found| (Some(found.prediction), found.classes));
+            classes = Some((found.classes, by_class));
+            (found.simulation, prediction)
         }
         (adaptive, None) => {
             if model == Model::Published {
