@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
 use super::marked::MarkedMap;
-use super::merge::{Fill, Merge};
+use super::merge::Merge;
 use super::transform::{Cut, Each, Flow, Timed};
 use super::{Arrivals, BLOCK};
 use crate::error::InputError;
@@ -55,9 +55,7 @@ pub fn drawn(source: Box<dyn Arrivals>, shares: &[f64], stream: Stream) -> Box<d
 
 /// Several streams side by side, each a class. Of equal times the lower class comes first.
 pub fn merged(sources: Vec<Box<dyn Arrivals>>) -> Box<dyn ClassArrivals> {
-    let streams =
-        sources.into_iter().map(|mut source| -> Fill<_> { Box::new(move |block| source.fill(block)) });
-    Box::new(Merged(Merge::new(streams.collect())))
+    Box::new(Merged(Merge::new(sources)))
 }
 
 /// The arrivals of a marked process in `[0, end)`, from its stationary phase law on.
@@ -147,7 +145,7 @@ impl ClassArrivals for Cut<dyn ClassArrivals> {
     }
 }
 
-struct Merged(Merge<Time>);
+struct Merged(Merge);
 
 impl ClassArrivals for Merged {
     fn fill(&mut self, block: &mut Vec<Request>) -> Result<(), InputError> {

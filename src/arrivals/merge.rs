@@ -1,55 +1,52 @@
 //! Streams side by side, in the order of time.
 
-use super::BLOCK;
-use super::transform::Timed;
+use super::{Arrivals, BLOCK};
 use crate::error::InputError;
-
-/// Appends the next items of a stream; nothing at the end.
-pub type Fill<T> = Box<dyn FnMut(&mut Vec<T>) -> Result<(), InputError> + Send>;
+use crate::units::Time;
 
 /// Several streams.
-pub struct Merge<T> {
-    heads: Vec<Head<T>>,
+pub struct Merge {
+    heads: Vec<Head>,
 }
 
-struct Head<T> {
-    fill: Fill<T>,
-    block: Vec<T>,
+struct Head {
+    source: Box<dyn Arrivals>,
+    block: Vec<Time>,
     next: usize,
 }
 
-impl<T: Timed> Head<T> {
-    /// The next item, which stays.
-    fn peek(&mut self) -> Result<Option<T>, InputError> {
+impl Head {
+    /// The next arrival, which stays.
+    fn peek(&mut self) -> Result<Option<Time>, InputError> {
         if self.next == self.block.len() {
             self.block.clear();
             self.next = 0;
-            (self.fill)(&mut self.block)?;
+            self.source.fill(&mut self.block)?;
         }
         Ok(self.block.get(self.next).copied())
     }
 }
 
-impl<T: Timed> Merge<T> {
+impl Merge {
     /// Of streams, each in the order of time.
-    pub fn new(streams: Vec<Fill<T>>) -> Merge<T> {
-        let heads = streams.into_iter().map(|fill| Head { fill, block: Vec::new(), next: 0 });
+    pub fn new(sources: Vec<Box<dyn Arrivals>>) -> Merge {
+        let heads = sources.into_iter().map(|source| Head { source, block: Vec::new(), next: 0 });
         Merge { heads: heads.collect() }
     }
 
-    /// Shows the next items, at most a block, each with the number of its stream; none at the end. Of equal times the lower
+    /// Shows the next arrivals, at most a block, each with the number of its stream; none at the end. Of equal times the lower
     /// number comes first.
     ///
     /// # Errors
     /// Those of the streams.
-    pub fn next_block(&mut self, mut show: impl FnMut(T, u16)) -> Result<(), InputError> {
-        let mut items = self.heads.iter_mut().map(Head::peek).collect::<Result<Vec<_>, _>>()?;
+    pub fn next_block(&mut self, mut show: impl FnMut(Time, u16)) -> Result<(), InputError> {
+        let mut times = self.heads.iter_mut().map(Head::peek).collect::<Result<Vec<_>, _>>()?;
         for _ in 0..BLOCK {
-            let known = items.iter().enumerate().filter_map(|(number, item)| Some((item.as_ref()?, number)));
-            let Some((item, number)) = known.min_by_key(|(item, number)| (item.at(), *number)) else { break };
-            show(*item, number as u16);
+            let known = times.iter().enumerate().filter_map(|(number, at)| Some(((*at)?, number)));
+            let Some((at, number)) = known.min() else { break };
+            show(at, number as u16);
             self.heads[number].next += 1;
-            items[number] = self.heads[number].peek()?;
+            times[number] = self.heads[number].peek()?;
         }
         Ok(())
     }

@@ -16,30 +16,10 @@ use crate::units::Span;
 pub(super) type Judge = fn(&Function, &BatchLaws, (u32, Span), &Constraint) -> Candidate;
 
 impl Chooser<'_> {
-    /// Those configurations that meet the constraints by the law. Those of one timeout share most of its work.
-    pub(super) fn kept_by_law(&self, settings: Vec<Setting>) -> Result<BTreeSet<Setting>, InputError> {
-        use rayon::prelude::*;
-        let constraint = &self.request.constraint;
-        let mut groups: BTreeMap<Span, BTreeMap<u32, Vec<Setting>>> = BTreeMap::new();
-        for setting in settings {
-            groups.entry(setting.timeout).or_default().entry(setting.batch).or_default().push(setting);
-        }
-        let group = |(timeout, settings): (&Span, &BTreeMap<u32, Vec<Setting>>)| {
-            let batches: Vec<u32> = settings.keys().copied().collect();
-            let laws = BatchLaws::of(&self.laws, constraint.model, &batches, *timeout)?;
-            let mut kept = Vec::new();
-            for (laws, (batch, settings)) in laws.into_iter().zip(settings) {
-                for setting in settings {
-                    let function = self.function(*setting)?;
-                    if function.candidate(&laws, (*batch, *timeout), constraint).meets {
-                        kept.push(*setting);
-                    }
-                }
-            }
-            Ok(kept)
-        };
-        let kept = groups.par_iter().map(group).collect::<Result<Vec<_>, InputError>>()?;
-        Ok(kept.into_iter().flatten().collect())
+    /// Those configurations that meet the constraints by the law.
+    pub(super) fn kept_by_law(&self, settings: &[Setting]) -> Result<BTreeSet<Setting>, InputError> {
+        let found = self.predicted(settings, Function::candidate)?;
+        Ok(found.iter().filter(|candidate| candidate.meets).map(|candidate| candidate.setting).collect())
     }
 
     /// Predicts configurations, each as `judge` does: those of one batch and timeout share their law, and the large batches

@@ -172,10 +172,10 @@ impl<'a> Chooser<'a> {
         self.too_long = self.space.settings(&[0]).iter().filter(|setting| !ends(setting)).count();
         match self.ranking {
             Ranking::Predicted => {
-                let mut all = match (self.request.points, self.is_verdict_enough()) {
-                    (_, true) => search::judged(&self.laws, &self.space, &constraint)?,
-                    (Points::Shown, _) => search::evaluate(&self.laws, &self.space, &constraint, LOOKED_AT)?,
-                    (Points::Left, _) => search::evaluate(&self.laws, &self.space, &constraint, 0)?,
+                let looked_at = if self.request.points == Points::Shown { LOOKED_AT } else { 0 };
+                let mut all = match self.is_verdict_enough() {
+                    true => search::judged(&self.laws, &self.space, &constraint)?,
+                    false => search::evaluate(&self.laws, &self.space, &constraint, looked_at)?,
                 };
                 all.retain(|candidate| ends(&candidate.setting));
                 self.considered = all.len();
@@ -209,8 +209,8 @@ impl<'a> Chooser<'a> {
             Ranking::SimulatedWithinLaw => {
                 let mut tried = self.trials.of(settings)?;
                 // What a trial refuses the law is not asked about.
-                let open = tried.iter().filter(|c| c.meets).map(|c| c.setting).collect();
-                let kept = self.kept_by_law(open)?;
+                let open: Vec<Setting> = tried.iter().filter(|c| c.meets).map(|c| c.setting).collect();
+                let kept = self.kept_by_law(&open)?;
                 tried.iter_mut().for_each(|tried| tried.meets &= kept.contains(&tried.setting));
                 Ok(tried)
             }

@@ -256,9 +256,15 @@ impl BatchLaw {
             && n == self.share.len()
         {
             let filling = filling.get_or_init(|| Filling::new(&levels.map, n, phase, self.horizon));
-            return (self.mean / n as f64 * filling.within(wait)).clamp(0.0, self.requests(n));
+            return self.of_full(filling.within(wait));
         }
         self.between(n, wait)
+    }
+
+    /// Requests per batch, of so many in a batch that is full, where all are.
+    fn of_full(&self, within: f64) -> f64 {
+        let n = self.share.len();
+        (self.mean / n as f64 * within).clamp(0.0, self.requests(n))
     }
 
     /// Those in full batches, as far as they are known without the walk from node to node that all other sizes need: by
@@ -271,7 +277,7 @@ impl BatchLaw {
                 Some(filling) => filling.within(wait),
                 None => Filling::once(&levels.map, n, phase, wait),
             };
-            return Some((self.mean / n as f64 * within).clamp(0.0, self.requests(n)));
+            return Some(self.of_full(within));
         }
         if n <= FIRST_LEVELS || levels.has_nodes_for(n - 1) {
             return None;

@@ -24,11 +24,11 @@ pub(super) struct Part<'a> {
     pub(super) batches: &'a BatchLaw,
     pub(super) service: &'a [f64],
     /// Standard deviation of the logarithm of a service time; 0 for a fixed time.
-    pub(super) spread: f64,
+    spread: f64,
     /// What comes to every time \[s\].
     pub(super) shift: f64,
     /// In place of both.
-    pub(super) pieces: Option<&'a Pieces>,
+    pieces: Option<&'a Pieces>,
     /// Where these come from.
     variation: Option<&'a Variation>,
 }
@@ -218,7 +218,7 @@ struct Near<'p> {
 
 impl<'p> Near<'p> {
     fn new(part: &'p Part<'p>, low: f64, high: f64) -> Near<'p> {
-        if part.pieces.is_some() || part.spread != 0.0 {
+        if !part.is_fixed() {
             return Near { part, answered: 0.0, open: None };
         }
         let horizon = part.batches.horizon();
@@ -370,6 +370,11 @@ impl Part<'_> {
         let Some(pieces) = self.pieces else { return };
         let same = pieces.rows[n].windows(2).filter(|time| time[1] - time[0] <= SLACK);
         breaks.extend(same.flat_map(|time| [time[0], time[0] + horizon]));
+    }
+
+    /// Is a time always the same?
+    pub(super) fn is_fixed(&self) -> bool {
+        self.pieces.is_none() && self.spread == 0.0
     }
 
     /// Does the CDF have no jumps?

@@ -31,7 +31,7 @@ impl LatencyLaw<'_> {
             true => Some(true),
             false => (surely + open < q - NEAR).then_some(false),
         };
-        if self.parts.iter().any(|part| part.pieces.is_some() || part.spread != 0.0) {
+        if !self.parts.iter().all(Part::is_fixed) {
             return None;
         }
         let bounds: Vec<Bounds> = self.parts.iter().map(|part| part.bounds(x)).collect();

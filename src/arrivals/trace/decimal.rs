@@ -115,13 +115,15 @@ fn eight_digits(word: u64) -> Option<u64> {
 
 /// A value of `kind` in nanoseconds; for date-times since 1970. Errors with the reason.
 pub(super) fn parse(text: &[u8], kind: Kind) -> Result<i64, String> {
-    let shown = || String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned();
-    match kind {
-        Kind::DateTime => date_time(text).ok_or_else(|| {
-            format!("`{}` is no date-time such as 2026-01-31 18:17:03.25 or 2026-01-31T18:17:03Z", shown())
-        }),
-        Kind::Number { digits } => number(text, digits).map_err(|refused| refused.reason(&shown())),
-    }
+    value(text, kind).map_err(|refused| {
+        let shown = String::from_utf8_lossy(&text[..text.len().min(40)]);
+        match kind {
+            Kind::DateTime => {
+                format!("`{shown}` is no date-time such as 2026-01-31 18:17:03.25 or 2026-01-31T18:17:03Z")
+            }
+            Kind::Number { .. } => refused.reason(&shown),
+        }
+    })
 }
 
 /// As [`parse`], without the value in the reason.
